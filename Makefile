@@ -1,0 +1,35 @@
+# The development commands. `make help` lists them.
+PYTHON ?= python
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+setup:  ## install what development needs into the current environment
+	$(PYTHON) -m pip install -c constraints.txt -e ".[dev]"
+
+test:  ## run the tests
+	$(PYTHON) -m pytest
+
+lint:  ## ruff, check and format
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:  ## mypy --strict
+	$(PYTHON) -m mypy --strict
+
+format:  ## let ruff mend what it can
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+check: lint types test  ## all three
+
+scans:  ## draw examples/scans and examples/broken again
+	$(PYTHON) examples/draw_scans.py
+
+models:  ## train and export the bundled models again (needs MNIST: DATA=folder)
+	mkdir -p build
+	tinydigits train --recipe dense $(if $(DATA),--data $(DATA)) -o build/dense.keras
+	tinydigits export build/dense.keras -o build/dense --formats onnx $(if $(DATA),--data $(DATA))
+	cp build/dense/dense.onnx build/dense/dense.json runtime/tinydigits/models/
+
+.PHONY: help setup test lint types format check scans models
