@@ -1,0 +1,53 @@
+"""Every error that tinydigits raises on purpose.
+
+    TinydigitsError
+    ├── ModelError     a model file is missing, damaged, or not of the model contract
+    ├── ImageError     one image cannot be read; `classify` turns it into an error row
+    ├── SourceError    an input that holds many images (a folder, IDX files) cannot be read
+    ├── SinkError      results cannot be written
+    ├── ProofError     an exported artefact does not equal the Keras model it came from
+    └── MissingExtra   an optional package is needed
+
+A message says what happened, to which file, and what to do next.
+"""
+
+from typing import ClassVar
+
+
+class TinydigitsError(Exception):
+    """The base of all of them: `except TinydigitsError` catches whatever tinydigits refuses."""
+
+    exit_code: ClassVar[int] = 2  # what a command that ends with this error exits with
+
+
+class ModelError(TinydigitsError):
+    """A model file is missing, damaged, or not of the model contract."""
+
+
+class ImageError(TinydigitsError):
+    """One image cannot be read."""
+
+    exit_code = 1
+
+
+class SourceError(TinydigitsError):
+    """A folder, list or data set cannot be read, or holds nothing to read."""
+
+
+class SinkError(TinydigitsError):
+    """Results cannot be written."""
+
+    exit_code = 1
+
+
+class ProofError(TinydigitsError):
+    """An exported artefact does not equal the Keras model it came from."""
+
+    exit_code = 1
+
+
+class MissingExtra(TinydigitsError):  # noqa: N818 - named for what the user has to do about it
+    """An optional package is needed; the message gives the pip command that brings it."""
+
+    def __init__(self, purpose: str, package: str, extra: str) -> None:
+        super().__init__(f'{purpose} needs {package}: pip install "tinydigits[{extra}]"')

@@ -1,0 +1,184 @@
+"""Decode: from whatever holds one picture to a loaded Pillow image, within limits.
+
+What arrives may be hostile, so the order is: is it a regular file, is it small enough, which
+format do its first bytes name, how many pixels does its header promise; only then is it decoded.
+Only the formats below are tried: Pillow's other decoders are never reached.
+"""
+
+import io
+import os
+import stat
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tinydigits.errors import ImageError
+
+ImageLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
+
+# Endings that a folder walk takes for images. A file that is named is read whatever its ending.
+SUFFIXES = frozenset(
+    {
+        *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"),
+        *(".pgm", ".ppm", ".pbm", ".pnm"),
+    }
+)
+
+_MAGIC_BYTES = 16  # the first bytes, which name the format
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one image may cost before it is refused."""
+
+    max_pixels: int = 50_000_000
+    """Width × height, as the header promises it; read before anything is decoded."""
+
+    max_bytes: int = 64 * 1024 * 1024
+    """Size of the encoded image."""
+
+
+def decode(source: ImageLike, limits: Limits | None = None) -> Image.Image:
+    """One picture, decoded.
+
+    `source` is a path, the encoded bytes, a binary file object, a Pillow image (returned loaded),
+    or a uint8 array [H, W] (grey) or [H, W, 3|4] (RGB, RGBA). Of an animation the first frame is
+    taken. EXIF orientation is not applied here: `fit` does that.
+
+    Raises ImageError where the source is no such picture, is damaged, or exceeds `limits`.
+    """
+    limits = limits or Limits()
+    if isinstance(source, np.ndarray):
+        return _from_array(source, limits)
+    if isinstance(source, Image.Image):
+        _check_pixels(source, limits)
+        return _guarded(source.format or "image", lambda: _loaded(source))
+    return _from_bytes(_read(source, limits), limits)
+
+
+def _read(source: str | os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> bytes:
+    """The encoded image: at most `limits.max_bytes`, and never from a FIFO, socket or device."""
+    if isinstance(source, bytes):
+        data = source
+    elif isinstance(source, str | os.PathLike):
+        data = _read_file(Path(source), limits)
+    elif callable(getattr(source, "read", None)):
+        data = source.read(limits.max_bytes + 1)
+        if not isinstance(data, bytes):
+            raise ImageError(f"the file object gives {type(data).__name__}: open it in binary mode")
+    else:
+        raise ImageError(
+            f"cannot read an image from {type(source).__name__}: pass a path, bytes, a binary "
+            "file object, a Pillow image or a uint8 array"
+        )
+    if len(data) > limits.max_bytes:
+        raise ImageError(f"more than the limit of {limits.max_bytes:,} bytes")
+    return data
+
+
+def _read_file(path: Path, limits: Limits) -> bytes:
+    # O_NONBLOCK: a FIFO put in the file's place after it was listed must not hang the run.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError("not a regular file")
+            if status.st_size > limits.max_bytes:
+                raise ImageError(
+                    f"{status.st_size:,} bytes, over the limit of {limits.max_bytes:,}"
+                )
+            return file.read(limits.max_bytes + 1)
+    except IsADirectoryError as error:
+        raise ImageError("a folder, not an image") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise ImageError(getattr(error, "strerror", None) or str(error)) from error
+
+
+def _from_bytes(data: bytes, limits: Limits) -> Image.Image:
+    format_ = _format(data[:_MAGIC_BYTES])
+    if format_ is None:
+        raise ImageError(
+            "an empty file"
+            if not data
+            else f"not a PNG, JPEG, BMP, TIFF, WebP, GIF or PNM image: starts with {data[:8]!r}"
+        )
+
+    def opened() -> Image.Image:
+        if format_ in ("TIFF", "WEBP"):  # the two that Pillow does not load by itself
+            import_module(f"PIL.{'Tiff' if format_ == 'TIFF' else 'WebP'}ImagePlugin")
+        image = Image.open(io.BytesIO(data), formats=[format_])
+        _check_pixels(image, limits)
+        return _loaded(image)
+
+    return _guarded(format_, opened)
+
+
+def _format(head: bytes) -> str | None:
+    """Pillow's name for the format that the first bytes name."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"BM"):
+        return "BMP"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace():
+        return "PPM"
+    return None
+
+
+def _from_array(array: NDArray[np.uint8], limits: Limits) -> Image.Image:
+    if array.dtype != np.uint8:
+        raise ImageError(f"an array of {array.dtype}: pass uint8, 0..255")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise ImageError(f"an array of shape {list(array.shape)}: pass [H, W], [H, W, 3|4]")
+    if 0 in array.shape:
+        raise ImageError(f"an empty array of shape {list(array.shape)}")
+    image = Image.fromarray(array)
+    _check_pixels(image, limits)
+    return image
+
+
+def _check_pixels(image: Image.Image, limits: Limits) -> None:
+    if image.width * image.height > limits.max_pixels:
+        raise ImageError(
+            f"{image.width:,}×{image.height:,} pixels, over the limit of {limits.max_pixels:,}"
+        )
+    if 0 in image.size:
+        raise ImageError(f"an image of {image.width}×{image.height} pixels")
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    image.load()
+    return image
+
+
+def _guarded(format_: str, decoded: Callable[[], Image.Image]) -> Image.Image:
+    """Runs one of Pillow's decoders: whatever a damaged file makes it raise is an ImageError."""
+    try:
+        # Pillow warns of odd metadata and of large images; the limits above decide instead.
+        with warnings.catch_warnings(action="ignore"):
+            return decoded()
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"more pixels than any limit allows: {error}") from error
+    except MemoryError as error:
+        raise ImageError(f"a {format_} too large for this machine's memory") from error
+    # Decoders raise OSError, SyntaxError, ValueError, struct.error, IndexError, zlib.error and
+    # more on damaged data; Pillow names no common base, and one bad file must not end a run.
+    except Exception as error:
+        raise ImageError(f"a damaged {format_}: {error}") from error
