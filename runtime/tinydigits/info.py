@@ -1,0 +1,181 @@
+"""ModelInfo: what a model says of itself.
+
+Embedded in the ONNX file's metadata under the key `tinydigits`, and written beside the artefacts
+as NAME.json, where it also lists every artefact with its SHA-256 and its proof.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from tinydigits.errors import ModelError
+from tinydigits.fit import Fit
+
+SCHEMA = 1
+METADATA_KEY = "tinydigits"
+
+INPUT_NAME, OUTPUT_NAME = "images", "scores"
+SUFFIXES = (".int8.tflite", ".tflite", ".onnx")  # what a NAME.json can describe; longest first
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Below or beyond these an answer is `uncertain`."""
+
+    min_score: float = 0.0
+    """The best score must reach this, in [0, 1]; else `low_score`."""
+
+    max_ratio: float = 1.0
+    """Second best ÷ best may be at most this, in [0, 1]; else `ambiguous`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One exported file."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """The receipt of one artefact: how it compares with the Keras model over the test images."""
+
+    images: int
+    accuracy: float
+    """Share of the test images read right, in [0, 1]."""
+
+    agreement: float
+    """Share of the test images on which the decision (the best class) is that of Keras."""
+
+    max_delta: float
+    """Largest |score − score of Keras| over all images and classes."""
+
+    ties: int
+    """Images whose two best scores are equal, so that the decision is by order of class alone."""
+
+    disagreeing: tuple[int, ...]
+    """Indices of the test images that are decided otherwise than by Keras."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Everything a runner needs to know of a model, and where it came from."""
+
+    name: str
+    recipe: str
+    labels: tuple[str, ...]
+    """What each of the scores stands for, in order."""
+
+    parameters: int
+    keras_sha256: str
+    """Of the .keras file that the artefacts were exported from."""
+
+    created_by: str
+    fit: Fit = "auto"
+    """How pictures are brought to 28×28 (see `tinydigits.fit`)."""
+
+    input: Mapping[str, Any] = field(
+        default_factory=lambda: {"name": INPUT_NAME, "dtype": "uint8", "shape": ["N", 28, 28]}
+    )
+    trained_on: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    """File name → size and SHA-256. Empty in the copy embedded in an artefact."""
+
+    parity: Mapping[str, Parity] = field(default_factory=dict)
+    """File name → receipt. Empty in the copy embedded in an artefact."""
+
+    schema: int = SCHEMA
+
+    def to_json(self, indent: int | None = 2) -> str:
+        return json.dumps(asdict(self), indent=indent, ensure_ascii=False)
+
+    def summary(self) -> list[tuple[str, str]]:
+        """What a person wants to know of the model, as (name, value) lines."""
+        figures = {
+            part: ", ".join(f"{name} {value}" for name, value in values.items())
+            for part, values in self.metrics.items()
+        }
+        return [
+            ("name", self.name),
+            ("recipe", f"{self.recipe}, {self.parameters:,} parameters"),
+            ("labels", " ".join(self.labels)),
+            ("input", f"{self.input['name']} {self.input['dtype']} {self.input['shape']}"),
+            ("fit", self.fit),
+            *((part, value) for part, value in figures.items()),
+            (
+                "thresholds",
+                f"min_score {self.thresholds.min_score}, max_ratio {self.thresholds.max_ratio}",
+            ),
+            *(("artifact", f"{k}, {v.bytes:,} bytes") for k, v in self.artifacts.items()),
+            ("keras", self.keras_sha256),
+            ("created by", self.created_by),
+        ]
+
+    @classmethod
+    def from_json(cls, text: str, origin: str) -> "ModelInfo":
+        """Reads what `to_json` wrote. `origin` names the file in errors. Raises ModelError."""
+        try:
+            fields = json.loads(text)
+            if fields.get("schema") != SCHEMA:
+                raise ModelError(
+                    f"{origin}: model information of schema {fields.get('schema')!r}, and this "
+                    f"version reads schema {SCHEMA}: export the model again"
+                )
+            if fields["fit"] not in get_args(Fit):
+                raise ModelError(f"{origin}: asks for fit={fields['fit']!r}, unknown here")
+            return cls(
+                **fields
+                | {
+                    "labels": tuple(str(label) for label in fields["labels"]),
+                    "thresholds": Thresholds(**fields["thresholds"]),
+                    "artifacts": {k: Artifact(**v) for k, v in fields["artifacts"].items()},
+                    "parity": {
+                        k: Parity(**v | {"disagreeing": tuple(v["disagreeing"])})
+                        for k, v in fields["parity"].items()
+                    },
+                }
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ModelError(f"{origin}: damaged model information: {error!r}") from error
+
+
+def info_path(artifact: Path) -> Path:
+    """The NAME.json beside an artefact: digits.json for digits.onnx and digits.int8.tflite."""
+    return artifact.with_name(f"{model_name(artifact)}.json")
+
+
+def model_name(artifact: Path) -> str:
+    """digits for digits.onnx, digits.tflite and digits.int8.tflite."""
+    for suffix in SUFFIXES:
+        if artifact.name.endswith(suffix):
+            return artifact.name.removesuffix(suffix)
+    return artifact.stem
+
+
+def read_info(path: Path) -> ModelInfo:
+    """The ModelInfo in a NAME.json. Raises ModelError where there is none."""
+    try:
+        return ModelInfo.from_json(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"{path}: cannot be read ({error}); `tinydigits export` writes it beside the artefacts"
+        ) from error
+
+
+def check_artifact(info: ModelInfo, name: str, data: bytes, origin: str) -> None:
+    """Raises ModelError unless `data` are the bytes that `info` lists for the file `name`."""
+    listed = info.artifacts.get(name)
+    if listed is None:
+        raise ModelError(f"{origin}: not among the artefacts that {info.name}.json lists")
+    found = hashlib.sha256(data).hexdigest()
+    if found != listed.sha256:
+        raise ModelError(
+            f"{origin}: SHA-256 {found[:12]}… where {info.name}.json says "
+            f"{listed.sha256[:12]}…: the file was changed or damaged; export or install it again"
+        )

@@ -1,0 +1,198 @@
+"""Open a model: a bundled one, an ONNX file or a TFLite file, all behind one Protocol.
+
+Whatever the recipe, a model takes `images` uint8 [N, 28, 28] and gives `scores` float32 [N, K],
+one independent sigmoid for each of its K labels. A file that does not is refused.
+"""
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinydigits.errors import MissingExtra, ModelError
+from tinydigits.info import (
+    INPUT_NAME,
+    METADATA_KEY,
+    OUTPUT_NAME,
+    ModelInfo,
+    check_artifact,
+    info_path,
+    read_info,
+)
+from tinydigits.quiet import quiet_native_code
+
+BUNDLED = ("dense",)  # the models in this package, most accurate first
+MAX_MODEL_BYTES = 256 * 1024 * 1024
+
+_EXPECTED = f"{INPUT_NAME} uint8 [N, 28, 28] → {OUTPUT_NAME} float32 [N, K]"
+
+
+class Backend(Protocol):
+    """A network that is ready to run."""
+
+    metadata: ModelInfo | None
+    """What the file itself says of the model; None where its format has no room for that."""
+
+    classes: int
+    """K, the number of scores."""
+
+    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """images: uint8 [N, 28, 28], ink bright → float32 [N, K], each in [0, 1]."""
+        ...
+
+
+def load_model(model: str | os.PathLike[str] | None = None) -> tuple[Backend, ModelInfo]:
+    """The network and what it says of itself.
+
+    `model`: the name of a bundled model, the path of an .onnx or .tflite file, or None for the
+    most accurate bundled one. Bundled models and TFLite files are checked against the SHA-256 in
+    their NAME.json. Raises ModelError, or MissingExtra for a TFLite file without LiteRT.
+    """
+    model = BUNDLED[0] if model is None else model
+    if model in BUNDLED:
+        with resources.as_file(resources.files("tinydigits") / "models") as folder:
+            return _described_beside(folder / f"{model}.onnx")
+    path = Path(model)
+    if not path.exists() and not path.suffix:
+        raise ModelError(f"{model}: no such model; bundled: {', '.join(BUNDLED)}; or pass a file")
+    if path.suffix != ".onnx":
+        return _described_beside(path)
+    backend = open_backend(path, _read(path))
+    if backend.metadata is None:
+        raise ModelError(
+            f"{path}: has no `{METADATA_KEY}` metadata; `tinydigits export` makes files that do"
+        )
+    return _labelled(path, backend, backend.metadata)
+
+
+def _described_beside(path: Path) -> tuple[Backend, ModelInfo]:
+    """A model whose NAME.json says what it is and what its SHA-256 must be."""
+    data = _read(path)
+    info = read_info(info_path(path))
+    check_artifact(info, path.name, data, str(path))
+    return _labelled(path, open_backend(path, data), info)
+
+
+def _labelled(path: Path, backend: Backend, info: ModelInfo) -> tuple[Backend, ModelInfo]:
+    if len(info.labels) != backend.classes:
+        raise ModelError(
+            f"{path}: {backend.classes} scores, but labels for {len(info.labels)}: export it again"
+        )
+    return backend, info
+
+
+def open_backend(path: Path, data: bytes) -> Backend:
+    """The network in `data`, the bytes of the file `path`; its input and output are checked."""
+    if path.suffix == ".onnx":
+        return OnnxBackend(data, str(path))
+    if path.suffix == ".tflite":
+        return LiteRTBackend(data, str(path))
+    raise ModelError(f"{path}: not an .onnx or .tflite file; `tinydigits export` makes both")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_MODEL_BYTES:
+            raise ModelError(f"{path}: {size:,} bytes, over the limit of {MAX_MODEL_BYTES:,}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+
+
+class OnnxBackend:
+    """onnxruntime on one thread: the networks are too small to gain from more."""
+
+    def __init__(self, data: bytes, origin: str) -> None:
+        import onnxruntime  # 0.1 s: only when a model is opened
+
+        # An external-data entry is a protobuf string pair with the key "location". Such a file
+        # would make onnxruntime open other files by names that the model chooses.
+        if b"\x0a\x08location\x12" in data:
+            raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # what is wrong is raised; nothing is printed from here
+        try:
+            self._session = onnxruntime.InferenceSession(
+                data, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions share no base but Exception
+            raise ModelError(f"{origin}: not an ONNX model that runs here: {error}") from error
+        self.classes = _checked(
+            [(i.name, i.type, i.shape) for i in self._session.get_inputs()],
+            [(o.name, o.type, o.shape) for o in self._session.get_outputs()],
+            ("tensor(uint8)", "tensor(float)"),
+            origin,
+        )
+        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        self.metadata = ModelInfo.from_json(text, origin) if text is not None else None
+
+    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = self._session.run(None, {INPUT_NAME: images})[0]
+        return result
+
+
+class LiteRTBackend:
+    """LiteRT, one image at a time: that is the shape a TFLite file is made for."""
+
+    metadata: ModelInfo | None = None
+
+    def __init__(self, data: bytes, origin: str) -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ModuleNotFoundError as error:
+            raise MissingExtra("a .tflite model", "LiteRT", "litert") from error
+        try:
+            with quiet_native_code():  # it tells of its delegate
+                self._interpreter = Interpreter(model_content=data, num_threads=1)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{origin}: not a TFLite model that runs here: {error}") from error
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+
+        def described(tensors: list[dict[str, Any]]) -> list[tuple[str, Any, list[Any]]]:
+            # Made for one image, but one after the other is as good as N.
+            return [(t["name"], t["dtype"], ["N", *t["shape"][1:].tolist()]) for t in tensors]
+
+        self.classes = _checked(
+            described(inputs), described(outputs), (np.uint8, np.float32), origin
+        )
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+
+    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        result = np.empty((len(images), self.classes), np.float32)
+        for row, image in zip(result, images, strict=True):
+            self._interpreter.set_tensor(self._input, image[np.newaxis])
+            self._interpreter.invoke()
+            row[:] = self._interpreter.get_tensor(self._output)[0]
+        return result
+
+
+def _checked(
+    inputs: list[tuple[str, Any, list[Any]]],
+    outputs: list[tuple[str, Any, list[Any]]],
+    dtypes: tuple[Any, Any],
+    origin: str,
+) -> int:
+    """K, the number of scores, of a network whose input and output are the contract's."""
+    if len(inputs) == len(outputs) == 1:
+        (in_name, in_type, in_shape), (out_name, out_type, out_shape) = inputs[0], outputs[0]
+        if (
+            (in_name, out_name, in_type, out_type) == (INPUT_NAME, OUTPUT_NAME, *dtypes)
+            and len(in_shape) == 3
+            and in_shape[1:] == [28, 28]
+            and not isinstance(in_shape[0], int)
+            and len(out_shape) == 2
+            and isinstance(out_shape[1], int)
+        ):
+            return int(out_shape[1])
+    found = " → ".join(
+        ", ".join(f"{name} {getattr(dtype, '__name__', dtype)} {shape}" for name, dtype, shape in s)
+        for s in (inputs, outputs)
+    )
+    raise ModelError(f"{origin}: takes and gives {found}, where {_EXPECTED} was expected")

@@ -1,0 +1,159 @@
+"""A model of the contract opens, from the package or from a file; everything else is refused with
+what was found and what was expected."""
+
+import importlib.resources
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tinydigits import ModelError, ModelInfo
+from tinydigits import model as model_module
+from tinydigits.model import BUNDLED, load_model
+
+INFO = ModelInfo("digits", "dense", tuple("0123456789"), 1, "0" * 64, "a test")
+
+
+def network(
+    input_: tuple[str, int, list[str | int | None]] = ("images", TensorProto.UINT8, ["N", 28, 28]),
+    output: tuple[str, int, list[str | int | None]] = ("scores", TensorProto.FLOAT, ["N", 10]),
+    info: str | None = INFO.to_json(),
+) -> onnx.ModelProto:
+    """A network that sums each row of 28 pixels, as far as its output has room for that."""
+    name, _, shape = input_
+    width = output[2][-1]
+    rank = len(shape)
+    nodes = [
+        helper.make_node("Cast", [name], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["floats", "axes"], ["sums"], keepdims=0),
+        helper.make_node("Expand", ["sums", "one"], ["wide"]),
+        helper.make_node("Slice", ["wide", "zeros", "ends", "axis1"], ["cut"]),
+        helper.make_node("Cast", ["cut"], [output[0]], to=output[1]),
+    ]
+    constants = {
+        "axes": [rank - 1],
+        "one": [1, 1],
+        "zeros": [0],
+        "ends": [width],
+        "axis1": [1],
+    }
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info(*input_)],
+        [helper.make_tensor_value_info(*output)],
+        [numpy_helper.from_array(np.array(v, np.int64), k) for k, v in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if info is not None:
+        helper.set_model_props(model, {"tinydigits": info})
+    return model
+
+
+def saved(model: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "digits.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("name", [None, *BUNDLED])
+def test_the_bundled_models_open_and_answer(name: str | None) -> None:
+    backend, info = load_model(name)
+    scores = backend.scores(np.zeros((3, 28, 28), np.uint8))
+    assert scores.shape == (3, len(info.labels))
+    assert scores.dtype == np.float32
+    assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_a_file_of_the_contract_opens(tmp_path: Path) -> None:
+    backend, info = load_model(saved(network(), tmp_path))
+    assert info == INFO
+    assert backend.scores(np.ones((2, 28, 28), np.uint8)).tolist() == [[28.0] * 10] * 2
+
+
+def test_a_changed_bundled_model_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Path(model_module.__file__).parent / "models"
+    folder = tmp_path / "models"
+    folder.mkdir()
+    data = bytearray((source / "dense.onnx").read_bytes())
+    data[5000] ^= 1
+    (folder / "dense.onnx").write_bytes(data)
+    (folder / "dense.json").write_bytes((source / "dense.json").read_bytes())
+    monkeypatch.setattr(importlib.resources, "files", lambda _: tmp_path)
+    with pytest.raises(ModelError, match=r"dense.onnx: SHA-256 .* was changed or damaged"):
+        load_model("dense")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input_": ("pixels", TensorProto.UINT8, ["N", 28, 28])},
+        {"input_": ("images", TensorProto.FLOAT, ["N", 28, 28])},
+        {"input_": ("images", TensorProto.UINT8, ["N", 28, 27])},
+        {"input_": ("images", TensorProto.UINT8, [1, 28, 28])},
+        {"output": ("probabilities", TensorProto.FLOAT, ["N", 10])},
+        {"output": ("scores", TensorProto.DOUBLE, ["N", 10])},
+    ],
+)
+def test_another_input_or_output_is_refused(
+    tmp_path: Path, change: dict[str, tuple[str, int, list[str | int | None]]]
+) -> None:
+    path = saved(network(**change), tmp_path)  # type: ignore[arg-type]
+    found = (change.get("input_") or change["output"])[0]
+    with pytest.raises(ModelError, match=rf"takes and gives .*{found}.* was expected"):
+        load_model(path)
+
+
+def test_labels_must_be_as_many_as_scores(tmp_path: Path) -> None:
+    path = saved(network(output=("scores", TensorProto.FLOAT, ["N", 9])), tmp_path)
+    with pytest.raises(ModelError, match="9 scores, but labels for 10"):
+        load_model(path)
+
+
+def test_a_model_without_information_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="has no `tinydigits` metadata"):
+        load_model(saved(network(info=None), tmp_path))
+
+
+def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "digits.onnx"
+    model = onnx.load_from_string(
+        (Path(model_module.__file__).parent / "models" / "dense.onnx").read_bytes()
+    )
+    onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    assert (tmp_path / "weights.bin").exists()
+    with pytest.raises(ModelError, match="keeps weights in other files"):
+        load_model(path)
+
+
+def test_an_enormous_file_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "digits.onnx"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ModelError, match="over the limit of 268,435,456"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("digits.onnx", b"not a network", "not an ONNX model"),
+        ("digits.onnx", b"", "not an ONNX model"),
+        ("digits.txt", b"text", "digits.json: cannot be read"),
+        ("digits.tflite", b"not a network", "digits.json: cannot be read"),
+    ],
+)
+def test_what_is_no_model_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=said):
+        load_model(tmp_path / name)
+
+
+def test_an_unknown_name_lists_the_bundled_models(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such model; bundled: dense"):
+        load_model("densee")
+    with pytest.raises(ModelError, match="No such file"):
+        load_model(tmp_path / "none.onnx")
