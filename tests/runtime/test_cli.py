@@ -1,0 +1,181 @@
+"""The command line: rows on stdout, everything else on stderr, and the exit codes of the contract.
+
+Each test runs the installed command as a process of its own.
+"""
+
+import csv
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tinydigits import __version__
+
+from tests.conftest import ROOT
+
+SCANS = ROOT / "examples" / "scans"
+BROKEN = ROOT / "examples" / "broken"
+COMMAND = str(Path(sys.executable).with_name("tinydigits"))
+
+
+def run(*words: str, stdin: bytes = b"", cwd: Path = ROOT) -> tuple[int, str, str]:
+    """Exit status, stdout, stderr."""
+    done = subprocess.run([COMMAND, *words], input=stdin, capture_output=True, cwd=cwd, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_the_examples_are_read_and_show_ok_and_uncertain() -> None:
+    status, rows, summary = run("classify", "examples/scans")
+    lines = rows.splitlines()
+    assert status == 0
+    assert len(lines) == len(list(SCANS.iterdir())) >= 25
+    assert "examples/scans/10-blank-sheet.jpg: -  uncertain: blank" in lines
+    assert summary.startswith(f"{len(lines)} images: {len(lines) - 1} ok, 1 uncertain, 0 unread")
+
+
+def test_broken_files_are_error_rows_and_exit_1() -> None:
+    status, rows, summary = run("classify", str(BROKEN))
+    assert status == 1
+    assert [": error: " in line for line in rows.splitlines()] == [True] * 3
+    assert summary.startswith("3 images: 0 ok, 0 uncertain, 3 unreadable")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["classify"], "Missing argument"),
+        (["classify", "--format", "xml", "."], "Invalid value"),
+        (["classify", "-m", "missing.onnx", "."], "error: missing.onnx: No such file"),
+        (["classify", "-m", "densee", "."], "error: densee: no such model; bundled: dense"),
+        (["info", "densee"], "no such model"),
+        (["nothing"], "No such command"),
+    ],
+)
+def test_wrong_usage_exits_2_with_one_line(words: list[str], said: str) -> None:
+    status, rows, errors = run(*words)
+    assert (status, rows) == (2, "")
+    assert said in errors
+    assert "Traceback" not in errors
+
+
+def test_no_image_exits_2_and_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / ".hidden.png").touch()
+    output = tmp_path / "out.csv"
+    status, rows, errors = run("classify", str(tmp_path), "-o", str(output))
+    assert (status, rows) == (2, "")
+    assert "no image found" in errors
+    assert "1 hidden, 1 not images" in errors
+    assert not output.exists()
+
+
+def test_a_missing_file_is_a_row(tmp_path: Path) -> None:
+    scan = str(SCANS / "1-small.png")
+    status, rows, _ = run("classify", str(tmp_path / "none.png"), scan)
+    assert status == 1
+    assert rows.splitlines()[0].endswith("none.png: error: No such file or directory")
+    assert rows.splitlines()[1].startswith(f"{scan}: 1 ")
+
+
+def test_a_list_on_stdin_keeps_its_order_and_repeats() -> None:
+    names = [str(SCANS / name) for name in ("7-black-pen.jpg", "1-small.png", "7-black-pen.jpg")]
+    status, rows, _ = run("classify", "-", stdin="\n".join(names).encode())
+    assert status == 0
+    assert [line.partition(": ")[0] for line in rows.splitlines()] == names
+
+
+def test_formats_hold_the_same_rows(tmp_path: Path) -> None:
+    outputs = {}
+    for format_ in ("csv", "jsonl"):
+        status, outputs[format_], _ = run("classify", "--format", format_, str(SCANS))
+        assert status == 0
+        path = tmp_path / f"rows.{format_}"
+        assert run("classify", "-o", str(path), str(SCANS))[:2] == (0, "")
+        assert path.read_text() == outputs[format_]
+    from_csv = list(csv.DictReader(io.StringIO(outputs["csv"])))
+    from_jsonl = [json.loads(line) for line in outputs["jsonl"].splitlines()]
+    assert len(from_csv) == len(from_jsonl) == len(list(SCANS.iterdir()))
+    for a, b in zip(from_csv, from_jsonl, strict=True):
+        assert a == {key: "" if value is None else str(value) for key, value in b.items()}
+
+
+def test_batch_size_changes_nothing() -> None:
+    assert run("classify", "--batch-size", "3", str(SCANS))[1] == run("classify", str(SCANS))[1]
+
+
+def test_options_reach_the_classifier() -> None:
+    scan = str(SCANS / "0-white-on-black.png")
+    assert "uncertain: low_score" in run("classify", "--min-score", "1", scan)[1]
+    assert "fit=none takes 28×28" in run("classify", "--fit", "none", scan)[1]
+    assert "over the limit of 100" in run("classify", "--max-pixels", "100", scan)[1]
+    assert "over the limit of 10" in run("classify", "--max-bytes", "10", scan)[1]
+    inverted = json.loads(run("classify", "--format", "jsonl", "--invert", "yes", scan)[1])
+    assert inverted["inverted"] is True
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [COMMAND, "classify", str(SCANS)], stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert done.returncode == 1
+    assert done.stderr == b""
+
+
+def test_an_unwritable_output_is_an_error(tmp_path: Path) -> None:
+    status, _, errors = run("classify", str(SCANS), "-o", str(tmp_path / "none" / "a.csv"))
+    assert status == 1
+    assert "a.csv: cannot be written: No such file" in errors
+
+
+def test_a_name_that_is_not_utf8_leaves_as_it_came(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff.png"
+    Path(os.fsdecode(name)).write_bytes((SCANS / "1-small.png").read_bytes())
+    done = subprocess.run(
+        [COMMAND, "classify", "--format", "csv", tmp_path], capture_output=True, check=True
+    )
+    assert done.stdout.splitlines()[1].startswith(name + b",1,")
+
+
+def on_terminal(*words: str) -> tuple[bytes, bytes]:
+    """stdout (a pipe) and what a terminal on stderr shows."""
+    controller, terminal = pty.openpty()
+    done = subprocess.run([COMMAND, *words], stdout=subprocess.PIPE, stderr=terminal, check=True)
+    os.close(terminal)
+    shown = b""
+    try:
+        while part := os.read(controller, 65536):
+            shown += part
+    except OSError:  # Linux says EIO where a terminal has no writer left
+        pass
+    os.close(controller)
+    return done.stdout, shown
+
+
+def test_progress_shows_on_a_terminal_only() -> None:
+    rows, shown = on_terminal("classify", str(SCANS))
+    assert b"reading" in shown
+    assert b"reading" not in rows
+    assert "reading" not in run("classify", str(SCANS))[2]
+
+
+def test_version_and_info() -> None:
+    assert run("--version")[1] == f"tinydigits {__version__}\n"
+    status, text, _ = run("info")
+    assert status == 0
+    assert "dense, 7,850 parameters" in text
+    assert json.loads(run("info", "dense", "--json")[1])["recipe"] == "dense"
+
+
+def test_every_command_is_in_the_help_and_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    listed = run("--help")[1]
+    for command in ("classify", "info", "train", "export", "verify"):
+        assert f"\n  {command} " in listed
+        assert f"tinydigits {command}" in readme

@@ -1,0 +1,65 @@
+"""The runtime is light: it imports its four dependencies and nothing else, when they are needed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import tinydigits
+
+PACKAGE = Path(tinydigits.__file__).parent
+DEPENDENCIES = {"click", "numpy", "onnxruntime", "PIL"}
+EXTRAS = {"ai_edge_litert"}  # each imported in the function that needs it
+
+
+def modules_after(code: str) -> set[str]:
+    """Names of the modules that running `code` in a fresh interpreter imports."""
+    command = [sys.executable, "-X", "importtime", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+
+def test_import_brings_no_heavy_package_and_no_decoder() -> None:
+    modules = modules_after("import tinydigits")
+    assert {"tinydigits.classifier", "numpy", "PIL.Image"} <= modules
+    tops = {name.partition(".")[0] for name in modules}
+    assert not tops & {"tensorflow", "keras", "click", "onnxruntime", "onnx", "ai_edge_litert"}
+    assert not {name for name in modules if name.startswith("PIL.") and "ImagePlugin" in name}
+
+
+def test_version_answers_without_onnxruntime() -> None:
+    code = "import sys; sys.argv = ['tinydigits', '--version']\n"
+    modules = modules_after(code + "from tinydigits.cli import main; main()")
+    assert "tinydigits.cli" in modules
+    assert not {name for name in modules if name.partition(".")[0] in ("onnxruntime", "tensorflow")}
+
+
+def test_help_and_classify_do_not_import_tensorflow() -> None:
+    digit = PACKAGE.parents[1] / "examples" / "scans" / "1-small.png"
+    for words in (["--help"], ["classify", "--help"], ["classify", str(digit)]):
+        code = f"import sys; sys.argv = ['tinydigits', *{words!r}]\n"
+        modules = modules_after(code + "from tinydigits.cli import main; main()")
+        assert not {name for name in modules if name.partition(".")[0] in ("tensorflow", "keras")}
+
+
+def test_the_runtime_imports_only_what_it_may() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            else:
+                continue
+            for name in names:
+                top = name.partition(".")[0]
+                assert (
+                    top in sys.stdlib_module_names
+                    or top in DEPENDENCIES | {"tinydigits"}
+                    or (top in EXTRAS and node.col_offset > 0)
+                ), f"{path.name} imports {name}"
+
+
+def test_all_names_what_is_public() -> None:
+    assert sorted(tinydigits.__all__) == tinydigits.__all__
+    assert all(hasattr(tinydigits, name) for name in tinydigits.__all__)
