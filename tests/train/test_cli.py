@@ -1,0 +1,61 @@
+"""`tinydigits train`: progress and figures for people, and nothing written when the data is bad."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tinydigits_train.data import FILES
+
+from tests.conftest import write_idx
+from tests.runtime.test_cli import run
+from tests.train.test_data import small_mnist
+
+
+def test_train_shows_progress_and_figures(tmp_path: Path) -> None:
+    data = small_mnist(tmp_path)
+    output = tmp_path / "digits.keras"
+    status, figures, progress = run(
+        "train", "--data", str(data), "--epochs", "2", "-o", str(output)
+    )
+    assert status == 0
+    assert output.exists()
+    assert output.with_suffix(".train.json").exists()
+    assert "epoch  1/2  loss" in progress
+    assert "epoch  2/2  loss" in progress
+    lines = figures.splitlines()
+    assert lines[0].startswith("train accuracy ")
+    assert lines[1].startswith("test  accuracy ")
+    assert "read as" in lines[2]
+    assert len(progress.splitlines()) == 4  # nothing of TensorFlow's own
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "magic", "counts", "labels"])
+def test_bad_data_gives_one_error_and_no_file(tmp_path: Path, damage: str) -> None:
+    data = small_mnist(tmp_path)
+    images, labels = data / FILES[0], data / FILES[1]
+    if damage == "empty":
+        images.write_bytes(b"")
+    elif damage == "truncated":
+        images.write_bytes(images.read_bytes()[:-1])
+    elif damage == "magic":
+        images.write_bytes(b"\x00\x00\x08\x01" + images.read_bytes()[4:])
+    elif damage == "counts":
+        write_idx(labels, np.zeros(5, np.uint8))
+    else:
+        write_idx(labels, np.full(6, 10, np.uint8))
+    output = tmp_path / "digits.keras"
+    status, figures, errors = run("train", "--data", str(data), "-o", str(output))
+    assert (status, figures) == (2, "")
+    assert errors.startswith("error: ")
+    assert len(errors.splitlines()) == 1
+    assert not output.exists()
+    assert not output.with_suffix(".train.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "said"), [("digits.h5", "must end in .keras"), ("none/d.keras", "no such folder")]
+)
+def test_a_bad_output_is_refused_before_training(tmp_path: Path, output: str, said: str) -> None:
+    status, _, errors = run("train", "-o", output, cwd=tmp_path)
+    assert status == 2
+    assert said in errors

@@ -1,0 +1,91 @@
+"""MNIST is found where it is, and what is missing is named together with the way out."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tinydigits import MissingExtra, SourceError
+from tinydigits_train.data import FILES, load_mnist
+from tinydigits_train.tensorflow import load_tensorflow
+
+from tests.conftest import write_idx
+
+
+def small_mnist(folder: Path, ending: str = "", dotted: bool = False) -> Path:
+    """Four IDX files with 6 training and 4 test digits."""
+    random = np.random.default_rng(0)
+    for name in FILES:
+        count = 6 if name.startswith("train") else 4
+        images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        array = images if "images" in name else (np.arange(count, dtype=np.uint8) % 10)
+        write_idx(folder / f"{name.replace('-idx', '.idx') if dotted else name}{ending}", array)
+    return folder
+
+
+@pytest.mark.parametrize(("ending", "dotted"), [("", False), (".gz", False), ("", True)])
+def test_an_idx_folder_is_read(tmp_path: Path, ending: str, dotted: bool) -> None:
+    mnist = load_mnist(str(small_mnist(tmp_path, ending, dotted)))
+    assert (len(mnist.train.images), len(mnist.test.labels)) == (6, 4)
+
+
+def test_the_hash_is_that_of_the_digits_not_of_the_files(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "zipped").mkdir()
+    plain = load_mnist(str(small_mnist(tmp_path / "plain")))
+    zipped = load_mnist(str(small_mnist(tmp_path / "zipped", ".gz")))
+    assert plain.sha256 == zipped.sha256
+    changed = tmp_path / "plain" / FILES[3]
+    changed.write_bytes(changed.read_bytes()[:-1] + b"\x05")
+    assert load_mnist(str(tmp_path / "plain")).sha256 != plain.sha256
+
+
+def test_the_environment_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINYDIGITS_DATA", str(small_mnist(tmp_path)))
+    assert len(load_mnist("mnist").train.labels) == len(load_mnist().train.labels) == 6
+
+
+def test_keras_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.uint8)
+    keras = load_tensorflow("a test", "train").keras
+    monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
+    monkeypatch.setattr(
+        keras.datasets.mnist, "load_data", lambda: ((images, labels), (images, labels))
+    )
+    assert len(load_mnist().test.labels) == 3
+
+
+def test_without_network_the_files_and_the_option_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unreachable() -> None:
+        raise Exception("URL fetch failure")
+
+    keras = load_tensorflow("a test", "train").keras
+    monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", unreachable)
+    with pytest.raises(SourceError) as raised:
+        load_mnist()
+    for part in (*FILES, "--data", "URL fetch failure"):
+        assert part in str(raised.value)
+
+
+def test_without_tensorflow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # as if it were not installed
+    monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
+    with pytest.raises(MissingExtra, match=r'pip install "tinydigits\[train\]"'):
+        load_mnist()
+
+
+def test_a_missing_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"nowhere: no such folder\. Put these four files"):
+        load_mnist(str(tmp_path / "nowhere"))
+    (small_mnist(tmp_path) / FILES[2]).unlink()
+    with pytest.raises(SourceError, match=f"has no {FILES[2]} nor {FILES[2]}.gz"):
+        load_mnist(str(tmp_path))
+
+
+def test_counts_that_differ_are_refused(tmp_path: Path) -> None:
+    write_idx(small_mnist(tmp_path) / FILES[1], np.zeros(5, np.uint8))
+    with pytest.raises(SourceError, match="6 images, but 5 labels"):
+        load_mnist(str(tmp_path))

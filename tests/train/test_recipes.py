@@ -1,0 +1,25 @@
+"""The recipes are exactly the networks that the design names."""
+
+import pytest
+from tinydigits_train.recipes import EPOCHS, RECIPES
+from tinydigits_train.tensorflow import load_tensorflow
+
+
+@pytest.mark.parametrize(
+    ("recipe", "units", "parameters"),
+    [("dense", [10], 7_850), ("mlp", [784, 10], 784 * 784 + 784 + 784 * 10 + 10)],
+)
+def test_a_recipe_is_sigmoid_dense_layers(recipe: str, units: list[int], parameters: int) -> None:
+    keras = load_tensorflow("a test", "train").keras
+    model = RECIPES[recipe](keras)
+    assert model.input_shape == (None, 784)
+    assert [type(layer) for layer in model.layers] == [keras.layers.Dense] * len(units)
+    assert [layer.units for layer in model.layers] == units
+    assert all(layer.activation is keras.activations.sigmoid for layer in model.layers)
+    assert model.count_params() == parameters
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+    assert model.loss == "sparse_categorical_crossentropy"
+
+
+def test_ten_epochs_unless_told() -> None:
+    assert EPOCHS == 10

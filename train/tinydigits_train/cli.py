@@ -1,0 +1,63 @@
+"""`tinydigits train`: parsing and printing."""
+
+import time
+from pathlib import Path
+
+import click
+
+from tinydigits_train.recipes import EPOCHS, RECIPES
+
+WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
+
+
+@click.command()
+@click.option("--recipe", type=click.Choice(list(RECIPES)), default="dense", show_default=True)
+@click.option(
+    "--data",
+    default="mnist",
+    show_default=True,
+    help="A folder with the four IDX files of MNIST (plain or .gz), or `mnist`: the folder that "
+    "$TINYDIGITS_DATA names, else the copy that Keras keeps or downloads.",
+)
+@click.option("--epochs", type=click.IntRange(1), default=EPOCHS, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The .keras file to write; its record goes beside it as NAME.train.json.",
+)
+def train(recipe: str, data: str, epochs: int, seed: int, output: Path) -> None:
+    """Train a network on MNIST with Keras."""
+    if output.suffix != ".keras":
+        raise click.BadParameter(f"{output}: the name must end in .keras", param_hint="-o")
+    if not output.parent.is_dir():
+        raise click.BadParameter(f"{output.parent}: no such folder", param_hint="-o")
+    # TensorFlow takes seconds to load: only once the words of the call are right.
+    from tinydigits_train.data import load_mnist
+    from tinydigits_train.fit import Epoch, save
+    from tinydigits_train.fit import train as train_recipe
+
+    mnist = load_mnist(data)
+    click.echo(
+        f"{recipe}: {len(mnist.train.labels):,} digits from {mnist.source}, "
+        f"{epochs} epochs, seed {seed}",
+        err=True,
+    )
+    began = time.monotonic()
+
+    def show(epoch: Epoch) -> None:
+        click.echo(
+            f"epoch {epoch.number:>2}/{epochs}  loss {epoch.loss:.4f}  "
+            f"accuracy {epoch.accuracy:.4f}  {time.monotonic() - began:5.1f} s",
+            err=True,
+        )
+
+    trained = train_recipe(recipe, mnist, epochs=epochs, seed=seed, on_epoch=show)
+    record = save(trained, output)
+    for name, part in (("train", trained.train), ("test", trained.test)):
+        click.echo(f"{name:<5} accuracy {part.accuracy:.2%}, {part.errors:,} errors")
+    pairs = trained.test.worst_pairs(WORST_PAIRS)
+    click.echo("worst pairs on test: " + ", ".join(f"{t} read as {a} ×{n}" for t, a, n in pairs))
+    click.echo(f"wrote {output} and {record.name}", err=True)

@@ -1,0 +1,170 @@
+"""Seeded training, evaluation, and the .keras file with its record."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tinydigits import SinkError, __version__
+
+from tinydigits_train.data import Digits, Mnist
+from tinydigits_train.recipes import BATCH, EPOCHS, RECIPES
+from tinydigits_train.tensorflow import load_tensorflow
+
+LABELS = tuple("0123456789")
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over the training images. The figures are running means during the pass."""
+
+    number: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How a trained network reads a set of digits."""
+
+    accuracy: float
+    """Share read right, in [0, 1]."""
+
+    errors: int
+    confusion: NDArray[np.int64]
+    """int64 [10, 10]: row the truth, column the answer."""
+
+    def worst_pairs(self, count: int) -> list[tuple[int, int, int]]:
+        """The most frequent mistakes as (truth, answer, how often), most frequent first."""
+        mistakes = self.confusion - np.diag(np.diag(self.confusion))
+        order = np.argsort(-mistakes, axis=None, kind="stable")[:count]
+        pairs = [divmod(int(place), mistakes.shape[1]) for place in order]
+        return [(row, column, int(mistakes[row, column])) for row, column in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained network and how it came about."""
+
+    model: Any
+    recipe: str
+    seed: int
+    history: tuple[Epoch, ...]
+    train: Evaluation
+    test: Evaluation
+    data: Mnist
+
+
+def as_pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """uint8 [N, 28, 28] → float32 [N, 784] in [0, 1]: what the recipes take."""
+    return images.reshape(len(images), 784).astype(np.float32) / np.float32(255)
+
+
+def train(
+    recipe: str,
+    data: Mnist,
+    *,
+    epochs: int = EPOCHS,
+    seed: int = 0,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> Trained:
+    """Trains one recipe. On one machine the same seed gives the same weights, bit for bit."""
+    tensorflow = load_tensorflow("train", "train")
+    keras = tensorflow.keras
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    tensorflow.config.experimental.enable_op_determinism()
+    model = RECIPES[recipe](keras)
+    history: list[Epoch] = []
+
+    def record(number: int, logs: dict[str, float]) -> None:
+        history.append(Epoch(number + 1, float(logs["loss"]), float(logs["accuracy"])))
+        on_epoch(history[-1])
+
+    model.fit(
+        as_pixels(data.train.images),
+        data.train.labels,
+        batch_size=BATCH,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=record)],
+    )
+    return Trained(
+        model,
+        recipe,
+        seed,
+        tuple(history),
+        train=_evaluated(model, data.train),
+        test=_evaluated(model, data.test),
+        data=data,
+    )
+
+
+def _evaluated(model: Any, digits: Digits) -> Evaluation:
+    scores = model.predict(as_pixels(digits.images), batch_size=1024, verbose=0)
+    answers = scores.argmax(axis=1)
+    confusion = np.zeros((10, 10), np.int64)
+    np.add.at(confusion, (digits.labels, answers), 1)
+    errors = int((answers != digits.labels).sum())
+    return Evaluation(1 - errors / len(digits.labels), errors, confusion)
+
+
+def save(trained: Trained, path: Path) -> Path:
+    """Writes the .keras file and, beside it, NAME.train.json; returns the latter's path.
+
+    Both are written under other names first, so a failure leaves what was there. Raises SinkError.
+    """
+    record_path = path.with_suffix(".train.json")
+    part = path.with_name(f".tinydigits-{os.getpid()}.keras")
+    record_part = part.with_suffix(".json")
+    try:
+        trained.model.save(part)
+        record = json.dumps(_record(trained, part.read_bytes()), indent=2)
+        record_part.write_text(record + "\n", "utf-8")
+        part.replace(path)
+        record_part.replace(record_path)
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+        record_part.unlink(missing_ok=True)
+    return record_path
+
+
+def _record(trained: Trained, keras_bytes: bytes) -> dict[str, object]:
+    tensorflow = load_tensorflow("train", "train")
+    data = trained.data
+    return {
+        "recipe": trained.recipe,
+        "labels": LABELS,
+        "parameters": trained.model.count_params(),
+        "seed": trained.seed,
+        "epochs": len(trained.history),
+        "history": [asdict(epoch) for epoch in trained.history],
+        "metrics": {
+            name: {"accuracy": round(part.accuracy, 6), "errors": part.errors}
+            for name, part in (("train", trained.train), ("test", trained.test))
+        },
+        "confusion": trained.test.confusion.tolist(),
+        "data": {
+            "name": "MNIST",
+            "source": data.source,
+            "train_images": len(data.train.labels),
+            "test_images": len(data.test.labels),
+            "sha256": data.sha256,
+        },
+        "keras_sha256": hashlib.sha256(keras_bytes).hexdigest(),
+        "versions": {
+            "tinydigits": __version__,
+            "python": platform.python_version(),
+            "tensorflow": tensorflow.__version__,
+            "keras": tensorflow.keras.__version__,
+            "numpy": np.__version__,
+        },
+    }
