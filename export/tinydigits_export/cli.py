@@ -1,0 +1,101 @@
+"""`tinydigits export` and `tinydigits verify`: parsing and printing."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tinydigits_export.bundle import Receipt
+
+FORMATS = ("onnx", "tflite", "int8")
+
+_data = click.option(
+    "--data",
+    default="mnist",
+    show_default=True,
+    help="MNIST, as in `tinydigits train`: the test digits prove, training digits calibrate int8.",
+)
+
+
+def _split(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
+    asked = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
+    if unknown := [part for part in asked if part not in FORMATS]:
+        raise click.BadParameter(f"{', '.join(unknown)!r}: choose from {', '.join(FORMATS)}")
+    return asked
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
+    help="The folder to write to.",
+)  # fmt: skip
+@click.option("--formats", callback=_split, default=",".join(FORMATS), show_default=True)
+@_data
+def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> None:
+    """Turn MODEL, a .keras file, into other formats and prove each equal to it.
+
+    Nothing is written unless the proof holds for all of them.
+    """
+    from tinydigits_train.data import load_mnist
+
+    from tinydigits_export.bundle import export as export_bundle
+
+    receipt = export_bundle(model, output, formats, load_mnist(data))
+    _show(receipt)
+    click.echo(f"wrote {', '.join(receipt.info.artifacts)} to {output}", err=True)
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@_data
+@click.pass_context
+def verify(ctx: click.Context, model: Path, data: str) -> None:
+    """Prove again that what `export` wrote equals its Keras model.
+
+    MODEL is the folder that was exported to, or one artefact in it.
+    """
+    from tinydigits_train.data import load_mnist
+
+    from tinydigits_export.bundle import verify as verify_bundle
+
+    receipt = verify_bundle(model, load_mnist(data).test)
+    _show(receipt)
+    for name, reasons in receipt.failures.items():
+        for reason in reasons:
+            click.echo(f"error: {name}: {reason}", err=True)
+    ctx.exit(1 if receipt.failures else 0)
+
+
+def _show(receipt: "Receipt") -> None:
+    info = receipt.info
+    images = next((parity.images for parity in info.parity.values()), 0)
+    click.echo(
+        f"{info.name} ({info.recipe}): {images:,} test images, Keras reads "
+        f"{receipt.keras_accuracy:.2%}"
+    )
+    width = max(len(name) for name in info.artifacts)
+    click.echo(
+        f"{'artefact':<{width}}  {'bytes':>9}  accuracy  agreement  max |Δ|  ties  differ  "
+        "SHA-256       proof"
+    )
+    for name, artifact in info.artifacts.items():
+        figures = " " * 45
+        if parity := info.parity.get(name):
+            figures = (
+                f"{parity.accuracy:>8.2%}  {parity.agreement:>9.2%}  {parity.max_delta:>7.1e}  "
+                f"{parity.ties:>4}  {len(parity.disagreeing):>6}"
+            )
+        proof = "FAILED" if name in receipt.failures else "holds"
+        click.echo(
+            f"{name:<{width}}  {artifact.bytes:>9,}  {figures}  {artifact.sha256[:12]}  {proof}"
+        )
+    for name, parity in info.parity.items():
+        if parity.disagreeing:
+            click.echo(f"{name} differs on test images {_listed(parity.disagreeing)}")
+
+
+def _listed(indices: tuple[int, ...], most: int = 20) -> str:
+    shown = ", ".join(map(str, indices[:most]))
+    return shown if len(indices) <= most else f"{shown} and {len(indices) - most} more"

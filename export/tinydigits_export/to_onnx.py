@@ -1,0 +1,44 @@
+"""Keras → ONNX, through tf2onnx: `images` uint8 [N, 28, 28] → `scores` float32 [N, K]."""
+
+from typing import Any
+
+from tinydigits.errors import MissingExtra
+from tinydigits.info import METADATA_KEY, OUTPUT_NAME, ModelInfo
+from tinydigits.quiet import quiet_native_code
+
+from tinydigits_export.graph import contract_function
+from tinydigits_export.original import Original
+
+OPSET = 17  # every onnxruntime since 1.12 runs it
+
+
+def to_onnx(original: Original, info: ModelInfo) -> bytes:
+    """The ONNX file, checked by onnx.checker, with `info` in its metadata."""
+    try:
+        import onnx
+        import tf2onnx
+    except ModuleNotFoundError as error:
+        raise MissingExtra("export to ONNX", "tf2onnx and onnx", "export") from error
+    function = contract_function(original, batch=None, dtype="uint8")
+    with quiet_native_code():
+        proto, _ = tf2onnx.convert.from_function(
+            function, input_signature=function.input_signature, opset=OPSET
+        )
+    _named(proto)
+    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json(indent=None)})
+    onnx.checker.check_model(proto, full_check=True)
+    data: bytes = proto.SerializeToString()
+    return data
+
+
+def _named(proto: Any) -> None:
+    """Gives the output and the free dimension the contract's names; tf2onnx invents its own."""
+    graph = proto.graph
+    invented = graph.output[0].name
+    for node in graph.node:
+        node.output[:] = [OUTPUT_NAME if name == invented else name for name in node.output]
+        node.input[:] = [OUTPUT_NAME if name == invented else name for name in node.input]
+    graph.output[0].name = OUTPUT_NAME
+    graph.name = METADATA_KEY
+    for value in (graph.input[0], graph.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_param = "N"

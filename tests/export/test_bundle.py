@@ -1,0 +1,131 @@
+"""Export leaves a proved bundle or nothing; verify finds whatever was changed since."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tinydigits import Classifier, ModelError, ProofError, SinkError
+from tinydigits.info import read_info
+from tinydigits_export import bundle as bundle_module
+from tinydigits_export.bundle import ENDINGS, export, verify
+from tinydigits_export.to_tflite import to_tflite
+from tinydigits_train.data import Mnist
+
+ARTEFACTS = {"digits.onnx", "digits.tflite", "digits.int8.tflite"}
+
+
+@pytest.fixture
+def copied(bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundle, tmp_path / "copied"))
+
+
+def test_a_bundle_is_whole(bundle: Path, mnist: Mnist, has_all_of_mnist: bool) -> None:
+    assert {p.name for p in bundle.iterdir()} == ARTEFACTS | {"digits.json", "digits.keras"}
+    info = read_info(bundle / "digits.json")
+    assert set(info.artifacts) == set(info.parity) == ARTEFACTS
+    for name, receipt in info.parity.items():
+        assert receipt.images == len(mnist.test.labels)
+        if "int8" not in name:
+            assert receipt.max_delta <= 1e-5
+            assert receipt.agreement == 1
+            assert receipt.disagreeing == ()
+    int8 = info.parity["digits.int8.tflite"]
+    assert int8.agreement >= 0.995
+    assert int8.ties < 10
+    assert len(int8.disagreeing) == round((1 - int8.agreement) * int8.images)
+    assert int8.accuracy >= info.parity["digits.onnx"].accuracy - 0.002
+    assert not has_all_of_mnist or info.parity["digits.onnx"].accuracy >= 0.925
+
+
+@pytest.mark.parametrize("name", sorted(ARTEFACTS))
+def test_every_artefact_classifies_alike(bundle: Path, mnist: Mnist, name: str) -> None:
+    images = mnist.test.images[:300]
+    answers = [p.label for p in Classifier(bundle / name).classify(images)]
+    reference = [p.label for p in Classifier(bundle / "digits.onnx").classify(images)]
+    assert np.mean([a == b for a, b in zip(answers, reference, strict=True)]) >= 0.98
+
+
+def test_a_whole_bundle_verifies(bundle: Path, mnist: Mnist) -> None:
+    for path in (bundle, bundle / "digits.onnx"):
+        receipt = verify(path, mnist.test)
+        assert receipt.failures == {}
+    assert set(receipt.info.artifacts) == {"digits.onnx"}
+
+
+def test_a_changed_artefact_is_found(copied: Path, mnist: Mnist) -> None:
+    path = copied / "digits.onnx"
+    data = bytearray(path.read_bytes())
+    data[15_000:16_000] = bytes(1000)  # the weights of 25 pixels in the middle
+    path.write_bytes(data)
+    receipt = verify(copied, mnist.test)
+    assert set(receipt.failures) == {"digits.onnx"}
+    assert "SHA-256" in receipt.failures["digits.onnx"][0]
+    assert len(receipt.failures["digits.onnx"]) > 1
+
+
+def test_a_broken_artefact_is_found(copied: Path, mnist: Mnist) -> None:
+    (copied / "digits.tflite").write_bytes(b"broken")
+    assert "not a TFLite model" in str(verify(copied, mnist.test).failures["digits.tflite"])
+
+
+def test_another_original_is_refused(copied: Path, mnist: Mnist) -> None:
+    original = copied / "digits.keras"
+    with original.open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(ModelError, match=r"not the model that digits\.json was made from|safely"):
+        verify(copied, mnist.test)
+    original.unlink()
+    with pytest.raises(ModelError, match=r"digits\.keras: No such file"):
+        verify(copied, mnist.test)
+
+
+def test_what_is_missing_is_named(copied: Path, mnist: Mnist, tmp_path: Path) -> None:
+    (copied / "digits.onnx").unlink()
+    with pytest.raises(ModelError, match=r"digits\.onnx: No such file.*digits\.json lists it"):
+        verify(copied, mnist.test)
+    with pytest.raises(ModelError, match="0 model descriptions"):
+        verify(tmp_path, mnist.test)
+
+
+def test_a_failed_proof_leaves_nothing(
+    keras_path: Path, mnist: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(original: object) -> bytes:
+        weights = original.model.get_weights()  # type: ignore[attr-defined]
+        original.model.set_weights([w * np.float32(1.01) for w in weights])  # type: ignore[attr-defined]
+        data = to_tflite(original)  # type: ignore[arg-type]
+        original.model.set_weights(weights)  # type: ignore[attr-defined]
+        return data
+
+    monkeypatch.setattr(bundle_module, "to_tflite", damaged)
+    for folder in (tmp_path / "new", tmp_path):
+        before = sorted(tmp_path.iterdir())
+        with pytest.raises(ProofError, match=r"nothing was written: digits\.tflite: max \|Δ"):
+            export(keras_path, folder, ("onnx", "tflite"), mnist)
+        assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_second_export_adds_its_formats(keras_path: Path, mnist: Mnist, tmp_path: Path) -> None:
+    for format_ in ("onnx", "tflite"):
+        export(keras_path, tmp_path, (format_,), mnist)
+    info = read_info(tmp_path / "digits.json")
+    assert set(info.artifacts) == set(info.parity) == {"digits.onnx", "digits.tflite"}
+
+
+def test_a_tflite_file_of_another_export_is_refused(copied: Path) -> None:
+    card = copied / "digits.json"
+    fields = json.loads(card.read_text())
+    del fields["artifacts"]["digits.tflite"]
+    card.write_text(json.dumps(fields))
+    with pytest.raises(ModelError, match="not among the artefacts"):
+        Classifier(copied / "digits.tflite")
+
+
+def test_where_it_cannot_be_written_it_is_said(
+    keras_path: Path, mnist: Mnist, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SinkError, match="cannot be written"):
+        export(keras_path, tmp_path / "file", tuple(ENDINGS), mnist)
