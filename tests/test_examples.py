@@ -1,0 +1,54 @@
+"""The example scans are what their script draws, of every kind they promise, and are read right."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+from tinydigits import Classifier
+
+from tests.conftest import ROOT
+
+SCANS = ROOT / "examples" / "scans"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("draw_scans", ROOT / "examples/draw_scans.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_script_draws_what_is_there(script: ModuleType, tmp_path: Path) -> None:
+    script.draw(tmp_path)
+    drawn = {p.relative_to(tmp_path) for p in tmp_path.rglob("*.*")}
+    there = {p.relative_to(SCANS.parent) for p in SCANS.parent.rglob("*.*") if p.suffix != ".py"}
+    assert drawn == {path for path in there if "__pycache__" not in path.parts}
+    for path in sorted((tmp_path / "scans").iterdir()):
+        with Image.open(path) as new, Image.open(SCANS / path.name) as old:
+            difference = np.asarray(new.convert("RGBA"), int) - np.asarray(old.convert("RGBA"), int)
+        assert np.abs(difference).mean() < 1, path.name  # codecs differ by a little
+
+
+def test_they_are_many_and_of_every_kind() -> None:
+    kinds, sizes = set(), set()
+    for path in SCANS.iterdir():
+        with Image.open(path) as image:
+            kinds.add((image.format, image.mode))
+            sizes.add(image.size)
+    assert len(list(SCANS.iterdir())) >= 24
+    assert {"PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM"} <= {format_ for format_, _ in kinds}
+    assert {"L", "RGB", "RGBA"} <= {mode for _, mode in kinds}
+    assert len(sizes) >= 15
+
+
+def test_each_is_read_as_its_name_says() -> None:
+    classifier = Classifier("dense")
+    for path in SCANS.iterdir():
+        truth = path.name.partition("-")[0]
+        assert classifier(path).label == (None if truth == "10" else truth), path.name
