@@ -8,6 +8,7 @@ Only the formats below are tried: Pillow's other decoders are never reached.
 import io
 import os
 import stat
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tinydigits.errors import ImageError
 
@@ -31,6 +32,7 @@ SUFFIXES = frozenset(
     }
 )
 
+MOST_PIXELS = 2 * 89_478_485  # beyond this Pillow raises DecompressionBombError
 _MAGIC_BYTES = 16  # the first bytes, which name the format
 
 
@@ -39,7 +41,8 @@ class Limits:
     """What one image may cost before it is refused."""
 
     max_pixels: int = 50_000_000
-    """Width × height, as the header promises it; read before anything is decoded."""
+    """Width × height, as the header promises it; read before anything is decoded. Pillow itself
+    refuses more than MOST_PIXELS."""
 
     max_bytes: int = 64 * 1024 * 1024
     """Size of the encoded image."""
@@ -50,7 +53,9 @@ def decode(source: ImageLike, limits: Limits | None = None) -> Image.Image:
 
     `source` is a path, the encoded bytes, a binary file object, a Pillow image (returned loaded),
     or a uint8 array [H, W] (grey) or [H, W, 3|4] (RGB, RGBA). Of an animation the first frame is
-    taken. EXIF orientation is not applied here: `fit` does that.
+    taken.
+
+    What comes out stands upright (EXIF orientation is applied) and is of mode L, RGB or RGBA.
 
     Raises ImageError where the source is no such picture, is damaged, or exceeds `limits`.
     """
@@ -59,7 +64,7 @@ def decode(source: ImageLike, limits: Limits | None = None) -> Image.Image:
         return _from_array(source, limits)
     if isinstance(source, Image.Image):
         _check_pixels(source, limits)
-        return _guarded(source.format or "image", lambda: _loaded(source))
+        return _guarded(source.format or "image", lambda: _plain(_upright(source)))
     return _from_bytes(_read(source, limits), limits)
 
 
@@ -70,7 +75,7 @@ def _read(source: str | os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> 
     elif isinstance(source, str | os.PathLike):
         data = _read_file(Path(source), limits)
     elif callable(getattr(source, "read", None)):
-        data = source.read(limits.max_bytes + 1)
+        data = _read_object(source, limits)
         if not isinstance(data, bytes):
             raise ImageError(f"the file object gives {type(data).__name__}: open it in binary mode")
     else:
@@ -84,22 +89,37 @@ def _read(source: str | os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> 
 
 
 def _read_file(path: Path, limits: Limits) -> bytes:
-    # O_NONBLOCK: a FIFO put in the file's place after it was listed must not hang the run.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ImageError("not a regular file")
-            if status.st_size > limits.max_bytes:
-                raise ImageError(
-                    f"{status.st_size:,} bytes, over the limit of {limits.max_bytes:,}"
-                )
-            return file.read(limits.max_bytes + 1)
-    except IsADirectoryError as error:
-        raise ImageError("a folder, not an image") from error
+        # Opening a FIFO would disturb whoever writes to it, so the kind is asked first; and again
+        # of what was opened, without waiting, since files can be replaced in between.
+        _check_kind(path.stat(), limits)
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, flags)
+        try:
+            status = os.fstat(descriptor)
+            _check_kind(status, limits)
+            file = os.fdopen(descriptor, "rb", closefd=False)
+            return file.read(min(limits.max_bytes, status.st_size) + 1)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise ImageError(getattr(error, "strerror", None) or str(error)) from error
+
+
+def _check_kind(status: os.stat_result, limits: Limits) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise ImageError("a folder, not an image")
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError("not a regular file")
+    if status.st_size > limits.max_bytes:
+        raise ImageError(f"{status.st_size:,} bytes, over the limit of {limits.max_bytes:,}")
+
+
+def _read_object(file: BinaryIO, limits: Limits) -> bytes:
+    try:
+        return file.read(min(limits.max_bytes, sys.maxsize - 1) + 1)
+    except (OSError, ValueError) as error:  # ValueError: the file is closed
+        raise ImageError(str(error)) from error
 
 
 def _from_bytes(data: bytes, limits: Limits) -> Image.Image:
@@ -116,7 +136,7 @@ def _from_bytes(data: bytes, limits: Limits) -> Image.Image:
             import_module(f"PIL.{'Tiff' if format_ == 'TIFF' else 'WebP'}ImagePlugin")
         image = Image.open(io.BytesIO(data), formats=[format_])
         _check_pixels(image, limits)
-        return _loaded(image)
+        return _plain(_upright(image))
 
     return _guarded(format_, opened)
 
@@ -161,9 +181,37 @@ def _check_pixels(image: Image.Image, limits: Limits) -> None:
         raise ImageError(f"an image of {image.width}×{image.height} pixels")
 
 
-def _loaded(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
     image.load()
-    return image
+    try:
+        return ImageOps.exif_transpose(image)
+    # Damaged EXIF raises SyntaxError, TypeError, struct.error and more; the picture is still there.
+    except Exception:
+        return image
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Mode L, RGB or RGBA, 8 bits a channel."""
+    if image.mode in ("L", "RGB", "RGBA"):
+        return image.convert("RGBA") if "transparency" in image.info else image
+    if image.mode.startswith("I") or image.mode == "F":
+        return _eight_bits(image)
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float samples have no agreed white: the largest becomes 255. Only samples
+    that stay below 256 anyway are taken as they are, and floats up to 1 as shares of white.
+    """
+    levels = np.nan_to_num(np.asarray(image, dtype=np.float32)).clip(0, None)
+    largest = float(levels.max())
+    if image.mode == "F" and largest <= 1:
+        levels *= 255
+    elif largest >= 256:
+        levels *= 255 / largest
+    return Image.fromarray((levels + 0.5).astype(np.uint8))
 
 
 def _guarded(format_: str, decoded: Callable[[], Image.Image]) -> Image.Image:

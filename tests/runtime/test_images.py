@@ -3,6 +3,7 @@ time and memory."""
 
 import io
 import os
+import subprocess
 import threading
 import zlib
 from pathlib import Path
@@ -47,6 +48,42 @@ def test_a_picture_is_the_same_from_path_bytes_file_and_image(tmp_path: Path) ->
         assert np.array_equal(np.asarray(decode(source)), GREY), type(source)
 
 
+@pytest.mark.parametrize("mode", ["1", "P", "RGB", "CMYK", "I;16", "I", "F", "LA", "RGBA", "YCbCr"])
+def test_every_mode_becomes_the_same_picture(mode: str) -> None:
+    grey = Image.fromarray(np.where(GREY > 100, 255, 0).astype(np.uint8))
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    elif mode in ("CMYK", "YCbCr"):
+        image = grey.convert("RGB").convert(mode)
+    else:
+        image = grey.convert(mode)
+    decoded = decode(image)
+    assert decoded.mode in ("L", "RGB", "RGBA")
+    difference = np.abs(np.asarray(decoded.convert("L"), int) - np.asarray(grey))
+    assert difference.max() <= 2
+
+
+def test_samples_of_16_bits_are_scaled_by_the_largest() -> None:
+    image = Image.fromarray(np.array([[0, 2048, 4095]], np.uint16))  # a 12-bit camera
+    assert np.asarray(decode(image)).tolist() == [[0, 128, 255]]
+    barely = Image.fromarray(np.array([[65534, 65535]], np.uint16))
+    assert np.asarray(decode(barely)).tolist() == [[255, 255]]
+
+
+def test_exif_orientation_is_applied() -> None:
+    upright = Image.fromarray(GREY)
+    turned = upright.rotate(90, expand=True)
+    turned.getexif()[0x0112] = 6  # turn by 90° to the right to see it upright
+    for data in (encoded(format_, turned, exif=turned.getexif()) for format_ in ("PNG", "TIFF")):
+        assert np.array_equal(np.asarray(decode(data)), GREY)
+
+
+@pytest.mark.parametrize("exif", [b"garbage", b"Exif\0\0II*\0" + b"\xff" * 40, b"MM\0*\0\0\0\x08"])
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP"])
+def test_damaged_exif_costs_only_the_orientation(format_: str, exif: bytes) -> None:
+    assert decode(encoded(format_, exif=exif)).size == (8, 6)
+
+
 def test_the_first_frame_of_an_animation_is_taken() -> None:
     frames = [Image.new("L", (8, 6), level) for level in (10, 200)]
     data = encoded("GIF", frames[0], save_all=True, append_images=frames[1:])
@@ -85,7 +122,8 @@ def test_limits_can_be_set() -> None:
         decode(encoded("PNG"), Limits(max_pixels=47))
     with pytest.raises(ImageError, match="limit of 20 bytes"):
         decode(encoded("PNG"), Limits(max_bytes=20))
-    assert decode(encoded("PNG"), Limits(max_pixels=48)).size == (8, 6)
+    assert decode(encoded("PNG"), Limits(max_pixels=48, max_bytes=2**62)).size == (8, 6)
+    assert decode(io.BytesIO(encoded("PNG")), Limits(max_bytes=10**6)).size == (8, 6)
 
 
 def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -112,6 +150,24 @@ def test_a_fifo_is_refused_and_does_not_hang(tmp_path: Path) -> None:
     thread.join(timeout=10)
     assert not thread.is_alive()
     assert "not a regular file" in str(raised)
+
+
+def test_a_fifo_with_a_writer_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.png"
+    os.mkfifo(path)
+    writer = subprocess.Popen(["sh", "-c", f"echo whole > '{path}'"])
+    with pytest.raises(ImageError, match="not a regular file"):
+        decode(path)
+    assert path.read_text() == "whole\n"  # still there to be read by whom it was meant for
+    assert writer.wait(timeout=10) == 0
+
+
+def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for source in (tmp_path, tmp_path / "none", "/dev/null"):
+        with pytest.raises(ImageError):
+            decode(source)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_folder_a_missing_file_and_a_nul_in_the_name_are_refused(tmp_path: Path) -> None:
@@ -141,6 +197,13 @@ def test_an_array_of_another_shape_or_dtype_is_refused(array: NDArray[np.uint8])
 def test_a_text_mode_file_is_refused() -> None:
     with pytest.raises(ImageError, match="binary mode"):
         decode(io.StringIO("text"))  # type: ignore[arg-type]
+
+
+def test_a_closed_file_is_refused() -> None:
+    file = io.BytesIO(encoded("PNG"))
+    file.close()
+    with pytest.raises(ImageError, match="closed"):
+        decode(file)
 
 
 def test_the_endings_of_a_folder_walk_are_lower_case() -> None:
