@@ -1,0 +1,161 @@
+"""Pieces: which of the ink is the digit, and which is debris.
+
+The ink is looked at on a coarse grid, where the pieces of a digit hang together and there is little
+to count.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from tinydigits.ink import Floats, Mask
+
+GRID = 64  # cells: the longer side of the grid
+RULE_SHARE = 0.85  # of the width: a thin line that long is ruled, not written
+RULE_CELLS = 3  # cells: how thick a ruled line may be
+SPECK = 0.035  # of the main piece's cells: less is dust
+PART = 0.18  # of the main piece's cells: so large a piece belongs to the digit wherever it is
+NEAR = 0.16  # of the main piece's longer side: a piece so close belongs to the digit
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Cells that hang together, corners included."""
+
+    runs: list[tuple[int, int, int]]
+    """Row, first column, column behind the last."""
+
+    cells: int
+    top: int
+    left: int
+    bottom: int
+    right: int
+    """The box, bottom and right exclusive."""
+
+    def gap(self, other: "Piece") -> int:
+        """Cells between the two boxes; 0 where they touch or overlap."""
+        across = max(self.left - other.right, other.left - self.right, 0)
+        down = max(self.top - other.bottom, other.top - self.bottom, 0)
+        return max(across, down)
+
+
+def digit_only(ink: Floats) -> Floats:
+    """float32 [H, W] → the same with everything that is not the digit set to 0."""
+    factor = -(-max(ink.shape) // GRID)
+    mask = _without_rules(_pooled(ink > 0, factor))
+    pieces = pieces_of(mask)
+    if not pieces:
+        return ink
+    kept = _chosen(pieces, mask.shape)
+    grid = np.zeros_like(mask)
+    for piece in kept:
+        for row, first, last in piece.runs:
+            grid[row, first:last] = True
+    whole = grid.repeat(factor, axis=0).repeat(factor, axis=1)
+    return ink * whole[: ink.shape[0], : ink.shape[1]]
+
+
+def _pooled(mask: Mask, factor: int) -> Mask:
+    """A cell is inked where any of its factor × factor pixels is."""
+    if factor == 1:
+        return mask
+    return np.asarray(Image.fromarray(mask.view(np.uint8) * np.uint8(255)).reduce(factor)) > 0
+
+
+def _without_rules(mask: Mask) -> Mask:
+    """Ruled lines and paper edges: thin, straight, from border to border. Where a stroke crosses
+    one, what is inked on both its sides stays.
+    """
+    for turned in (False, True):
+        view = mask.T if turned else mask
+        if min(view.shape) < 8 * RULE_CELLS:
+            continue
+        long = view.mean(axis=1) >= RULE_SHARE
+        if not long.any() or long.mean() > 0.5:
+            continue
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], long, [False]])))
+        view = view.copy()
+        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            if last - first > RULE_CELLS:
+                continue
+            above = view[first - 1] if first else np.zeros_like(view[0])
+            below = view[last] if last < len(view) else np.zeros_like(view[0])
+            view[first:last] = above & below
+        mask = view.T if turned else view
+    return mask
+
+
+def pieces_of(mask: Mask) -> list[Piece]:
+    """The connected pieces (of 8 neighbours), by union of runs (Rosenfeld and Pfaltz, 1966)."""
+    padded = np.pad(mask, ((0, 0), (1, 1)))
+    changes = np.flatnonzero(np.diff(padded.view(np.int8), axis=1))
+    width = mask.shape[1] + 1
+    runs = [
+        (start // width, start % width, end - start + start % width)
+        for start, end in zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True)
+    ]
+    parent = list(range(len(runs)))
+
+    def root(run: int) -> int:
+        while parent[run] != run:
+            parent[run] = run = parent[parent[run]]
+        return run
+
+    above = 0
+    for run, (row, first, last) in enumerate(runs):
+        while runs[above][0] < row - 1:
+            above += 1
+        other = above
+        while runs[other][0] == row - 1 and runs[other][1] <= last:
+            if runs[other][2] >= first:
+                parent[root(other)] = root(run)
+            other += 1
+        while runs[above][0] == row - 1 and runs[above][2] < first:
+            above += 1
+    grouped: dict[int, list[tuple[int, int, int]]] = {}
+    for run, cells in enumerate(runs):
+        grouped.setdefault(root(run), []).append(cells)
+    return [
+        Piece(
+            members,
+            cells=sum(last - first for _, first, last in members),
+            top=members[0][0],
+            left=min(first for _, first, _ in members),
+            bottom=members[-1][0] + 1,
+            right=max(last for _, _, last in members),
+        )
+        for members in grouped.values()
+    ]
+
+
+def _chosen(pieces: list[Piece], shape: tuple[int, int]) -> list[Piece]:
+    """The main piece and what belongs to it."""
+    height, width = shape
+
+    def sides(piece: Piece) -> set[str]:
+        """The borders of the picture that a piece touches."""
+        touched = {
+            "top": piece.top == 0,
+            "left": piece.left == 0,
+            "bottom": piece.bottom == height,
+            "right": piece.right == width,
+        }
+        return {side for side, touches in touched.items() if touches}
+
+    def weight(piece: Piece) -> float:
+        # What comes in from the border is often a neighbour, a shadow or a paper edge.
+        return piece.cells * (0.4 if sides(piece) else 1.0)
+
+    main = max(pieces, key=weight)
+    size = max(main.bottom - main.top, main.right - main.left)
+
+    def belongs(piece: Piece) -> bool:
+        if piece is main:
+            return True
+        share = piece.cells / main.cells
+        if sides(piece) - sides(main):
+            return share >= PART and main.gap(piece) == 0
+        return share >= PART or (share >= SPECK and main.gap(piece) <= NEAR * size)
+
+    return [piece for piece in pieces if belongs(piece)]
