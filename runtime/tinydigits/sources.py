@@ -7,7 +7,7 @@ time. Nothing is opened here: an Item that turns out to be unreadable becomes an
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -38,13 +38,15 @@ class Skipped:
     """Files without an image's ending, links to folders, FIFOs, sockets and devices."""
 
 
-def open_inputs(inputs: Iterable[str], stdin: BinaryIO, skipped: Skipped) -> Iterator[Item]:
-    """Every input as Items, in order: a folder is walked, `-` reads a list of files from `stdin`,
-    and anything else is one picture, whatever its ending.
+def open_inputs(
+    inputs: Iterable[str], stdin: Callable[[], BinaryIO], skipped: Skipped
+) -> Iterator[Item]:
+    """Every input as Items, in order: a folder is walked, `-` reads a list of files from what
+    `stdin` gives, and anything else is one picture, whatever its ending.
     """
     for name in inputs:
         if name == "-":
-            yield from listed(stdin)
+            yield from listed(stdin())
         elif os.path.isdir(name):  # noqa: PTH112 - pathlib would rewrite the name that rows show
             yield from walked(name, skipped)
         else:
@@ -66,21 +68,31 @@ def walked(folder: str, skipped: Skipped) -> Iterator[Item]:
     Links to files are followed; links to folders are not, so no loop can arise. A folder that
     cannot be listed is one Item, which becomes an error row.
     """
-    try:
-        with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=lambda entry: natural_key(entry.name))
-    except OSError:
-        yield Item(folder, folder)
-        return
-    for entry in ordered:
-        if entry.name.startswith("."):
+    open_folders = [_listing(folder)]  # not recursion: folders may be nested thousands deep
+    while open_folders:
+        entry = next(open_folders[-1], None)
+        if entry is None:
+            open_folders.pop()
+        elif isinstance(entry, str):
+            yield Item(entry, entry)
+        elif entry.name.startswith("."):
             skipped.hidden += not entry.name.startswith(PART_PREFIX)
         elif entry.is_dir(follow_symlinks=False):
-            yield from walked(entry.path, skipped)
+            open_folders.append(_listing(entry.path))
         elif _is_image(entry):
             yield Item(entry.path, entry.path)
         else:
             skipped.other += 1
+
+
+def _listing(folder: str) -> Iterator["os.DirEntry[str] | str"]:
+    """What is in a folder, in natural order; the folder's own name where that cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            ordered = sorted(entries, key=lambda entry: natural_key(entry.name))
+    except OSError:
+        return iter([folder])
+    return iter(ordered)
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:

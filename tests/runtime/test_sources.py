@@ -3,13 +3,14 @@ is no regular file is ever opened."""
 
 import io
 import os
+import subprocess
 from pathlib import Path
 
 from tinydigits.sources import Skipped, natural_key, open_inputs
 
 
 def names(inputs: list[str], skipped: Skipped | None = None, stdin: bytes = b"") -> list[str]:
-    items = open_inputs(inputs, io.BytesIO(stdin), skipped or Skipped())
+    items = open_inputs(inputs, lambda: io.BytesIO(stdin), skipped or Skipped())
     return [str(item.name) for item in items]
 
 
@@ -29,6 +30,23 @@ def test_a_folder_is_walked_in_natural_order(tmp_path: Path) -> None:
     touch(tmp_path, "10.png", "2.png", "sub10/1.JPG", "sub9/5.tiff", "sub9/deep/0.webp")
     found = [os.path.relpath(name, tmp_path) for name in names([str(tmp_path)])]
     assert found == ["2.png", "10.png", "sub9/5.tiff", "sub9/deep/0.webp", "sub10/1.JPG"]
+
+
+def test_a_folder_nested_thousands_deep_is_walked(tmp_path: Path) -> None:
+    here = os.getcwd()  # noqa: PTH109 - a path this long has no absolute form
+    os.chdir(tmp_path)
+    try:
+        for _ in range(1500):
+            os.mkdir("d")  # noqa: PTH102
+            os.chdir("d")
+        touch(Path(), "a.png")
+    finally:
+        os.chdir(here)
+    touch(tmp_path, "b.png")
+    found = names([str(tmp_path)])
+    assert found[0] == str(tmp_path / "b.png")
+    assert len(found) == 2
+    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)  # too deep for pytest
 
 
 def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
