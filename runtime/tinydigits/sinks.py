@@ -7,7 +7,7 @@ before is whole until then.
 import csv
 import io
 import json
-import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +25,14 @@ SCORE_DIGITS = 6  # decimals in CSV and JSONL: float32 has about seven
 
 
 def format_of(path: str) -> Format:
-    """The format that a file's ending names; text for any other ending."""
+    """The format that a file's ending names, text where it has none. Raises SinkError for an
+    ending that promises another format.
+    """
     endings: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-    return endings.get(Path(path).suffix.lower(), "text")
+    suffix = Path(path).suffix.lower()
+    if suffix in (".xls", ".xlsx", ".ods", ".tsv", ".json", ".html", ".parquet"):
+        raise SinkError(f"{path}: {suffix} is not written; name a .csv, .jsonl or .txt file")
+    return endings.get(suffix, "text")
 
 
 def stream_sink(stream: BinaryIO, format_: Format) -> Write:
@@ -46,19 +51,24 @@ def stream_sink(stream: BinaryIO, format_: Format) -> Write:
 @contextmanager
 def file_sink(path: str, format_: Format) -> Iterator[Write]:
     """Rows in a file that is there only when all are written. Raises SinkError."""
-    target = Path(path).resolve()
-    in_place = target.exists() and not target.is_file()  # /dev/null and pipes are not replaced
-    part = target if in_place else target.with_name(f"{PART_PREFIX}{os.getpid()}.part")
+    target = Path(path)
     try:
-        with part.open("wb") as file:
-            yield stream_sink(file, format_)
-        if not in_place:
+        if target.exists() and not target.is_file():  # /dev/null and pipes are not replaced
+            with target.open("wb") as file:
+                yield stream_sink(file, format_)
+            return
+        target = target.resolve()
+        part = target.with_name(f"{PART_PREFIX}{secrets.token_hex(6)}.part")
+        try:
+            with part.open("xb") as file:
+                yield stream_sink(file, format_)
+            if target.exists():
+                part.chmod(target.stat().st_mode)
             part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        if not in_place:
-            part.unlink(missing_ok=True)
 
 
 def text_row(prediction: Prediction) -> str:
@@ -66,7 +76,7 @@ def text_row(prediction: Prediction) -> str:
     path = _printable(prediction.path or "")
     if prediction.status == "error":
         return f"{path}: error: {_printable(prediction.reason or '')}\n"
-    row = f"{path}: {prediction.label or '-'}"
+    row = f"{path}: {'-' if prediction.label is None else _printable(prediction.label)}"
     if prediction.score is not None:
         row += f"  {prediction.score:.2f}"
     if prediction.reason is not None:
@@ -82,9 +92,9 @@ def csv_row(prediction: Prediction) -> str:
 def jsonl_row(prediction: Prediction) -> str:
     """One JSON object on one line, with the keys of COLUMNS."""
     fields = _fields(prediction)
+    line = json.dumps(fields, ensure_ascii=False)
     # Bytes that are not UTF-8 are lone surrogates here, which only an escape can hold in JSON.
-    escape = not (prediction.path or "").isprintable()
-    return json.dumps(fields, ensure_ascii=escape) + "\n"
+    return (line if line.isprintable() else json.dumps(fields)) + "\n"
 
 
 def _fields(prediction: Prediction) -> dict[str, object]:
@@ -96,8 +106,9 @@ def _fields(prediction: Prediction) -> dict[str, object]:
 
 def _csv_line(values: tuple[object, ...]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue()
+    # csv quotes what holds a character of its line end, so both of them are named to it.
+    csv.writer(line, lineterminator="\r\n").writerow(values)
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _printable(name: str) -> str:

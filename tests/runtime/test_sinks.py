@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ ROWS = [
 HOSTILE = [
     'quote".png',
     "new\nline.png",
+    "carriage\rreturn.png",
     "=1+1.png",
     "-n.png",
     "komma, .png",
@@ -109,8 +111,33 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert link.is_symlink()
 
 
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    with file_sink(str(pipe), "text") as write:
+        write(ROWS[0])
+    assert reader.communicate(timeout=10)[0] == b"a.png: 7  0.98\n"
+    assert pipe.is_fifo()
+
+
+def test_links_are_written_through_and_modes_kept(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").touch(mode=0o600)
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    with file_sink(str(tmp_path / "link.txt"), "text") as write:
+        write(ROWS[0])
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "a.png: 7  0.98\n"
+    assert (tmp_path / "real.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_ending_of_another_format_is_refused() -> None:
+    with pytest.raises(SinkError, match=r"\.xlsx is not written; name a \.csv"):
+        format_of("rows.xlsx")
+
+
 def test_where_nothing_can_be_written_it_is_said(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "none" / "out.csv"):
+    for path in (tmp_path, tmp_path / "none" / "out.csv", Path("/dev/full")):
         with (
             pytest.raises(SinkError, match="cannot be written"),
             file_sink(str(path), "csv") as write,
