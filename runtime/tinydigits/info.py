@@ -93,7 +93,7 @@ class ModelInfo:
     schema: int = SCHEMA
 
     def to_json(self, indent: int | None = 2) -> str:
-        return json.dumps(asdict(self), indent=indent, ensure_ascii=False)
+        return json.dumps(asdict(self), indent=indent)
 
     def summary(self) -> list[tuple[str, str]]:
         """What a person wants to know of the model, as (name, value) lines."""
@@ -101,11 +101,12 @@ class ModelInfo:
             part: ", ".join(f"{name} {value}" for name, value in values.items())
             for part, values in self.metrics.items()
         }
+        shape = ", ".join(map(str, self.input["shape"]))
         return [
             ("name", self.name),
             ("recipe", f"{self.recipe}, {self.parameters:,} parameters"),
             ("labels", " ".join(self.labels)),
-            ("input", f"{self.input['name']} {self.input['dtype']} {self.input['shape']}"),
+            ("input", f"{self.input['name']} {self.input['dtype']} [{shape}]"),
             ("fit", self.fit),
             *((part, value) for part, value in figures.items()),
             (
@@ -113,7 +114,7 @@ class ModelInfo:
                 f"min_score {self.thresholds.min_score}, max_ratio {self.thresholds.max_ratio}",
             ),
             *(("artifact", f"{k}, {v.bytes:,} bytes") for k, v in self.artifacts.items()),
-            ("keras", self.keras_sha256),
+            ("keras", f"SHA-256 {self.keras_sha256}"),
             ("created by", self.created_by),
         ]
 
@@ -129,10 +130,11 @@ class ModelInfo:
                 )
             if fields["fit"] not in get_args(Fit):
                 raise ModelError(f"{origin}: asks for fit={fields['fit']!r}, unknown here")
+            _check_types(fields)
             return cls(
                 **fields
                 | {
-                    "labels": tuple(str(label) for label in fields["labels"]),
+                    "labels": tuple(fields["labels"]),
                     "thresholds": Thresholds(**fields["thresholds"]),
                     "artifacts": {k: Artifact(**v) for k, v in fields["artifacts"].items()},
                     "parity": {
@@ -141,8 +143,32 @@ class ModelInfo:
                     },
                 }
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelError(f"{origin}: damaged model information: {error!r}") from error
+
+
+def _check_types(fields: Mapping[str, Any]) -> None:
+    """Raises TypeError where a value is not of its field's type: the JSON may be anyone's."""
+    labels, thresholds = fields["labels"], fields["thresholds"]
+    whole = {
+        "labels": isinstance(labels, list)
+        and len(labels) > 0
+        and all(isinstance(label, str) and label.isprintable() for label in labels),
+        "thresholds": all(
+            isinstance(value, int | float) and 0 <= value <= 1 for value in thresholds.values()
+        ),
+        "parameters": isinstance(fields["parameters"], int),
+        "metrics": all(isinstance(part, dict) for part in fields["metrics"].values()),
+        "trained_on": isinstance(fields["trained_on"], dict),
+        "input": fields["input"].keys() == {"name", "dtype", "shape"}
+        and isinstance(fields["input"]["shape"], list),
+        **{
+            name: isinstance(fields[name], str) and fields[name].isprintable()
+            for name in ("name", "recipe", "keras_sha256", "created_by")
+        },
+    }
+    if wrong := [name for name, right in whole.items() if not right]:
+        raise TypeError(f"unusable {', '.join(wrong)}")
 
 
 def info_path(artifact: Path) -> Path:

@@ -5,6 +5,8 @@ one independent sigmoid for each of its K labels. A file that does not is refuse
 """
 
 import os
+import re
+import stat
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +29,10 @@ from tinydigits.quiet import quiet_native_code
 BUNDLED = ("dense",)  # the models in this package, most accurate first
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
+# An external-data entry is a protobuf string pair with the key "location", here in every encoding
+# that protobuf reads. It would make onnxruntime open other files, by names that the model chooses.
+_EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
+_NO_MODEL = "not an .onnx or .tflite file; `tinydigits export` makes both from a .keras file"
 _EXPECTED = f"{INPUT_NAME} uint8 [N, 28, 28] → {OUTPUT_NAME} float32 [N, K]"
 
 
@@ -48,8 +54,9 @@ def load_model(model: str | os.PathLike[str] | None = None) -> tuple[Backend, Mo
     """The network and what it says of itself.
 
     `model`: the name of a bundled model, the path of an .onnx or .tflite file, or None for the
-    most accurate bundled one. Bundled models and TFLite files are checked against the SHA-256 in
-    their NAME.json. Raises ModelError, or MissingExtra for a TFLite file without LiteRT.
+    most accurate bundled one. A file beside a NAME.json, as every bundled model and TFLite file
+    has to be, is checked against the SHA-256 in it. Raises ModelError, or MissingExtra for a TFLite
+    file without LiteRT.
     """
     model = BUNDLED[0] if model is None else model
     if model in BUNDLED:
@@ -58,7 +65,10 @@ def load_model(model: str | os.PathLike[str] | None = None) -> tuple[Backend, Mo
     path = Path(model)
     if not path.exists() and not path.suffix:
         raise ModelError(f"{model}: no such model; bundled: {', '.join(BUNDLED)}; or pass a file")
-    if path.suffix != ".onnx":
+    if path.suffix not in (".onnx", ".tflite"):
+        _read(path)  # what is wrong with the file itself is said first
+        raise ModelError(f"{path}: {_NO_MODEL}")
+    if path.suffix == ".tflite" or info_path(path).exists():
         return _described_beside(path)
     backend = open_backend(path, _read(path))
     if backend.metadata is None:
@@ -90,14 +100,20 @@ def open_backend(path: Path, data: bytes) -> Backend:
         return OnnxBackend(data, str(path))
     if path.suffix == ".tflite":
         return LiteRTBackend(data, str(path))
-    raise ModelError(f"{path}: not an .onnx or .tflite file; `tinydigits export` makes both")
+    raise ModelError(f"{path}: {_NO_MODEL}")
 
 
 def _read(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > MAX_MODEL_BYTES:
-            raise ModelError(f"{path}: {size:,} bytes, over the limit of {MAX_MODEL_BYTES:,}")
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise ModelError(f"{path}: a folder; name a model in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{path}: not a regular file")
+        if status.st_size > MAX_MODEL_BYTES:
+            raise ModelError(
+                f"{path}: {status.st_size:,} bytes, over the limit of {MAX_MODEL_BYTES:,}"
+            )
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error
@@ -109,10 +125,9 @@ class OnnxBackend:
     def __init__(self, data: bytes, origin: str) -> None:
         import onnxruntime  # 0.1 s: only when a model is opened
 
-        # An external-data entry is a protobuf string pair with the key "location". Such a file
-        # would make onnxruntime open other files by names that the model chooses.
-        if b"\x0a\x08location\x12" in data:
+        if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
+        self._origin = origin
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what is wrong is raised; nothing is printed from here
@@ -132,8 +147,11 @@ class OnnxBackend:
         self.metadata = ModelInfo.from_json(text, origin) if text is not None else None
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        result: NDArray[np.float32] = self._session.run(None, {INPUT_NAME: images})[0]
-        return result
+        try:
+            result = self._session.run(None, {INPUT_NAME: images})[0]
+        except Exception as error:  # its exceptions share no base but Exception
+            raise ModelError(f"{self._origin}: fails when it is run: {error}") from error
+        return _sound(result, len(images), self.classes, self._origin)
 
 
 class LiteRTBackend:
@@ -146,6 +164,7 @@ class LiteRTBackend:
             from ai_edge_litert.interpreter import Interpreter
         except ModuleNotFoundError as error:
             raise MissingExtra("a .tflite model", "LiteRT", "litert") from error
+        self._origin = origin
         try:
             with quiet_native_code():  # it tells of its delegate
                 self._interpreter = Interpreter(model_content=data, num_threads=1)
@@ -166,11 +185,25 @@ class LiteRTBackend:
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         result = np.empty((len(images), self.classes), np.float32)
-        for row, image in zip(result, images, strict=True):
-            self._interpreter.set_tensor(self._input, image[np.newaxis])
-            self._interpreter.invoke()
-            row[:] = self._interpreter.get_tensor(self._output)[0]
-        return result
+        try:
+            for row, image in zip(result, images, strict=True):
+                self._interpreter.set_tensor(self._input, image[np.newaxis])
+                self._interpreter.invoke()
+                row[:] = self._interpreter.get_tensor(self._output)[0]
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{self._origin}: fails when it is run: {error}") from error
+        return _sound(result, len(images), self.classes, self._origin)
+
+
+def _sound(
+    scores: NDArray[np.float32], count: int, classes: int, origin: str
+) -> NDArray[np.float32]:
+    if scores.shape != (count, classes) or not np.isfinite(scores).all():
+        raise ModelError(
+            f"{origin}: gives scores {list(scores.shape)}, or some that are no numbers, where "
+            f"finite ones [{count}, {classes}] were expected"
+        )
+    return scores
 
 
 def _checked(

@@ -41,6 +41,14 @@ def test_json_gives_back_the_same() -> None:
         ({"unknown": 1}, "damaged model information"),
         ({"labels": None}, "damaged model information"),
         ({"thresholds": 3}, "damaged model information"),
+        ({"thresholds": {"min_score": "x"}}, "damaged model information"),
+        ({"thresholds": {"min_score": float("nan")}}, "unusable thresholds"),
+        ({"metrics": {"train": 3}}, "unusable metrics"),
+        ({"parameters": "many"}, "unusable parameters"),
+        ({"labels": ["a\nb"]}, "unusable labels"),
+        ({"labels": ["\ud800"]}, "unusable labels"),
+        ({"labels": []}, "unusable labels"),
+        ({"input": {"name": "images"}}, "unusable input"),
     ],
 )
 def test_other_information_is_refused(change: dict[str, object], said: str) -> None:
@@ -49,7 +57,7 @@ def test_other_information_is_refused(change: dict[str, object], said: str) -> N
         ModelInfo.from_json(text, "here")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "3", "{", "{}"])
+@pytest.mark.parametrize("text", ["", "[]", "3", "{", "{}", "[" * 200_000])
 def test_what_is_no_information_is_refused(text: str) -> None:
     with pytest.raises(ModelError, match="here: "):
         ModelInfo.from_json(text, "here")

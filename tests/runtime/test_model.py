@@ -2,6 +2,7 @@
 what was found and what was expected."""
 
 import importlib.resources
+import os
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +126,46 @@ def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
     )
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
     assert (tmp_path / "weights.bin").exists()
-    with pytest.raises(ModelError, match="keeps weights in other files"):
+    data = path.read_bytes()
+    entry = b"\x0a\x08location\x12\x0bweights.bin"
+    assert entry in data
+    # The same in other encodings that protobuf reads: value first, and lengths in two bytes.
+    swapped = b"\x12\x0bweights.bin\x0a\x08location"
+    for content in (data, data.replace(entry, swapped)):
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match="keeps weights in other files"):
+            load_model(path)
+    assert model_module._EXTERNAL.search(b"\x8a\x80\x00\x88\x00location")
+
+
+def test_a_model_that_cannot_run_is_refused_when_it_is_run(tmp_path: Path) -> None:
+    model = network()
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 28], np.int64), "fixed"))
+    reshape = helper.make_node("Reshape", ["sums", "fixed"], ["one_row"])  # fits one image only
+    model.graph.node.insert(2, reshape)
+    model.graph.node[3].input[0] = "one_row"
+    backend, _ = load_model(saved(model, tmp_path))
+    with pytest.raises(ModelError, match=r"digits\.onnx: (fails when it is run|gives scores)"):
+        backend.scores(np.ones((2, 28, 28), np.uint8))
+
+
+def test_scores_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    model = network()
+    nan = helper.make_node("Log", ["negative"], ["nan"])
+    add = helper.make_node("Add", ["cut", "nan"], ["summed"])
+    model.graph.initializer.append(numpy_helper.from_array(np.array([-1], np.float32), "negative"))
+    model.graph.node[-1].input[0] = "summed"
+    last = model.graph.node.pop()
+    model.graph.node.extend([nan, add, last])
+    backend, _ = load_model(saved(model, tmp_path))
+    with pytest.raises(ModelError, match="no numbers"):
+        backend.scores(np.ones((2, 28, 28), np.uint8))
+
+
+def test_a_file_beside_its_description_is_held_to_it(tmp_path: Path) -> None:
+    path = saved(network(), tmp_path)
+    (tmp_path / "digits.json").write_text(INFO.to_json())
+    with pytest.raises(ModelError, match="not among the artefacts"):
         load_model(path)
 
 
@@ -142,7 +182,7 @@ def test_an_enormous_file_is_refused_unread(tmp_path: Path) -> None:
     [
         ("digits.onnx", b"not a network", "not an ONNX model"),
         ("digits.onnx", b"", "not an ONNX model"),
-        ("digits.txt", b"text", "digits.json: cannot be read"),
+        ("digits.keras", b"text", "not an .onnx or .tflite file; `tinydigits export` makes"),
         ("digits.tflite", b"not a network", "digits.json: cannot be read"),
     ],
 )
@@ -157,3 +197,11 @@ def test_an_unknown_name_lists_the_bundled_models(tmp_path: Path) -> None:
         load_model("densee")
     with pytest.raises(ModelError, match="No such file"):
         load_model(tmp_path / "none.onnx")
+    with pytest.raises(ModelError, match="a folder; name a model in it"):
+        load_model(tmp_path)
+
+
+def test_a_fifo_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "digits.onnx")
+    with pytest.raises(ModelError, match="not a regular file"):
+        load_model(tmp_path / "digits.onnx")
