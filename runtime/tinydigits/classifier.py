@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinydigits.errors import ImageError
+from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.fit import SIDE, Fit, Fitted, Invert, fit
 from tinydigits.images import ImageLike, Limits, decode
 from tinydigits.info import Thresholds
@@ -64,6 +65,10 @@ class Classifier:
         min_score: float | None = None,
         limits: Limits | None = None,
     ) -> None:
+        _check_choice("fit", fit, (None, *get_args(Fit)))
+        _check_choice("invert", invert, get_args(Invert))
+        if min_score is not None and not 0 <= min_score <= 1:
+            raise TinydigitsError(f"min_score {min_score}: a number in [0, 1] was expected")
         self._backend, self.info = load_model(model)
         self._fit: Fit = fit or self.info.fit
         self._invert: Invert = invert
@@ -77,6 +82,7 @@ class Classifier:
         """The network alone. images: uint8 [N, 28, 28] or [28, 28], ink bright on dark, 0..255
         → float32 [N, K], one independent sigmoid for each label. Raises ImageError otherwise.
         """
+        images = np.asarray(images)
         if images.ndim == 2:
             images = images[np.newaxis]
         if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
@@ -101,7 +107,13 @@ class Classifier:
 
         An image that cannot be read is a Prediction with status `error`, never an exception.
         """
-        remaining = iter(images)
+        if batch_size < 1:
+            raise TinydigitsError(f"batch_size {batch_size}: at least 1 was expected")
+        return self._classified(iter(images), batch_size)
+
+    def _classified(
+        self, remaining: Iterator[ImageLike | Item], batch_size: int
+    ) -> Iterator[Prediction]:
         while batch := [self._prepared(image) for image in islice(remaining, batch_size)]:
             yield from self._answered(batch)
 
@@ -147,3 +159,8 @@ class Classifier:
             box=fitted.box,
             scores=tuple(scores.tolist()),
         )
+
+
+def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices:
+        raise TinydigitsError(f"{name}={value!r}: choose from {', '.join(map(str, choices))}")

@@ -4,20 +4,22 @@ Results go to stdout, everything else to stderr. Commands of the other two packa
 when they are called.
 """
 
+import io
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 import click
 
 from tinydigits import Classifier, Limits, Prediction, TinydigitsError, __version__, sinks
 from tinydigits.classifier import BATCH_SIZE
-from tinydigits.errors import SourceError
+from tinydigits.errors import SinkError, SourceError
 from tinydigits.fit import Fit, Invert
+from tinydigits.images import MOST_PIXELS
 from tinydigits.sources import Skipped, open_inputs
 
 _LIMITS = Limits()
@@ -51,6 +53,9 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="tinydigits", message="%(prog)s %(version)s")
 def main() -> None:
     """Read handwritten digits from image files, in bulk and on small devices."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may not know Δ and ·
+            stream.reconfigure(errors="backslashreplace")
 
 
 @main.command()
@@ -75,7 +80,7 @@ def main() -> None:
 @click.option("--batch-size", type=click.IntRange(1, 65536), default=BATCH_SIZE, show_default=True)
 @click.option(
     "--max-pixels",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST_PIXELS),
     default=_LIMITS.max_pixels,
     show_default=True,
     help="Refuse larger images.",
@@ -117,7 +122,7 @@ def classify(
         limits=Limits(max_pixels, max_bytes),
     )
     skipped, counts = Skipped(), Counter[str]()
-    items = open_inputs(inputs, sys.stdin.buffer, skipped)
+    items = open_inputs(inputs, _stdin, skipped)
     predictions = classifier.classify(items, batch_size)
     with _rows(output, format_) as write, _progress(predictions, output) as watched:
         for prediction in watched:
@@ -144,15 +149,28 @@ def info(model: str | None, as_json: bool) -> None:
         click.echo(f"{name:<12} {value}")
 
 
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise SourceError("-: stdin is closed, where a list of files was expected")
+    return sys.stdin.buffer
+
+
 @contextmanager
 def _rows(output: str | None, format_: sinks.Format | None) -> Iterator[sinks.Write]:
     if output is not None and output != "-":
         with sinks.file_sink(output, format_ or sinks.format_of(output)) as write:
             yield write
         return
+    if sys.stdout is None:
+        raise SinkError("stdout is closed: name a file with -o")
     stdout = sys.stdout.buffer
-    yield sinks.stream_sink(stdout, format_ or "text")
-    stdout.flush()
+    try:
+        yield sinks.stream_sink(stdout, format_ or "text")
+        stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever reads has seen enough: click ends the run without a word
+    except OSError as error:
+        raise SinkError(f"stdout cannot be written: {error.strerror}") from error
 
 
 @contextmanager
@@ -160,7 +178,7 @@ def _progress(
     predictions: Iterator[Prediction], output: str | None
 ) -> Iterator[Iterator[Prediction]]:
     """A count on stderr while rows go elsewhere; nothing where it would be mixed with them."""
-    if not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
+    if sys.stderr is None or not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
         yield predictions
         return
     with click.progressbar(
@@ -181,7 +199,7 @@ def _summary(counts: Counter[str], seconds: float) -> str:
 def _passed_over(skipped: Skipped) -> str:
     passed = [
         f"{count:,} {what}"
-        for count, what in ((skipped.hidden, "hidden"), (skipped.other, "not images"))
+        for count, what in ((skipped.hidden, "hidden"), (skipped.other, "other files"))
         if count
     ]
     return f" · passed over: {', '.join(passed)}" if passed else ""

@@ -12,8 +12,13 @@ def quiet_native_code() -> Iterator[None]:
     """Holds back what C++ code writes to file descriptor 2, which no logging setting reaches;
     shows it after all if the block fails.
     """
-    sys.stderr.flush()
-    kept = os.dup(2)
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed: nothing to keep quiet
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:

@@ -2,11 +2,12 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from tinydigits import Classifier, ImageError, Limits
+from tinydigits import Classifier, ImageError, Limits, TinydigitsError
 from tinydigits.sources import Item
 from tinydigits_train.data import Digits
 
@@ -137,6 +138,22 @@ def test_scores_takes_one_image_or_many(classifier: Classifier, mnist_test: Digi
 def test_scores_refuses_other_arrays(classifier: Classifier, array: np.ndarray) -> None:
     with pytest.raises(ImageError, match=r"scores takes uint8 \[N, 28, 28\]"):
         classifier.scores(array)
+
+
+def test_what_makes_no_sense_is_refused(classifier: Classifier) -> None:
+    wrongs: list[dict[str, Any]] = [
+        {"fit": "Resize"},
+        {"invert": "maybe"},
+        {"min_score": float("nan")},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(TinydigitsError, match=str(next(iter(wrong)))):
+            Classifier("dense", **wrong)
+    for size in (0, -1):
+        with pytest.raises(TinydigitsError, match="at least 1"):
+            classifier.classify([], batch_size=size)
+    with pytest.raises(ImageError, match="scores takes uint8"):
+        classifier.scores([[1]])  # type: ignore[arg-type]
 
 
 def test_limits_are_handed_on() -> None:

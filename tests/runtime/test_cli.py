@@ -69,7 +69,7 @@ def test_no_image_exits_2_and_writes_nothing(tmp_path: Path) -> None:
     status, rows, errors = run("classify", str(tmp_path), "-o", str(output))
     assert (status, rows) == (2, "")
     assert "no image found" in errors
-    assert "1 hidden, 1 not images" in errors
+    assert "1 hidden, 1 other files" in errors
     assert not output.exists()
 
 
@@ -128,6 +128,32 @@ def test_a_closed_pipe_ends_quietly() -> None:
     assert done.stderr == b""
 
 
+def test_closed_and_full_streams_are_errors_or_not_needed() -> None:
+    scan = str(SCANS / "1-small.png")
+
+    def shell(redirection: str, words: str = scan) -> tuple[int, str]:
+        command = f"'{COMMAND}' classify {words} {redirection}"
+        done = subprocess.run(command, shell=True, capture_output=True, check=False)
+        return done.returncode, (done.stdout + done.stderr).decode()
+
+    assert shell("<&-")[0] == 0
+    assert shell("2>&-")[0] == 0
+    assert shell("<&-", "-") == (
+        2,
+        "error: -: stdin is closed, where a list of files was expected\n",
+    )
+    assert shell(">&-") == (1, "error: stdout is closed: name a file with -o\n")
+    assert shell("> /dev/full") == (1, "error: stdout cannot be written: No space left on device\n")
+
+
+def test_a_terminal_without_the_signs_is_no_error() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [COMMAND, "classify", str(SCANS)]
+    assert (
+        subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+    )
+
+
 def test_an_unwritable_output_is_an_error(tmp_path: Path) -> None:
     status, _, errors = run("classify", str(SCANS), "-o", str(tmp_path / "none" / "a.csv"))
     assert status == 1
@@ -163,6 +189,14 @@ def test_progress_shows_on_a_terminal_only() -> None:
     assert b"reading" in shown
     assert b"reading" not in rows
     assert "reading" not in run("classify", str(SCANS))[2]
+
+
+def test_progress_does_not_mix_with_rows_on_one_terminal(tmp_path: Path) -> None:
+    command = f"'{COMMAND}' classify '{SCANS}'"
+    script = ["script", "-qec", command, str(tmp_path / "log")]
+    shown = subprocess.run(script, capture_output=True, check=True).stdout
+    assert b"10-blank-sheet.jpg: -  uncertain: blank" in shown
+    assert b"reading" not in shown
 
 
 def test_version_and_info() -> None:
