@@ -1,7 +1,7 @@
 """The recipes are exactly the networks that the design names."""
 
 import pytest
-from tinydigits_train.recipes import EPOCHS, RECIPES
+from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 
 
@@ -11,7 +11,7 @@ from tinydigits_train.tensorflow import load_tensorflow
 )
 def test_a_recipe_is_sigmoid_dense_layers(recipe: str, units: list[int], parameters: int) -> None:
     keras = load_tensorflow("a test", "train").keras
-    model = RECIPES[recipe](keras)
+    model = RECIPES[recipe].build(keras, 1)
     assert model.input_shape == (None, 784)
     assert [type(layer) for layer in model.layers] == [keras.layers.Dense] * len(units)
     assert [layer.units for layer in model.layers] == units
@@ -22,4 +22,13 @@ def test_a_recipe_is_sigmoid_dense_layers(recipe: str, units: list[int], paramet
 
 
 def test_ten_epochs_unless_told() -> None:
-    assert EPOCHS == 10
+    assert RECIPES["dense"].epochs == RECIPES["mlp"].epochs == 10
+
+
+def test_conv_has_no_more_parameters_than_dense() -> None:
+    keras = load_tensorflow("a test", "train").keras
+    model = RECIPES["conv"].build(keras, 1)
+    assert model.count_params() <= 7_850
+    assert model.input_shape == (None, 28, 28, 1)
+    assert model.layers[-1].activation is keras.activations.sigmoid
+    assert model.loss == "binary_crossentropy"

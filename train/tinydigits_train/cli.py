@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tinydigits_train.recipes import EPOCHS, RECIPES
+from tinydigits_train.recipes import RECIPES
 
 WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
 
@@ -19,7 +19,7 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     help="A folder with the four IDX files of MNIST (plain or .gz), or `mnist`: the folder that "
     "$TINYDIGITS_DATA names, else the copy that Keras keeps or downloads.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=EPOCHS, show_default=True)
+@click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's own.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option(
     "-o",
@@ -28,7 +28,7 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     required=True,
     help="The .keras file to write; its record goes beside it as NAME.train.json.",
 )
-def train(recipe: str, data: str, epochs: int, seed: int, output: Path) -> None:
+def train(recipe: str, data: str, epochs: int | None, seed: int, output: Path) -> None:
     """Train a network on MNIST with Keras."""
     if output.suffix != ".keras":
         raise click.BadParameter(f"{output}: the name must end in .keras", param_hint="-o")
@@ -38,8 +38,12 @@ def train(recipe: str, data: str, epochs: int, seed: int, output: Path) -> None:
     from tinydigits_train.data import load_mnist
     from tinydigits_train.fit import Epoch, save
     from tinydigits_train.fit import train as train_recipe
+    from tinydigits_train.tensorflow import load_tensorflow
+
+    load_tensorflow("train", "train")  # what is missing is said before data is looked for
 
     mnist = load_mnist(data)
+    epochs = epochs or RECIPES[recipe].epochs
     click.echo(
         f"{recipe}: {len(mnist.train.labels):,} digits from {mnist.source}, "
         f"{epochs} epochs, seed {seed}",
@@ -48,9 +52,10 @@ def train(recipe: str, data: str, epochs: int, seed: int, output: Path) -> None:
     began = time.monotonic()
 
     def show(epoch: Epoch) -> None:
+        so_far = "" if epoch.accuracy is None else f"  accuracy so far {epoch.accuracy:.4f}"
         click.echo(
-            f"epoch {epoch.number:>2}/{epochs}  loss {epoch.loss:.4f}  "
-            f"accuracy {epoch.accuracy:.4f}  {time.monotonic() - began:5.1f} s",
+            f"epoch {epoch.number:>2}/{epochs}  loss {epoch.loss:.4f}{so_far}  "
+            f"{time.monotonic() - began:5.1f} s",
             err=True,
         )
 

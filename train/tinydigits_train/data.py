@@ -53,15 +53,16 @@ class Mnist:
         return digest.hexdigest()
 
 
-def load_mnist(data: str | None = None) -> Mnist:
+def load_mnist(data: str | None = None, purpose: str = "train", extra: str = "train") -> Mnist:
     """`data`: an IDX folder (plain or .gz), or None or "mnist" for the folder that
-    $TINYDIGITS_DATA names, else Keras's cache, else its download. Raises SourceError.
+    $TINYDIGITS_DATA names, else Keras's cache, else its download. Raises SourceError, or
+    MissingExtra, which names `purpose` and `extra`, where Keras is needed and not there.
     """
     if data not in (None, "mnist"):
         return _from_folder(Path(str(data)))
     if folder := os.environ.get(ENVIRONMENT):
         return _from_folder(Path(folder))
-    return _from_keras()
+    return _from_keras(purpose, extra)
 
 
 def _from_folder(folder: Path) -> Mnist:
@@ -91,8 +92,8 @@ def _paired(images_path: Path, labels_path: Path) -> Digits:
     return Digits(images, labels)
 
 
-def _from_keras() -> Mnist:
-    keras = load_tensorflow("the MNIST download", "train").keras
+def _from_keras(purpose: str, extra: str) -> Mnist:
+    keras = load_tensorflow(purpose, extra).keras
     try:
         # Keras shows its download on stdout, which is kept for results.
         with contextlib.redirect_stdout(sys.stderr):
@@ -108,6 +109,7 @@ def _from_keras() -> Mnist:
 
 def _what_to_fetch() -> str:
     return (
-        f"Put these four files (plain or .gz) into a folder and pass --data FOLDER: "
+        f"Put these four files (plain or .gz) into a folder and pass --data FOLDER or set "
+        f"${ENVIRONMENT}: "
         f"{', '.join(FILES)}"
     )

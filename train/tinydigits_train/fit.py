@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from tinydigits import SinkError, __version__
+from tinydigits.info import Thresholds
+from tinydigits.sources import PART_PREFIX
 
 from tinydigits_train.data import Digits, Mnist
-from tinydigits_train.recipes import BATCH, EPOCHS, RECIPES
+from tinydigits_train.lesson import augmented_lesson, calibrated, plain_lesson, scores_of
+from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 
 LABELS = tuple("0123456789")
@@ -26,7 +29,8 @@ class Epoch:
 
     number: int
     loss: float
-    accuracy: float
+    accuracy: float | None
+    """In [0, 1]. None where the images are augmented: it would say little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +62,43 @@ class Trained:
     history: tuple[Epoch, ...]
     train: Evaluation
     test: Evaluation
+    thresholds: Thresholds | None
+    """Calibrated on validation images; None where the recipe sets none aside."""
+
     data: Mnist
-
-
-def as_pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """uint8 [N, 28, 28] → float32 [N, 784] in [0, 1]: what the recipes take."""
-    return images.reshape(len(images), 784).astype(np.float32) / np.float32(255)
 
 
 def train(
     recipe: str,
     data: Mnist,
     *,
-    epochs: int = EPOCHS,
+    epochs: int | None = None,
     seed: int = 0,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
 ) -> Trained:
-    """Trains one recipe. On one machine the same seed gives the same weights, bit for bit."""
+    """Trains one recipe, for its own number of epochs unless told. On one machine the same seed
+    gives the same weights, bit for bit.
+    """
     tensorflow = load_tensorflow("train", "train")
     keras = tensorflow.keras
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     tensorflow.config.experimental.enable_op_determinism()
-    model = RECIPES[recipe](keras)
+    chosen = RECIPES[recipe]
+    epochs = epochs or chosen.epochs
+    lesson = augmented_lesson if chosen.augmented else plain_lesson
+    shown = lesson(tensorflow, data.train, chosen.batch, seed)
+    model = chosen.build(keras, shown.steps * epochs)
     history: list[Epoch] = []
 
     def record(number: int, logs: dict[str, float]) -> None:
-        history.append(Epoch(number + 1, float(logs["loss"]), float(logs["accuracy"])))
+        history.append(Epoch(number + 1, float(logs["loss"]), logs.get("accuracy")))
         on_epoch(history[-1])
 
     model.fit(
-        as_pixels(data.train.images),
-        data.train.labels,
-        batch_size=BATCH,
+        shown.images,
+        shown.labels,
+        batch_size=shown.batch,
         epochs=epochs,
         verbose=0,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=record)],
@@ -102,12 +110,13 @@ def train(
         tuple(history),
         train=_evaluated(model, data.train),
         test=_evaluated(model, data.test),
+        thresholds=calibrated(model, shown.validation) if shown.validation else None,
         data=data,
     )
 
 
 def _evaluated(model: Any, digits: Digits) -> Evaluation:
-    scores = model.predict(as_pixels(digits.images), batch_size=1024, verbose=0)
+    scores = scores_of(model, digits.images)
     answers = scores.argmax(axis=1)
     confusion = np.zeros((10, 10), np.int64)
     np.add.at(confusion, (digits.labels, answers), 1)
@@ -121,7 +130,10 @@ def save(trained: Trained, path: Path) -> Path:
     Both are written under other names first, so a failure leaves what was there. Raises SinkError.
     """
     record_path = path.with_suffix(".train.json")
-    part = path.with_name(f".tinydigits-{os.getpid()}.keras")
+    for target in (path, record_path):
+        if target.is_dir():
+            raise SinkError(f"{target}: a folder is in the way")
+    part = path.with_name(f"{PART_PREFIX}{os.getpid()}.keras")
     record_part = part.with_suffix(".json")
     try:
         trained.model.save(part)
@@ -151,6 +163,7 @@ def _record(trained: Trained, keras_bytes: bytes) -> dict[str, object]:
             name: {"accuracy": round(part.accuracy, 6), "errors": part.errors}
             for name, part in (("train", trained.train), ("test", trained.test))
         },
+        "thresholds": trained.thresholds and asdict(trained.thresholds),
         "confusion": trained.test.confusion.tolist(),
         "data": {
             "name": "MNIST",

@@ -1,0 +1,37 @@
+"""Strokes draw what they are named for, in many ways, and the same from the same seed."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from tinydigits_train.strokes import DIGITS, LETTERS, SIDE, digit, letter, scribble, smooth, texture
+
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize("draw", [letter, scribble, texture, lambda random: digit(7, random)])
+def test_drawings_are_inked_varied_and_repeatable(draw) -> None:  # type: ignore[no-untyped-def]
+    def drawings(seed: int) -> list[bytes]:
+        random = np.random.default_rng(seed)
+        images: list[Image.Image] = [draw(random) for _ in range(20)]
+        assert all(image.size == (SIDE, SIDE) and np.asarray(image).any() for image in images)
+        return [image.tobytes() for image in images]
+
+    assert drawings(1) == drawings(1) != drawings(2)
+    assert len(set(drawings(1))) == 20
+
+
+def test_no_letter_that_reads_as_a_digit_is_drawn() -> None:
+    assert not set(LETTERS) & set("OIlSZBGqgbosziy")
+    assert set(DIGITS) == set(range(10))
+
+
+def test_the_curve_runs_through_its_points() -> None:
+    points = np.array([[0.0, 0.0], [10.0, 5.0], [20.0, 0.0]])
+    path = smooth(points)
+    for point in points:
+        assert np.abs(path - point).sum(axis=1).min() < 1e-9
+
+
+def test_the_examples_are_drawn_apart_from_the_training_strokes() -> None:
+    # The example scans prove something only if they are not what was trained on.
+    assert "tinydigits_train" not in (ROOT / "examples" / "draw_scans.py").read_text("utf-8")

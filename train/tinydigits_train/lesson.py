@@ -1,0 +1,93 @@
+"""Lessons: what a recipe is shown, and what is set aside to set its thresholds by."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tinydigits.info import Thresholds
+
+from tinydigits_train.augment import augment
+from tinydigits_train.data import Digits
+from tinydigits_train.extra import drawn_digits, no_digits
+
+VALIDATION = 5_000  # training digits that are set aside, at most a tenth
+REFUSED_LOW, REFUSED_AMBIGUOUS = 0.004, 0.002  # of the validation digits, by each threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Never trained on."""
+
+    digits: Digits
+    others: NDArray[np.uint8]
+    """uint8 [M, 28, 28]: no digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One epoch, in the form that Keras's `fit` takes."""
+
+    images: Any
+    """float32 [N, 784], or a tf.data.Dataset of batches of images and targets."""
+
+    labels: NDArray[np.uint8] | None
+    """uint8 [N], or None where the images are a Dataset."""
+
+    batch: int | None
+    """Images a step; None where the images are a Dataset."""
+
+    steps: int
+    validation: Validation | None
+
+
+def plain_lesson(_tensorflow: Any, digits: Digits, batch: int, _seed: int) -> Lesson:
+    """The digits as they are, flat and in [0, 1]; Keras shuffles them anew in each epoch."""
+    pixels = as_pixels(digits.images, (784,))
+    return Lesson(pixels, digits.labels, batch, -(-len(pixels) // batch), validation=None)
+
+
+def augmented_lesson(tensorflow: Any, digits: Digits, batch: int, seed: int) -> Lesson:
+    """Digits, drawn digits and no digits, each changed at random each time it is shown."""
+    order = np.random.default_rng([seed, 0]).permutation(len(digits.labels))
+    aside, rest = np.split(order, [min(VALIDATION, len(order) // 10)])
+    validation_digits = Digits(digits.images[aside], digits.labels[aside])
+    shown = Digits(digits.images[rest], digits.labels[rest])
+    drawn, others = drawn_digits(seed), no_digits(seed, shown)
+    images = np.concatenate([shown.images, drawn.images, others])
+    targets = np.zeros((len(images), 10), np.float32)
+    labels = np.concatenate([shown.labels, drawn.labels])
+    targets[np.arange(len(labels)), labels] = 1
+
+    def changed(some: Any, wanted: Any) -> tuple[Any, Any]:
+        pixels = tensorflow.cast(some[..., tensorflow.newaxis], tensorflow.float32) / 255
+        return augment(tensorflow, pixels), wanted
+
+    dataset = tensorflow.data.Dataset.from_tensor_slices((images, targets))
+    dataset = dataset.shuffle(len(images), seed=seed).batch(batch, drop_remainder=True)
+    dataset = dataset.map(changed, num_parallel_calls=2).prefetch(4)
+    validation = Validation(validation_digits, no_digits(seed + 1, validation_digits, 0.1))
+    return Lesson(dataset, None, None, len(dataset), validation)
+
+
+def calibrated(model: Any, validation: Validation) -> Thresholds:
+    """The thresholds that refuse REFUSED_LOW and REFUSED_AMBIGUOUS of the validation digits."""
+    scores = scores_of(model, validation.digits.images)
+    best_two = np.partition(scores, -2, axis=1)[:, -2:]
+    best = np.maximum(best_two[:, 1], 1e-12)
+    return Thresholds(
+        min_score=round(float(np.quantile(best, REFUSED_LOW)), 4),
+        max_ratio=round(float(np.quantile(best_two[:, 0] / best, 1 - REFUSED_AMBIGUOUS)), 4),
+    )
+
+
+def scores_of(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """images: uint8 [N, 28, 28] → float32 [N, 10], as Keras computes them."""
+    pixels = as_pixels(images, model.input_shape[1:])
+    scores: NDArray[np.float32] = model.predict(pixels, batch_size=1000, verbose=0)
+    return scores
+
+
+def as_pixels(images: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """uint8 [N, 28, 28] → float32 [N, *shape] in [0, 1]: what the recipes take."""
+    return images.reshape(-1, *shape).astype(np.float32) / np.float32(255)
