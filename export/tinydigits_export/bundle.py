@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
 from tinydigits.info import Artifact, Parity, Thresholds, info_path, read_info
-from tinydigits.model import open_backend
+from tinydigits.model import Backend, open_backend
 from tinydigits_train.data import Digits, Mnist
 from tinydigits_train.tensorflow import load_tensorflow
 
@@ -39,14 +39,13 @@ class Receipt:
     """File name → what does not hold; no entry where the proof holds."""
 
 
-def export(keras_path: Path, folder: Path, formats: Sequence[str], data: Mnist) -> Receipt:
+def export(original: Original, folder: Path, formats: Sequence[str], data: Mnist) -> Receipt:
     """Writes and proves the artefacts of `formats` (keys of ENDINGS) into `folder`.
 
-    Raises ModelError for a file that is not the contract's, SinkError where the folder cannot be
-    written, and ProofError, with nothing left behind, where an artefact differs from the original.
+    Raises SinkError where the folder cannot be written, and ProofError, with nothing left behind,
+    where an artefact differs from the original.
     """
-    original = open_original(keras_path)
-    name = keras_path.stem
+    name = original.path.stem
     info = _describe(original, name, data)
     makers: Mapping[str, Callable[[], bytes]] = {
         "onnx": lambda: to_onnx(original, info),
@@ -57,47 +56,79 @@ def export(keras_path: Path, folder: Path, formats: Sequence[str], data: Mnist) 
         with _staging(folder) as staging:
             for format_ in formats:
                 (staging / f"{name}{ENDINGS[format_]}").write_bytes(makers[format_]())
-            receipt = _proved(original, info, staging, data.test)
+            made = [f"{name}{ENDINGS[format_]}" for format_ in formats]
+            receipt = _proved(original, info, staging, made, data.test)
             if receipt.failures:
                 raise ProofError(_failed(receipt))
             full = _with_earlier(receipt.info, folder)
             (staging / f"{name}.json").write_text(full.to_json() + "\n", "utf-8")
-            if keras_path.resolve().parent != folder.resolve():
-                shutil.copyfile(keras_path, staging / f"{name}.keras")
-            for path in sorted(staging.iterdir(), key=lambda path: path.suffix == ".json"):
-                path.replace(folder / path.name)
+            if original.path.resolve().parent != folder.resolve():
+                shutil.copyfile(original.path, staging / f"{name}.keras")
+            _move(staging, folder)
     except OSError as error:
         raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return receipt
 
 
-def verify(path: Path, test: Digits) -> Receipt:
-    """Proves again what is in a bundle: a folder with one NAME.json, or one file of it.
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What `export` wrote, opened to be proved again."""
 
-    Raises ModelError where the bundle is not whole; what is not equal is in the Receipt.
+    original: Original
+    info: ModelInfo
+    wanted: tuple[str, ...]
+    """The artefacts to prove, by file name."""
+
+    @property
+    def folder(self) -> Path:
+        return self.original.path.parent
+
+
+def open_bundle(path: Path) -> Bundle:
+    """`path`: a folder with one NAME.json, or one artefact. Raises ModelError where that is not
+    whole.
     """
+    if not path.exists():
+        raise ModelError(f"{path}: no such folder or file; `tinydigits export` makes one")
     card = _card(path)
     info = read_info(card)
-    if not info.artifacts:
-        raise ModelError(f"{card}: lists no artefacts")
-    original = open_original(card.with_suffix(".keras"))
+    known = {f"{card.stem}{ending}" for ending in ENDINGS.values()}
+    if info.name != card.stem or not info.artifacts or info.artifacts.keys() - known:
+        raise ModelError(
+            f"{card}: describes {info.name!r} with {', '.join(info.artifacts) or 'no artefacts'}, "
+            f"where some of {', '.join(sorted(known))} were expected"
+        )
+    if not path.is_dir() and path.name not in info.artifacts and path != card:
+        raise ModelError(f"{path}: not among the artefacts that {card.name} lists")
+    original = open_original(card.with_suffix(".keras"), "verify")
     if original.sha256 != info.keras_sha256:
         raise ModelError(f"{original.path}: not the model that {card.name} was made from")
-    wanted = {path.name} & info.artifacts.keys() or set(info.artifacts)
-    listed = dataclasses.replace(
-        info, artifacts={name: a for name, a in info.artifacts.items() if name in wanted}
-    )
-    receipt = _proved(original, listed, card.parent, test)
-    changed = {
-        name: ["its SHA-256 is not the one listed: changed since it was exported"]
-        for name, artifact in receipt.info.artifacts.items()
-        if artifact != info.artifacts[name]
-    }
-    merged = {
-        name: changed.get(name, []) + list(receipt.failures.get(name, []))
-        for name in changed.keys() | receipt.failures.keys()
-    }
-    return dataclasses.replace(receipt, failures=merged)
+    wanted = (path.name,) if path.name in info.artifacts else tuple(info.artifacts)
+    return Bundle(original, info, wanted)
+
+
+def verify(bundle: Bundle, test: Digits) -> Receipt:
+    """Proves again what is in a bundle. What is not equal, or not as listed, is in the Receipt."""
+    info = bundle.info
+    receipt = _proved(bundle.original, info, bundle.folder, bundle.wanted, test)
+    found = {name: list(reasons) for name, reasons in receipt.failures.items()}
+    for name, artifact in receipt.info.artifacts.items():
+        changed = []
+        if artifact != info.artifacts[name]:
+            changed.append("its SHA-256 is not the one listed: changed since it was exported")
+        listed, now = info.parity.get(name), receipt.info.parity.get(name)
+        if now and (listed is None or _figures(listed) != _figures(now)):
+            said = "no figures" if listed is None else _figures(listed)
+            changed.append(f"its receipt lists {said}, found {_figures(now)}")
+        if changed:
+            found[name] = changed + found.get(name, [])
+    return dataclasses.replace(receipt, failures=found)
+
+
+def _figures(parity: Parity) -> str:
+    """What of a receipt must come out the same again. Scores of floats differ between processors in
+    the last digits, so their distance is held to the tolerance only."""
+    return f"{parity.images:,} images, accuracy {parity.accuracy:.4f}, ties {parity.ties}"
 
 
 @contextmanager
@@ -114,30 +145,52 @@ def _staging(folder: Path) -> Iterator[Path]:
         raise
 
 
-def _proved(original: Original, info: ModelInfo, folder: Path, test: Digits) -> Receipt:
-    """Compares the artefacts: those `info` lists, or where it lists none, all in the folder."""
+def _move(staging: Path, folder: Path) -> None:
+    """Everything into the folder, the description last."""
+    paths = sorted(staging.iterdir(), key=lambda path: path.suffix == ".json")
+    for path in paths:
+        if (folder / path.name).is_dir():
+            raise SinkError(f"{folder / path.name}: a folder is in the way")
+    for path in paths:
+        path.replace(folder / path.name)
+
+
+def _proved(
+    original: Original, info: ModelInfo, folder: Path, names: Sequence[str], test: Digits
+) -> Receipt:
+    """Compares the artefacts `names` in `folder` with the original."""
     reference = Reference(original.scores(test.images), test)
     artifacts: dict[str, Artifact] = {}
     parity: dict[str, Parity] = {}
     failed: dict[str, list[str]] = {}
-    for format_, ending in ENDINGS.items():
-        path = folder / f"{info.name}{ending}"
-        if path.name not in info.artifacts and (info.artifacts or not path.exists()):
-            continue
+    for name in names:
+        path = folder / name
         try:
             data = path.read_bytes()
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror}, but {info.name}.json lists it") from error
-        artifacts[path.name] = Artifact(len(data), hashlib.sha256(data).hexdigest())
+        artifacts[name] = Artifact(len(data), hashlib.sha256(data).hexdigest())
         try:
-            parity[path.name] = compare(reference, open_backend(path, data))
+            backend = open_backend(path, data)
+            _check_description(backend, info)
+            parity[name] = compare(reference, backend)
         except ModelError as error:
-            failed[path.name] = [str(error)]
+            failed[name] = [str(error)]
             continue
-        if broken := failures(parity[path.name], reference, TOLERANCES[format_]):
-            failed[path.name] = broken
+        format_ = next(key for key, ending in ENDINGS.items() if name == f"{info.name}{ending}")
+        if broken := failures(parity[name], reference, TOLERANCES[format_]):
+            failed[name] = broken
     proved = dataclasses.replace(info, artifacts=artifacts, parity=parity)
     return Receipt(proved, reference.accuracy, failed)
+
+
+def _check_description(backend: Backend, info: ModelInfo) -> None:
+    """The file has as many scores as labels, and says of itself what its NAME.json says."""
+    if backend.classes != len(info.labels):
+        raise ModelError(f"{backend.classes} scores, where {len(info.labels)} were expected")
+    said = backend.metadata
+    if said is not None and said != dataclasses.replace(info, artifacts={}, parity={}):
+        raise ModelError(f"its metadata differs from {info.name}.json: one of them was changed")
 
 
 def _describe(original: Original, name: str, data: Mnist) -> ModelInfo:
@@ -156,7 +209,9 @@ def _describe(original: Original, name: str, data: Mnist) -> ModelInfo:
             **{key: record[key] for key in ("epochs", "seed") if key in record},
         },
         metrics=record.get("metrics", {}),
-        thresholds=_thresholds(original, data.train),
+        thresholds=Thresholds(**record["thresholds"])
+        if record.get("thresholds")
+        else _thresholds(original, data.train),
     )
 
 

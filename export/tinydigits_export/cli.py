@@ -14,7 +14,7 @@ _data = click.option(
     "--data",
     default="mnist",
     show_default=True,
-    help="MNIST, as in `tinydigits train`: the test digits prove, training digits calibrate int8.",
+    help="MNIST, as in `tinydigits train`.",
 )
 
 
@@ -41,8 +41,10 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     from tinydigits_train.data import load_mnist
 
     from tinydigits_export.bundle import export as export_bundle
+    from tinydigits_export.original import open_original
 
-    receipt = export_bundle(model, output, formats, load_mnist(data))
+    original = open_original(model)
+    receipt = export_bundle(original, output, formats, load_mnist(data, "export", "export"))
     _show(receipt)
     click.echo(f"wrote {', '.join(receipt.info.artifacts)} to {output}", err=True)
 
@@ -55,12 +57,20 @@ def verify(ctx: click.Context, model: Path, data: str) -> None:
     """Prove again that what `export` wrote equals its Keras model.
 
     MODEL is the folder that was exported to, or one artefact in it.
+
+    \b
+    Exit status: 0 all hold; 1 some do not; 2 something is missing or cannot be opened.
+
+    \b
+    Exit status: 0 all hold; 1 some do not; 2 something is missing or cannot be opened.
     """
     from tinydigits_train.data import load_mnist
 
+    from tinydigits_export.bundle import open_bundle
     from tinydigits_export.bundle import verify as verify_bundle
 
-    receipt = verify_bundle(model, load_mnist(data).test)
+    bundle = open_bundle(model)
+    receipt = verify_bundle(bundle, load_mnist(data, "verify", "export").test)
     _show(receipt)
     for name, reasons in receipt.failures.items():
         for reason in reasons:

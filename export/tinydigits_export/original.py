@@ -44,8 +44,12 @@ class Original:
         return scores
 
 
-def open_original(path: Path) -> Original:
-    """Raises ModelError that says what was found where it is not a model of the contract."""
+def open_original(path: Path, purpose: str = "export") -> Original:
+    """Raises ModelError that says what was found where it is not a model of the contract, and
+    MissingExtra, which names the `purpose`, without TensorFlow.
+    """
+    if path.stem.endswith(".int8"):
+        raise ModelError(f"{path}: rename it: {path.stem}.tflite is how an int8 form is called")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -55,13 +59,17 @@ def open_original(path: Path) -> Original:
         raise ModelError(
             f"{path}: not a Keras file, but {kind or f'one that starts with {data[:8]!r}'}"
         )
-    keras = load_tensorflow("export", "export").keras
+    keras = load_tensorflow(purpose, "export").keras
     try:
         # Safe mode refuses layers that carry code (Lambda).
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     # Keras raises ValueError, TypeError, KeyError, zipfile and h5py errors: no common base.
     except Exception as error:
         raise ModelError(f"{path}: Keras cannot open it safely: {_first_line(error)}") from error
+    if not isinstance(model, keras.Model) or not model.built:
+        raise ModelError(
+            f"{path}: holds a {type(model).__name__}, not a model that is ready to run"
+        )
     classes = _check(model, path)
     sha256 = hashlib.sha256(data).hexdigest()
     record = _record(path, sha256)
@@ -101,11 +109,16 @@ def _check(model: Any, path: Path) -> int:
 def _record(path: Path, sha256: str) -> Mapping[str, Any]:
     beside = path.with_suffix(".train.json")
     try:
-        record = json.loads(beside.read_text("utf-8"))
-        return record if record["keras_sha256"] == sha256 else {}
+        record: dict[str, Any] = json.loads(beside.read_text("utf-8"))
+        if record["keras_sha256"] != sha256:
+            return {}
+        for name, kind in (("recipe", str), ("labels", list), ("data", dict), ("metrics", dict)):
+            if not isinstance(record[name], kind):
+                raise TypeError(f"{name} is no {kind.__name__}")
+        return record
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{beside}: damaged ({error!r}): delete it or train again") from error
 
 

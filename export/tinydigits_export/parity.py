@@ -3,6 +3,7 @@
 Artefacts are run as users run them, by the runtime's own backends.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -73,7 +74,8 @@ def failures(parity: Parity, reference: Reference, tolerance: Tolerance) -> list
     ties_allowed = (
         _ties(reference.scores)
         if tolerance.max_ties is None
-        else tolerance.max_ties * parity.images / 10_000
+        # Of fewer images fewer, but never less than one: that is chance.
+        else math.ceil(tolerance.max_ties * parity.images / 10_000)
     )
     loss = reference.accuracy - parity.accuracy
     checks = [
@@ -93,7 +95,7 @@ def failures(parity: Parity, reference: Reference, tolerance: Tolerance) -> list
         ),
         (
             parity.ties <= ties_allowed,
-            f"{parity.ties} ties at the top, allowed {ties_allowed:.0f}",
+            f"{parity.ties} ties at the top, allowed {ties_allowed}",
         ),
     ]
     return [sentence for held, sentence in checks if not held]

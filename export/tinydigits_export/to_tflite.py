@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tinydigits import ModelError
 from tinydigits.info import INPUT_NAME, OUTPUT_NAME
 from tinydigits.quiet import quiet_native_code
 from tinydigits_train.tensorflow import load_tensorflow
@@ -99,7 +100,10 @@ def _refine_head(model: Any) -> None:
     graph = model.subgraphs[0]
     tail = [_operator_name(schema, model, operator) for operator in graph.operators[-3:]]
     if tail != ["FULLY_CONNECTED", "LOGISTIC", "DEQUANTIZE"]:
-        raise NotImplementedError(f"the converter ended the graph with {' → '.join(tail)}")
+        raise ModelError(
+            f"int8: the network ends in {' → '.join(tail)}, where a dense layer of sigmoids "
+            "(FULLY_CONNECTED → LOGISTIC → DEQUANTIZE) was expected"
+        )
     product, sigmoid, dequantize = graph.operators[-3:]
     logits, scores_int8, scores = product.outputs[0], sigmoid.outputs[0], dequantize.outputs[0]
 

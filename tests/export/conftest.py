@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tinydigits_export.bundle import ENDINGS, export
+from tinydigits_export.original import open_original
 from tinydigits_train.data import Mnist, load_mnist
 from tinydigits_train.fit import save, train
 
@@ -25,5 +26,5 @@ def keras_path(mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(keras_path: Path, mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Exported to every format. Tests that change it copy it first."""
     folder = tmp_path_factory.mktemp("bundle")
-    export(keras_path, folder, tuple(ENDINGS), mnist)
+    export(open_original(keras_path), folder, tuple(ENDINGS), mnist)
     return folder

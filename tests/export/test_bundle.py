@@ -9,7 +9,8 @@ import pytest
 from tinydigits import Classifier, ModelError, ProofError, SinkError
 from tinydigits.info import read_info
 from tinydigits_export import bundle as bundle_module
-from tinydigits_export.bundle import ENDINGS, export, verify
+from tinydigits_export.bundle import ENDINGS, export, open_bundle, verify
+from tinydigits_export.original import Original, open_original
 from tinydigits_export.to_tflite import to_tflite
 from tinydigits_train.data import Mnist
 
@@ -49,7 +50,7 @@ def test_every_artefact_classifies_alike(bundle: Path, mnist: Mnist, name: str) 
 
 def test_a_whole_bundle_verifies(bundle: Path, mnist: Mnist) -> None:
     for path in (bundle, bundle / "digits.onnx"):
-        receipt = verify(path, mnist.test)
+        receipt = verify(open_bundle(path), mnist.test)
         assert receipt.failures == {}
     assert set(receipt.info.artifacts) == {"digits.onnx"}
 
@@ -59,15 +60,74 @@ def test_a_changed_artefact_is_found(copied: Path, mnist: Mnist) -> None:
     data = bytearray(path.read_bytes())
     data[15_000:16_000] = bytes(1000)  # the weights of 25 pixels in the middle
     path.write_bytes(data)
-    receipt = verify(copied, mnist.test)
+    receipt = verify(open_bundle(copied), mnist.test)
     assert set(receipt.failures) == {"digits.onnx"}
     assert "SHA-256" in receipt.failures["digits.onnx"][0]
     assert len(receipt.failures["digits.onnx"]) > 1
 
 
+def test_int8_is_calibrated_on_training_digits(
+    keras_path: Path, mnist: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    def watched(original: Original, images: object) -> bytes:
+        given.append(images)
+        return to_tflite(original)
+
+    monkeypatch.setattr(bundle_module, "to_int8", watched)
+    export(open_original(keras_path), tmp_path, ("int8",), mnist)
+    assert len(given) == 1
+    assert given[0] is mnist.train.images
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"labels": list("9876543210")}, "its metadata differs from digits.json"),
+        ({"thresholds": {"min_score": 0.1, "max_ratio": 0.5}}, "its metadata differs"),
+        ({"parity": {}}, "its receipt lists no figures"),
+    ],
+)
+def test_a_changed_description_is_found(
+    copied: Path, mnist: Mnist, change: dict[str, object], said: str
+) -> None:
+    card = copied / "digits.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | change))
+    assert said in str(verify(open_bundle(copied), mnist.test).failures["digits.onnx"])
+
+
+def test_a_receipt_is_compared_with_what_is_found(copied: Path, mnist: Mnist) -> None:
+    card = copied / "digits.json"
+    fields = json.loads(card.read_text())
+    fields["parity"]["digits.tflite"]["accuracy"] = 0.9999
+    card.write_text(json.dumps(fields))
+    failures = verify(open_bundle(copied), mnist.test).failures
+    assert "accuracy 0.9999, ties" in str(failures["digits.tflite"])
+    assert set(failures) == {"digits.tflite"}
+
+
+def test_a_strange_description_and_a_misspelt_path_are_refused(copied: Path) -> None:
+    card = copied / "digits.json"
+    fields = json.loads(card.read_text())
+    with pytest.raises(ModelError, match="no such folder or file"):
+        open_bundle(copied / "digits.onxx")
+    changes: list[dict[str, object]] = [
+        {"name": "other"},
+        {"artifacts": {}},
+        {"artifacts": {"evil.onnx": {"bytes": 1, "sha256": "0"}}},
+    ]
+    for change in changes:
+        card.write_text(json.dumps(fields | change))
+        with pytest.raises(ModelError, match="where some of digits"):
+            open_bundle(copied)
+
+
 def test_a_broken_artefact_is_found(copied: Path, mnist: Mnist) -> None:
     (copied / "digits.tflite").write_bytes(b"broken")
-    assert "not a TFLite model" in str(verify(copied, mnist.test).failures["digits.tflite"])
+    assert "not a TFLite model" in str(
+        verify(open_bundle(copied), mnist.test).failures["digits.tflite"]
+    )
 
 
 def test_another_original_is_refused(copied: Path, mnist: Mnist) -> None:
@@ -75,18 +135,18 @@ def test_another_original_is_refused(copied: Path, mnist: Mnist) -> None:
     with original.open("ab") as file:
         file.write(b"\0")
     with pytest.raises(ModelError, match=r"not the model that digits\.json was made from|safely"):
-        verify(copied, mnist.test)
+        verify(open_bundle(copied), mnist.test)
     original.unlink()
     with pytest.raises(ModelError, match=r"digits\.keras: No such file"):
-        verify(copied, mnist.test)
+        verify(open_bundle(copied), mnist.test)
 
 
 def test_what_is_missing_is_named(copied: Path, mnist: Mnist, tmp_path: Path) -> None:
     (copied / "digits.onnx").unlink()
     with pytest.raises(ModelError, match=r"digits\.onnx: No such file.*digits\.json lists it"):
-        verify(copied, mnist.test)
+        verify(open_bundle(copied), mnist.test)
     with pytest.raises(ModelError, match="0 model descriptions"):
-        verify(tmp_path, mnist.test)
+        verify(open_bundle(tmp_path), mnist.test)
 
 
 def test_a_failed_proof_leaves_nothing(
@@ -103,13 +163,13 @@ def test_a_failed_proof_leaves_nothing(
     for folder in (tmp_path / "new", tmp_path):
         before = sorted(tmp_path.iterdir())
         with pytest.raises(ProofError, match=r"nothing was written: digits\.tflite: max \|Δ"):
-            export(keras_path, folder, ("onnx", "tflite"), mnist)
+            export(open_original(keras_path), folder, ("onnx", "tflite"), mnist)
         assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_second_export_adds_its_formats(keras_path: Path, mnist: Mnist, tmp_path: Path) -> None:
     for format_ in ("onnx", "tflite"):
-        export(keras_path, tmp_path, (format_,), mnist)
+        export(open_original(keras_path), tmp_path, (format_,), mnist)
     info = read_info(tmp_path / "digits.json")
     assert set(info.artifacts) == set(info.parity) == {"digits.onnx", "digits.tflite"}
 
@@ -128,4 +188,4 @@ def test_where_it_cannot_be_written_it_is_said(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match="cannot be written"):
-        export(keras_path, tmp_path / "file", tuple(ENDINGS), mnist)
+        export(open_original(keras_path), tmp_path / "file", tuple(ENDINGS), mnist)

@@ -2,12 +2,16 @@
 
 import csv
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tinydigits_export.bundle import ENDINGS, export
 from tinydigits_export.original import open_original
 from tinydigits_train.data import Mnist
+from tinydigits_train.fit import save, train
 
 from tests.runtime.test_cli import run
 
@@ -49,12 +53,45 @@ def test_export_and_verify_print_the_receipt(
     assert "error: digits.onnx: " in errors
 
 
+def test_a_failed_proof_exits_1_and_leaves_nothing(
+    keras_path: Path, mnist_dir: Path, tmp_path: Path
+) -> None:
+    # No artefact can be nearer than nothing, whatever the processor.
+    program = f"""
+import dataclasses, sys
+from tinydigits.cli import main
+from tinydigits_export import bundle
+strict = dataclasses.replace(bundle.TOLERANCES["onnx"], max_delta=-1.0)
+bundle.TOLERANCES = {{"onnx": strict}}
+sys.argv = ["tinydigits", "export", {str(keras_path)!r}, "-o", "out", "--formats", "onnx"]
+sys.argv += ["--data", {str(mnist_dir)!r}]
+main()
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"so nothing was written: digits.onnx: max" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mlp_reaches_97_percent_and_is_proved(
+    mnist: Mnist, has_all_of_mnist: bool, tmp_path: Path
+) -> None:
+    trained = train("mlp", mnist, seed=0)
+    if has_all_of_mnist:
+        assert trained.test.accuracy >= 0.975
+        assert trained.train.accuracy >= 0.97
+    save(trained, tmp_path / "mlp.keras")
+    receipt = export(open_original(tmp_path / "mlp.keras"), tmp_path, tuple(ENDINGS), mnist)
+    assert receipt.failures == {}
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
         (["export", "none.keras", "-o", "out"], 2, "none.keras: No such file"),
         (["export", "a.keras", "-o", "out", "--formats", "onnx,xml"], 2, "'xml': choose from"),
-        (["verify", "none"], 2, "cannot be read"),
+        (["verify", "none"], 2, "none: no such folder or file"),
     ],
 )
 def test_wrong_usage_is_one_clear_error(

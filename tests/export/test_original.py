@@ -1,6 +1,7 @@
 """Only a Keras file of the contract is opened, and never one that could run code."""
 
 import io
+import json
 import pickle
 import zipfile
 from pathlib import Path
@@ -47,6 +48,31 @@ def test_another_network_is_refused(
 ) -> None:
     with pytest.raises(ModelError, match=f"digits.keras: .*{said}"):
         open_original(saved(tmp_path, dense(units, activation), shape=shape))
+
+
+def test_a_model_that_is_not_built_is_refused(tmp_path: Path) -> None:
+    keras = load_tensorflow("a test", "train").keras
+    path = tmp_path / "digits.keras"
+    with pytest.warns(UserWarning, match="not yet been built"):
+        keras.Sequential([keras.layers.Dense(10, activation="sigmoid")]).save(path)
+    with pytest.raises(ModelError, match="holds a Sequential, not a model that is ready to run"):
+        open_original(path)
+
+
+def test_a_name_that_an_int8_form_would_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="rename it"):
+        open_original(tmp_path / "digits.int8.keras")
+
+
+def test_a_damaged_record_is_refused(keras_path: Path, tmp_path: Path) -> None:
+    path = tmp_path / "digits.keras"
+    path.write_bytes(keras_path.read_bytes())
+    record = json.loads(keras_path.with_suffix(".train.json").read_text())
+    damages: list[dict[str, Any]] = [{"labels": None}, {"data": 3}, {"metrics": []}]
+    for damage in damages:
+        path.with_suffix(".train.json").write_text(json.dumps(record | damage))
+        with pytest.raises(ModelError, match=r"digits\.train\.json: damaged"):
+            open_original(path)
 
 
 def test_code_in_a_layer_is_refused(tmp_path: Path) -> None:
