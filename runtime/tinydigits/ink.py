@@ -102,15 +102,28 @@ def _ground(grey: Floats) -> Floats:
 
     Grey-level closing (Serra, "Image Analysis and Mathematical Morphology", 1982) with a square
     wider than any stroke, at low resolution: it follows shadow and uneven light, which are wide,
-    and passes over strokes, which are narrow.
+    and passes over strokes, which are narrow. An even slope is taken out first, since at the border
+    a closing would flatten it.
     """
     height, width = grey.shape
     scale = min(1.0, GROUND_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
-    closed = -_widest(-_widest(small, GROUND_STROKE), GROUND_STROKE)
+    slope = _slope(small)
+    closed = slope - _widest(-_widest(small - slope, GROUND_STROKE), GROUND_STROKE)
     image = Image.fromarray(closed).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image)
+
+
+def _slope(levels: Floats) -> Floats:
+    """float32 [H, W]: the plane through 0 that fits the levels best, by least squares."""
+    height, width = levels.shape
+    down = np.arange(height, dtype=np.float32)[:, np.newaxis] - np.float32((height - 1) / 2)
+    across = np.arange(width, dtype=np.float32) - np.float32((width - 1) / 2)
+    fall = (levels * down).sum() / max(float((down**2).sum()) * width, 1)
+    tilt = (levels * across).sum() / max(float((across**2).sum()) * height, 1)
+    plane: Floats = down * np.float32(fall) + across * np.float32(tilt)
+    return plane
 
 
 def _widest(levels: Floats, window: int) -> Floats:

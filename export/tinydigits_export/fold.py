@@ -1,0 +1,65 @@
+"""Fold: batch normalisation disappears into the layer before it.
+
+At inference it multiplies each map by a constant and adds another, which the weights and bias of a
+linear layer can do themselves (Jacob et al., 2018, section 3.2). The converters fold it after some
+kinds of layer and not after others; here it is folded after all, once, for every format.
+"""
+
+from typing import Any
+
+import numpy as np
+from tinydigits_train.tensorflow import load_tensorflow
+
+
+def folded(model: Any) -> Any:
+    """The same function without BatchNormalization layers that follow a linear layer directly.
+
+    Models that are not a plain chain of layers are returned as they are.
+    """
+    keras = load_tensorflow("export", "export").keras
+    linear = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
+    if type(model) is not keras.Sequential:
+        return model
+    chain: list[Any] = []
+    weights: list[list[Any]] = []
+    for layer in model.layers:
+        follows = chain and isinstance(chain[-1], linear) and chain[-1].activation is _linear(keras)
+        if isinstance(layer, keras.layers.BatchNormalization) and follows:
+            weights[-1] = _absorbed(keras, chain[-1], weights[-1], layer)
+            continue
+        config = layer.get_config()
+        if isinstance(layer, linear):
+            config["use_bias"] = True
+        chain.append(type(layer).from_config(config))
+        weights.append(_with_bias(layer) if isinstance(layer, linear) else layer.get_weights())
+    result = keras.Sequential([keras.Input(model.input_shape[1:]), *chain], name=model.name)
+    for layer, values in zip(chain, weights, strict=True):
+        layer.set_weights(values)
+    return result
+
+
+def _linear(keras: Any) -> Any:
+    return keras.activations.linear
+
+
+def _with_bias(layer: Any) -> list[Any]:
+    """Kernel and bias; zeros where the layer has none."""
+    values = layer.get_weights()
+    return values if layer.use_bias else [*values, np.zeros(layer.output.shape[-1], np.float32)]
+
+
+def _absorbed(keras: Any, layer: Any, weights: list[Any], normalisation: Any) -> list[Any]:
+    """Kernel and bias of `layer` that do what it and `normalisation` after it do."""
+    kernel, bias = (values.astype(np.float64) for values in weights)
+    ones = np.ones(len(bias))
+    gamma = np.asarray(normalisation.gamma) if normalisation.scale else ones
+    beta = np.asarray(normalisation.beta) if normalisation.center else 0 * ones
+    mean = np.asarray(normalisation.moving_mean, np.float64)
+    variance = np.asarray(normalisation.moving_variance, np.float64)
+    factor = gamma / np.sqrt(variance + normalisation.epsilon)
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        # [height, width, maps in, maps out for each]: the maps out lie in that order.
+        kernel = kernel * factor.reshape(kernel.shape[2:])
+    else:
+        kernel = kernel * factor
+    return [kernel.astype(np.float32), ((bias - mean) * factor + beta).astype(np.float32)]
