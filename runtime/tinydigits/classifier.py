@@ -1,7 +1,7 @@
 """Classifier: from pictures to Predictions, and the rule that says when not to trust one."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import get_args
@@ -101,20 +101,30 @@ class Classifier:
         return self._judged(path, fitted, self.scores(fitted.pixels)[0])
 
     def classify(
-        self, images: Iterable[ImageLike | Item], batch_size: int = BATCH_SIZE
+        self,
+        images: Iterable[ImageLike | Item],
+        batch_size: int = BATCH_SIZE,
+        on_fit: Callable[[str | None, Fitted], None] | None = None,
     ) -> Iterator[Prediction]:
         """One Prediction for each image, in order, lazily; `batch_size` of them in memory.
 
         An image that cannot be read is a Prediction with status `error`, never an exception.
+        `on_fit` is shown each readable image's name and model input, before it is answered.
         """
         if batch_size < 1:
             raise TinydigitsError(f"batch_size {batch_size}: at least 1 was expected")
-        return self._classified(iter(images), batch_size)
+        return self._classified(iter(images), batch_size, on_fit)
 
     def _classified(
-        self, remaining: Iterator[ImageLike | Item], batch_size: int
+        self,
+        remaining: Iterator[ImageLike | Item],
+        batch_size: int,
+        on_fit: Callable[[str | None, Fitted], None] | None,
     ) -> Iterator[Prediction]:
         while batch := [self._prepared(image) for image in islice(remaining, batch_size)]:
+            for name, fitted in batch if on_fit else ():
+                if on_fit and isinstance(fitted, Fitted):
+                    on_fit(name, fitted)
             yield from self._answered(batch)
 
     def _prepared(self, image: ImageLike | Item) -> tuple[str | None, Fitted | ImageError]:

@@ -92,6 +92,7 @@ def main() -> None:
     show_default=True,
     help="Refuse larger files.",
 )
+@click.option("--save-fit", metavar="DIR", help="Write what the model sees of each image here.")
 @click.pass_context
 def classify(
     ctx: click.Context,
@@ -105,6 +106,7 @@ def classify(
     batch_size: int,
     max_pixels: int,
     max_bytes: int,
+    save_fit: str | None,
 ) -> None:
     """Read the digit in each image: one row an image, in order.
 
@@ -123,7 +125,8 @@ def classify(
     )
     skipped, counts = Skipped(), Counter[str]()
     items = open_inputs(inputs, _stdin, skipped)
-    predictions = classifier.classify(items, batch_size)
+    on_fit = None if save_fit is None else sinks.fit_sink(save_fit)
+    predictions = classifier.classify(items, batch_size, on_fit)
     with _rows(output, format_) as write, _progress(predictions, output) as watched:
         for prediction in watched:
             counts[prediction.status] += 1

@@ -10,11 +10,15 @@ import json
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from PIL import Image
+
 from tinydigits.classifier import Prediction
 from tinydigits.errors import SinkError
+from tinydigits.fit import Fitted
 from tinydigits.sources import PART_PREFIX
 
 Format = Literal["text", "csv", "jsonl"]
@@ -69,6 +73,26 @@ def file_sink(path: str, format_: Format) -> Iterator[Write]:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def fit_sink(folder: str) -> Callable[[str | None, Fitted], None]:
+    """Writes what the model sees of each picture as NUMBER-NAME.png, 28×28 grey, into `folder`.
+
+    Raises SinkError where the folder cannot be made or written.
+    """
+    target = Path(folder)
+    numbers = count(1)
+
+    def write(name: str | None, fitted: Fitted) -> None:
+        # The number keeps pictures of one name apart; the name is cut so that it stays a name.
+        path = target / f"{next(numbers):06}-{Path(name or 'image').stem[:60]}.png"
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(fitted.pixels).save(path)
+        except OSError as error:
+            raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+    return write
 
 
 def text_row(prediction: Prediction) -> str:

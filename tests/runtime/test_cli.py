@@ -117,6 +117,20 @@ def test_options_reach_the_classifier() -> None:
     assert inverted["inverted"] is True
 
 
+def test_what_the_model_saw_can_be_looked_at(tmp_path: Path) -> None:
+    twice = [str(SCANS / "7-black-pen.jpg")] * 2 + [str(BROKEN / "text.png")]
+    assert run("classify", "--save-fit", str(tmp_path / "seen"), *twice)[0] == 1
+    names = sorted(path.name for path in (tmp_path / "seen").iterdir())
+    assert names == ["000001-7-black-pen.png", "000002-7-black-pen.png"]
+    # What was saved is a model input: it is read alike.
+    again = run("classify", str(tmp_path / "seen"))[1]
+    assert [line.split(": ")[1] for line in again.splitlines()] == ["7  1.00", "7  1.00"]
+    (tmp_path / "file").touch()
+    status, _, errors = run("classify", "--save-fit", str(tmp_path / "file"), *twice)
+    assert status == 1
+    assert "cannot be written" in errors
+
+
 def test_a_closed_pipe_ends_quietly() -> None:
     reader, writer = os.pipe()
     os.close(reader)
