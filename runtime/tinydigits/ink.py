@@ -19,7 +19,7 @@ NOISE_FACTOR = 5  # ink stands out this many times the paper's noise
 INK_LEVEL = 0.14  # of the strongest ink: weaker is paper grain or the ringing of JPEG
 STRONGEST = 24  # pixels: the level of this many is the level of full ink; specks have fewer
 GROUND_SIDE = 48  # px: the resolution at which the ground is judged
-GROUND_STROKE = 15  # px of those: dark areas wider than this are shadow, narrower may be ink
+GROUND_HALF = 7  # px of those: dark areas wider than twice this are shadow, narrower may be ink
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,8 @@ def _ink_is_dark(grey: Floats) -> bool:
     """Ink is what departs furthest from the ground: darker than it, or brighter? The ground is
     what is seen on the border and on a ring further in, where the border may be a paper edge.
     """
+    step = max(1, min(grey.shape) // 64)  # a quarter of a large picture shows it as well
+    grey = grey[::step, ::step]
     depth = max(1, round(0.06 * min(grey.shape)))
     inner = grey[depth:-depth, depth:-depth]
     rings = [border(grey), border(inner)] if min(inner.shape, default=0) > 1 else [border(grey)]
@@ -110,7 +112,7 @@ def _ground(grey: Floats) -> Floats:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
     slope = _slope(small)
-    closed = slope - _widest(-_widest(small - slope, GROUND_STROKE), GROUND_STROKE)
+    closed = slope - _widest(-_widest(small - slope, GROUND_HALF), GROUND_HALF)
     image = Image.fromarray(closed).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image)
 
@@ -126,22 +128,19 @@ def _slope(levels: Floats) -> Floats:
     return plane
 
 
-def _widest(levels: Floats, window: int) -> Floats:
-    """The largest value in a square of `window` px around each pixel, in log2(window) steps."""
-    for axis in (0, 1):
-        half = window // 2
-        padding = [(0, 0), (0, 0)]
-        padding[axis] = (half, half)
-        levels = np.pad(levels, padding, mode="edge")
-        reach = 1
-        while reach < window:
-            step = min(reach, window - reach)
-            length = levels.shape[axis] - step
-            if axis == 0:
-                levels = np.maximum(levels[:length], levels[step:])
-            else:
-                levels = np.maximum(levels[:, :length], levels[:, step:])
-            reach += step
+def _widest(levels: Floats, half: int) -> Floats:
+    """The largest value within `half` px of each pixel, in a square, in log2(half) steps.
+
+    `half` + 1 has to be a power of two.
+    """
+    for _ in range(2):  # along one axis, then along the other
+        ahead, behind = levels.copy(), levels.copy()
+        step = 1
+        while step <= half and step < len(levels):
+            np.maximum(ahead[:-step], ahead[step:], out=ahead[:-step])
+            np.maximum(behind[step:], behind[:-step], out=behind[step:])
+            step *= 2
+        levels = np.maximum(ahead, behind).T
     return levels
 
 
