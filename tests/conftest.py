@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tinydigits.idx import read_images, read_labels
-from tinydigits_train.data import FILES, Digits
+from tinydigits_train.data import FILES
+from tinydigits_train.folder import Digits
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data" / "mnist"

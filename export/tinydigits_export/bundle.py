@@ -1,7 +1,7 @@
 """Export and verify: write every artefact to a temporary folder, prove it, then move it into place.
 
-A bundle is a folder with NAME.keras, its artefacts, and NAME.json, which lists each with its size,
-SHA-256 and receipt. It can be verified anywhere, because the original travels with it.
+A bundle is a folder with NAME.keras and its record, its artefacts, and NAME.json, which lists each
+with its size, SHA-256 and receipt. It can be verified anywhere, because the original travels with it.
 """
 
 import dataclasses
@@ -17,7 +17,8 @@ import numpy as np
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
 from tinydigits.info import Artifact, Parity, Thresholds, info_path, read_info
 from tinydigits.model import Backend, open_backend
-from tinydigits_train.data import Digits, Mnist
+from tinydigits_train.data import Dataset
+from tinydigits_train.folder import Digits
 from tinydigits_train.tensorflow import load_tensorflow
 
 from tinydigits_export.original import Original, open_original
@@ -39,7 +40,7 @@ class Receipt:
     """File name → what does not hold; no entry where the proof holds."""
 
 
-def export(original: Original, folder: Path, formats: Sequence[str], data: Mnist) -> Receipt:
+def export(original: Original, folder: Path, formats: Sequence[str], data: Dataset) -> Receipt:
     """Writes and proves the artefacts of `formats` (keys of ENDINGS) into `folder`.
 
     Raises SinkError where the folder cannot be written, and ProofError, with nothing left behind,
@@ -64,6 +65,9 @@ def export(original: Original, folder: Path, formats: Sequence[str], data: Mnist
             (staging / f"{name}.json").write_text(full.to_json() + "\n", "utf-8")
             if original.path.resolve().parent != folder.resolve():
                 shutil.copyfile(original.path, staging / f"{name}.keras")
+                if original.record:
+                    record = f"{name}.train.json"
+                    shutil.copyfile(original.path.with_name(record), staging / record)
             _move(staging, folder)
     except OSError as error:
         raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
@@ -193,7 +197,7 @@ def _check_description(backend: Backend, info: ModelInfo) -> None:
         raise ModelError(f"its metadata differs from {info.name}.json: one of them was changed")
 
 
-def _describe(original: Original, name: str, data: Mnist) -> ModelInfo:
+def _describe(original: Original, name: str, data: Dataset) -> ModelInfo:
     tf = load_tensorflow("export", "export")
     record = original.record
     return ModelInfo(
@@ -204,6 +208,7 @@ def _describe(original: Original, name: str, data: Mnist) -> ModelInfo:
         keras_sha256=original.sha256,
         created_by=f"tinydigits {__version__}, tensorflow {tf.__version__}, "
         f"keras {tf.keras.__version__}",
+        fit=original.fit,
         trained_on={
             **record.get("data", {}),
             **{key: record[key] for key in ("epochs", "seed") if key in record},

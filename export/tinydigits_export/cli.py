@@ -4,9 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from tinydigits import SourceError
 
 if TYPE_CHECKING:
+    from tinydigits_train.data import Dataset
+
     from tinydigits_export.bundle import Receipt
+    from tinydigits_export.original import Original
 
 FORMATS = ("onnx", "tflite", "int8")
 
@@ -14,7 +18,7 @@ _data = click.option(
     "--data",
     default="mnist",
     show_default=True,
-    help="MNIST, as in `tinydigits train`.",
+    help="What the model was trained on, as in `tinydigits train`: its test images prove.",
 )
 
 
@@ -38,13 +42,12 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
 
     Nothing is written unless the proof holds for all of them.
     """
-    from tinydigits_train.data import load_mnist
 
     from tinydigits_export.bundle import export as export_bundle
     from tinydigits_export.original import open_original
 
     original = open_original(model)
-    receipt = export_bundle(original, output, formats, load_mnist(data, "export", "export"))
+    receipt = export_bundle(original, output, formats, _matching(original, data, "export"))
     _show(receipt)
     click.echo(f"wrote {', '.join(receipt.info.artifacts)} to {output}", err=True)
 
@@ -64,18 +67,36 @@ def verify(ctx: click.Context, model: Path, data: str) -> None:
     \b
     Exit status: 0 all hold; 1 some do not; 2 something is missing or cannot be opened.
     """
-    from tinydigits_train.data import load_mnist
 
     from tinydigits_export.bundle import open_bundle
     from tinydigits_export.bundle import verify as verify_bundle
 
     bundle = open_bundle(model)
-    receipt = verify_bundle(bundle, load_mnist(data, "verify", "export").test)
+    receipt = verify_bundle(bundle, _matching(bundle.original, data, "verify").test)
     _show(receipt)
     for name, reasons in receipt.failures.items():
         for reason in reasons:
             click.echo(f"error: {name}: {reason}", err=True)
     ctx.exit(1 if receipt.failures else 0)
+
+
+def _matching(original: "Original", data: str, purpose: str) -> "Dataset":
+    """The data that the model was trained on, split as it was then."""
+    from tinydigits_train.data import load_data
+
+    found = load_data(
+        data,
+        seed=int(original.record.get("seed", 0)),
+        fit=original.fit,
+        purpose=purpose,
+        extra="export",
+    )
+    if found.labels != original.labels:
+        raise SourceError(
+            f"{original.path} knows the classes {', '.join(original.labels)}, and the data has "
+            f"{', '.join(found.labels)}: pass --data with the folder that it was trained on"
+        )
+    return found
 
 
 def _show(receipt: "Receipt") -> None:

@@ -5,11 +5,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from tinydigits import ModelError
+from tinydigits.fit import Fit
 from tinydigits_train.tensorflow import load_tensorflow
 
 DIGITS = tuple("0123456789")
@@ -36,6 +37,15 @@ class Original:
     def input_shape(self) -> tuple[int, ...]:
         """Of one image, as the network takes it: (784,), (28, 28) or (28, 28, 1)."""
         return tuple(self.model.input_shape[1:])
+
+    @property
+    def fit(self) -> Fit:
+        """How the pictures that it was trained on were brought to 28×28."""
+        found = self.record.get("fit", "auto")
+        if found not in get_args(Fit):
+            raise ModelError(f"{self.path}: its record asks for fit={found!r}, unknown here")
+        fit: Fit = found
+        return fit
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """images: uint8 [N, 28, 28] → float32 [N, K], as Keras computes them."""

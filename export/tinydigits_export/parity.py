@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tinydigits.info import Parity
 from tinydigits.model import Backend
-from tinydigits_train.data import Digits
+from tinydigits_train.folder import Digits
 
 
 @dataclass(frozen=True, slots=True)

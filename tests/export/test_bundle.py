@@ -12,7 +12,7 @@ from tinydigits_export import bundle as bundle_module
 from tinydigits_export.bundle import ENDINGS, export, open_bundle, verify
 from tinydigits_export.original import Original, open_original
 from tinydigits_export.to_tflite import to_tflite
-from tinydigits_train.data import Mnist
+from tinydigits_train.data import Dataset
 
 ARTEFACTS = {"digits.onnx", "digits.tflite", "digits.int8.tflite"}
 
@@ -22,8 +22,10 @@ def copied(bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bundle, tmp_path / "copied"))
 
 
-def test_a_bundle_is_whole(bundle: Path, mnist: Mnist, has_all_of_mnist: bool) -> None:
-    assert {p.name for p in bundle.iterdir()} == ARTEFACTS | {"digits.json", "digits.keras"}
+def test_a_bundle_is_whole(bundle: Path, mnist: Dataset, has_all_of_mnist: bool) -> None:
+    assert {p.name for p in bundle.iterdir()} == ARTEFACTS | {
+        *("digits.json", "digits.keras", "digits.train.json")
+    }
     info = read_info(bundle / "digits.json")
     assert set(info.artifacts) == set(info.parity) == ARTEFACTS
     for name, receipt in info.parity.items():
@@ -41,21 +43,21 @@ def test_a_bundle_is_whole(bundle: Path, mnist: Mnist, has_all_of_mnist: bool) -
 
 
 @pytest.mark.parametrize("name", sorted(ARTEFACTS))
-def test_every_artefact_classifies_alike(bundle: Path, mnist: Mnist, name: str) -> None:
+def test_every_artefact_classifies_alike(bundle: Path, mnist: Dataset, name: str) -> None:
     images = mnist.test.images[:300]
     answers = [p.label for p in Classifier(bundle / name).classify(images)]
     reference = [p.label for p in Classifier(bundle / "digits.onnx").classify(images)]
     assert np.mean([a == b for a, b in zip(answers, reference, strict=True)]) >= 0.98
 
 
-def test_a_whole_bundle_verifies(bundle: Path, mnist: Mnist) -> None:
+def test_a_whole_bundle_verifies(bundle: Path, mnist: Dataset) -> None:
     for path in (bundle, bundle / "digits.onnx"):
         receipt = verify(open_bundle(path), mnist.test)
         assert receipt.failures == {}
     assert set(receipt.info.artifacts) == {"digits.onnx"}
 
 
-def test_a_changed_artefact_is_found(copied: Path, mnist: Mnist) -> None:
+def test_a_changed_artefact_is_found(copied: Path, mnist: Dataset) -> None:
     path = copied / "digits.onnx"
     data = bytearray(path.read_bytes())
     data[15_000:16_000] = bytes(1000)  # the weights of 25 pixels in the middle
@@ -67,7 +69,7 @@ def test_a_changed_artefact_is_found(copied: Path, mnist: Mnist) -> None:
 
 
 def test_int8_is_calibrated_on_training_digits(
-    keras_path: Path, mnist: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keras_path: Path, mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[object] = []
 
@@ -90,14 +92,14 @@ def test_int8_is_calibrated_on_training_digits(
     ],
 )
 def test_a_changed_description_is_found(
-    copied: Path, mnist: Mnist, change: dict[str, object], said: str
+    copied: Path, mnist: Dataset, change: dict[str, object], said: str
 ) -> None:
     card = copied / "digits.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | change))
     assert said in str(verify(open_bundle(copied), mnist.test).failures["digits.onnx"])
 
 
-def test_a_receipt_is_compared_with_what_is_found(copied: Path, mnist: Mnist) -> None:
+def test_a_receipt_is_compared_with_what_is_found(copied: Path, mnist: Dataset) -> None:
     card = copied / "digits.json"
     fields = json.loads(card.read_text())
     fields["parity"]["digits.tflite"]["accuracy"] = 0.9999
@@ -123,14 +125,14 @@ def test_a_strange_description_and_a_misspelt_path_are_refused(copied: Path) -> 
             open_bundle(copied)
 
 
-def test_a_broken_artefact_is_found(copied: Path, mnist: Mnist) -> None:
+def test_a_broken_artefact_is_found(copied: Path, mnist: Dataset) -> None:
     (copied / "digits.tflite").write_bytes(b"broken")
     assert "not a TFLite model" in str(
         verify(open_bundle(copied), mnist.test).failures["digits.tflite"]
     )
 
 
-def test_another_original_is_refused(copied: Path, mnist: Mnist) -> None:
+def test_another_original_is_refused(copied: Path, mnist: Dataset) -> None:
     original = copied / "digits.keras"
     with original.open("ab") as file:
         file.write(b"\0")
@@ -141,7 +143,7 @@ def test_another_original_is_refused(copied: Path, mnist: Mnist) -> None:
         verify(open_bundle(copied), mnist.test)
 
 
-def test_what_is_missing_is_named(copied: Path, mnist: Mnist, tmp_path: Path) -> None:
+def test_what_is_missing_is_named(copied: Path, mnist: Dataset, tmp_path: Path) -> None:
     (copied / "digits.onnx").unlink()
     with pytest.raises(ModelError, match=r"digits\.onnx: No such file.*digits\.json lists it"):
         verify(open_bundle(copied), mnist.test)
@@ -150,7 +152,7 @@ def test_what_is_missing_is_named(copied: Path, mnist: Mnist, tmp_path: Path) ->
 
 
 def test_a_failed_proof_leaves_nothing(
-    keras_path: Path, mnist: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keras_path: Path, mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def damaged(original: object) -> bytes:
         weights = original.model.get_weights()  # type: ignore[attr-defined]
@@ -167,7 +169,7 @@ def test_a_failed_proof_leaves_nothing(
         assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_second_export_adds_its_formats(keras_path: Path, mnist: Mnist, tmp_path: Path) -> None:
+def test_a_second_export_adds_its_formats(keras_path: Path, mnist: Dataset, tmp_path: Path) -> None:
     for format_ in ("onnx", "tflite"):
         export(open_original(keras_path), tmp_path, (format_,), mnist)
     info = read_info(tmp_path / "digits.json")
@@ -184,7 +186,7 @@ def test_a_tflite_file_of_another_export_is_refused(copied: Path) -> None:
 
 
 def test_where_it_cannot_be_written_it_is_said(
-    keras_path: Path, mnist: Mnist, tmp_path: Path
+    keras_path: Path, mnist: Dataset, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match="cannot be written"):

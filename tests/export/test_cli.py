@@ -10,14 +10,16 @@ import pytest
 from PIL import Image
 from tinydigits_export.bundle import ENDINGS, export
 from tinydigits_export.original import open_original
-from tinydigits_train.data import Mnist
+from tinydigits_train.data import Dataset
 from tinydigits_train.fit import save, train
 
+from tests.conftest import ROOT
 from tests.runtime.test_cli import run
+from tests.train.test_folder import shapes
 
 
 def test_a_folder_of_test_digits_is_decided_as_keras_does(
-    bundle: Path, mnist: Mnist, tmp_path: Path
+    bundle: Path, mnist: Dataset, tmp_path: Path
 ) -> None:
     for number, image in enumerate(mnist.test.images):
         Image.fromarray(image).save(tmp_path / f"{number}.png", compress_level=1)
@@ -75,7 +77,7 @@ main()
 
 
 def test_mlp_reaches_97_percent_and_is_proved(
-    mnist: Mnist, has_all_of_mnist: bool, tmp_path: Path
+    mnist: Dataset, has_all_of_mnist: bool, tmp_path: Path
 ) -> None:
     trained = train("mlp", mnist, seed=0)
     if has_all_of_mnist:
@@ -84,6 +86,31 @@ def test_mlp_reaches_97_percent_and_is_proved(
     save(trained, tmp_path / "mlp.keras")
     receipt = export(open_original(tmp_path / "mlp.keras"), tmp_path, tuple(ENDINGS), mnist)
     assert receipt.failures == {}
+
+
+def test_ones_own_labels_go_all_the_way(tmp_path: Path) -> None:
+    """Train, export, prove and classify with classes that are no digits, and uneven ones."""
+    data = shapes(tmp_path / "data", {"round": 60, "tick": 20, "10 bars": 40})
+    (data / "tick" / "broken.png").write_bytes(b"")
+    options = ("--recipe", "conv", "--epochs", "3", "--data", str(data))
+    status, figures, told = run("train", *options, "-o", "shapes.keras", cwd=tmp_path)
+    assert status == 0
+    assert f"unreadable: {data / 'tick' / 'broken.png'}: an empty file" in told
+    assert "test  accuracy 100.00%" in figures
+    status, table, errors = run(
+        "export", "shapes.keras", "-o", "out", "--data", str(data), cwd=tmp_path
+    )
+    assert status == 0, errors
+    assert table.count("  holds") == 3
+    assert run("verify", "out", "--data", str(data), cwd=tmp_path)[0] == 0
+    new = shapes(tmp_path / "new", {"round": 5, "tick": 5, "10 bars": 5}, seed=9)
+    for model in ("out/shapes.onnx", "out/shapes.int8.tflite"):
+        rows = run("classify", "-m", model, "--format", "csv", str(new), cwd=tmp_path)[1]
+        for row in csv.DictReader(io.StringIO(rows)):
+            assert row["label"] == Path(row["path"]).parent.name
+    status, _, errors = run("verify", "out", "--data", str(ROOT / "examples"), cwd=tmp_path)
+    assert status == 2
+    assert "readable pictures" in errors
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from tinydigits.info import ModelInfo
 from tinydigits_export.parity import TOLERANCES, Reference, Tolerance, compare, failures
-from tinydigits_train.data import Digits
+from tinydigits_train.folder import Digits
 
 COUNT = 1000
 LABELS = np.arange(COUNT, dtype=np.uint8) % 10

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 from tinydigits.info import ModelInfo
-from tinydigits_train.data import Digits
+from tinydigits_train.folder import Digits
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from tinydigits_export.original import open_original
 from tinydigits_export.to_tflite import CALIBRATION, to_int8
-from tinydigits_train.data import Mnist
+from tinydigits_train.data import Dataset
 
 
 def opened(path: Path) -> Any:
@@ -53,7 +53,7 @@ def test_only_the_ten_logits_become_floats(bundle: Path) -> None:
     assert logits["quantization"][1] == 0
 
 
-def test_calibration_sees_training_digits_only(keras_path: Path, mnist: Mnist) -> None:
+def test_calibration_sees_training_digits_only(keras_path: Path, mnist: Dataset) -> None:
     seen: list[int] = []
 
     class Watched(np.ndarray):

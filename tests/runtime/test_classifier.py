@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tinydigits import Classifier, ImageError, Limits, TinydigitsError
 from tinydigits.sources import Item
-from tinydigits_train.data import Digits
+from tinydigits_train.folder import Digits
 
 
 @pytest.fixture(scope="module")

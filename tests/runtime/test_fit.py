@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from tinydigits import ImageError
 from tinydigits.fit import fit
-from tinydigits_train.data import Digits
+from tinydigits_train.folder import Digits
 
 
 def seven(size: tuple[int, int], ink: int, paper: int) -> Image.Image:

@@ -2,7 +2,7 @@
 
 import numpy as np
 from tinydigits_train.augment import augment
-from tinydigits_train.data import Digits
+from tinydigits_train.folder import Digits
 from tinydigits_train.tensorflow import load_tensorflow
 
 

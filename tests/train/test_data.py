@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tinydigits import MissingExtra, SourceError
-from tinydigits_train.data import FILES, load_mnist
+from tinydigits_train.data import FILES, load_data
 from tinydigits_train.tensorflow import load_tensorflow
 
 from tests.conftest import write_idx
@@ -25,24 +25,24 @@ def small_mnist(folder: Path, ending: str = "", dotted: bool = False) -> Path:
 
 @pytest.mark.parametrize(("ending", "dotted"), [("", False), (".gz", False), ("", True)])
 def test_an_idx_folder_is_read(tmp_path: Path, ending: str, dotted: bool) -> None:
-    mnist = load_mnist(str(small_mnist(tmp_path, ending, dotted)))
+    mnist = load_data(str(small_mnist(tmp_path, ending, dotted)))
     assert (len(mnist.train.images), len(mnist.test.labels)) == (6, 4)
 
 
 def test_the_hash_is_that_of_the_digits_not_of_the_files(tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     (tmp_path / "zipped").mkdir()
-    plain = load_mnist(str(small_mnist(tmp_path / "plain")))
-    zipped = load_mnist(str(small_mnist(tmp_path / "zipped", ".gz")))
+    plain = load_data(str(small_mnist(tmp_path / "plain")))
+    zipped = load_data(str(small_mnist(tmp_path / "zipped", ".gz")))
     assert plain.sha256 == zipped.sha256
     changed = tmp_path / "plain" / FILES[3]
     changed.write_bytes(changed.read_bytes()[:-1] + b"\x05")
-    assert load_mnist(str(tmp_path / "plain")).sha256 != plain.sha256
+    assert load_data(str(tmp_path / "plain")).sha256 != plain.sha256
 
 
 def test_the_environment_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINYDIGITS_DATA", str(small_mnist(tmp_path)))
-    assert len(load_mnist("mnist").train.labels) == len(load_mnist().train.labels) == 6
+    assert len(load_data("mnist").train.labels) == len(load_data().train.labels) == 6
 
 
 def test_keras_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_keras_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         keras.datasets.mnist, "load_data", lambda: ((images, labels), (images, labels))
     )
-    assert len(load_mnist().test.labels) == 3
+    assert len(load_data().test.labels) == 3
 
 
 def test_without_network_the_files_and_the_option_are_named(
@@ -65,7 +65,7 @@ def test_without_network_the_files_and_the_option_are_named(
     monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
     monkeypatch.setattr(keras.datasets.mnist, "load_data", unreachable)
     with pytest.raises(SourceError) as raised:
-        load_mnist()
+        load_data()
     for part in (*FILES, "--data", "URL fetch failure"):
         assert part in str(raised.value)
 
@@ -74,18 +74,18 @@ def test_without_tensorflow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # as if it were not installed
     monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
     with pytest.raises(MissingExtra, match=r'pip install "tinydigits\[train\]"'):
-        load_mnist()
+        load_data()
 
 
 def test_a_missing_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"nowhere: no such folder\. Put these four files"):
-        load_mnist(str(tmp_path / "nowhere"))
+    with pytest.raises(SourceError, match=r"nowhere: no such folder\. Pass --data FOLDER"):
+        load_data(str(tmp_path / "nowhere"))
     (small_mnist(tmp_path) / FILES[2]).unlink()
     with pytest.raises(SourceError, match=f"has no {FILES[2]} nor {FILES[2]}.gz"):
-        load_mnist(str(tmp_path))
+        load_data(str(tmp_path))
 
 
 def test_counts_that_differ_are_refused(tmp_path: Path) -> None:
     write_idx(small_mnist(tmp_path) / FILES[1], np.zeros(5, np.uint8))
     with pytest.raises(SourceError, match="6 images, but 5 labels"):
-        load_mnist(str(tmp_path))
+        load_data(str(tmp_path))

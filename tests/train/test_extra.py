@@ -1,7 +1,6 @@
 """Extra images: digits, as many of each class, and things that are none, of training digits."""
 
 import numpy as np
-from tinydigits_train.data import Digits
 from tinydigits_train.extra import (
     BLANKS,
     LETTERS,
@@ -11,6 +10,7 @@ from tinydigits_train.extra import (
     drawn_digits,
     no_digits,
 )
+from tinydigits_train.folder import Digits
 
 TRAINING = Digits(np.full((30, 28, 28), 77, np.uint8), np.zeros(30, np.uint8))
 

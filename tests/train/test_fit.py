@@ -8,28 +8,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tinydigits import SinkError
-from tinydigits_train.data import Digits, Mnist, load_mnist
+from tinydigits_train.data import Dataset, load_data
 from tinydigits_train.fit import Evaluation, Trained, save, train
+from tinydigits_train.folder import Digits
 
 
 @pytest.fixture(scope="module")
-def mnist(mnist_dir: Path) -> Mnist:
-    return load_mnist(str(mnist_dir))
+def mnist(mnist_dir: Path) -> Dataset:
+    return load_data(str(mnist_dir))
 
 
 @pytest.fixture(scope="module")
-def few(mnist: Mnist) -> Mnist:
+def few(mnist: Dataset) -> Dataset:
     """Enough to train on in a second."""
     cut = slice(0, 1000)
-    return Mnist(
+    return Dataset(
         Digits(mnist.train.images[cut], mnist.train.labels[cut]),
         Digits(mnist.test.images[cut], mnist.test.labels[cut]),
+        "MNIST",
         "a test",
     )
 
 
 @pytest.fixture(scope="module")
-def trained(few: Mnist) -> Trained:
+def trained(few: Dataset) -> Trained:
     return train("dense", few, epochs=2, seed=7)
 
 
@@ -37,21 +39,21 @@ def weights(trained: Trained) -> bytes:
     return b"".join(array.tobytes() for array in trained.model.get_weights())
 
 
-def test_the_same_seed_gives_the_same_weights(few: Mnist, trained: Trained) -> None:
+def test_the_same_seed_gives_the_same_weights(few: Dataset, trained: Trained) -> None:
     again, other = (train("dense", few, epochs=2, seed=seed) for seed in (7, 8))
     assert weights(again) == weights(trained)
     assert again.history == trained.history
     assert weights(other) != weights(trained)
 
 
-def test_each_epoch_is_told(few: Mnist) -> None:
+def test_each_epoch_is_told(few: Dataset) -> None:
     told: list[int] = []
     result = train("dense", few, epochs=3, seed=0, on_epoch=lambda epoch: told.append(epoch.number))
     assert told == [epoch.number for epoch in result.history] == [1, 2, 3]
     assert result.history[2].loss < result.history[0].loss
 
 
-def test_dense_reaches_what_a_single_layer_can(mnist: Mnist, has_all_of_mnist: bool) -> None:
+def test_dense_reaches_what_a_single_layer_can(mnist: Dataset, has_all_of_mnist: bool) -> None:
     result = train("dense", mnist, seed=0)
     assert result.test.accuracy >= (0.925 if has_all_of_mnist else 0.84)
     # What the README says plainly: no 97 % on the training digits for one layer.

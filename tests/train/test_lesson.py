@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tinydigits_train import lesson as lesson_module
-from tinydigits_train.data import Digits
+from tinydigits_train.data import DIGITS
 from tinydigits_train.extra import drawn_digits, no_digits
-from tinydigits_train.lesson import augmented_lesson, calibrated, plain_lesson
+from tinydigits_train.folder import Digits
+from tinydigits_train.lesson import (
+    MOST_REPEATS,
+    augmented_lesson,
+    balanced,
+    calibrated,
+    plain_lesson,
+)
 from tinydigits_train.tensorflow import load_tensorflow
 
 
@@ -14,15 +21,18 @@ from tinydigits_train.tensorflow import load_tensorflow
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few extra images."""
 
-    def few(seed: int, digits: Digits, share: float = 1.0) -> NDArray[np.uint8]:
-        return no_digits(seed, digits, share / 100)
+    def few(seed: int, digits: Digits, share: float, letters: bool) -> NDArray[np.uint8]:
+        assert share == pytest.approx(len(digits.labels) / lesson_module.OTHERS_FOR)
+        return no_digits(seed, digits, 0.01, letters=letters)
 
     monkeypatch.setattr(lesson_module, "drawn_digits", lambda seed: drawn_digits(seed, 20))
     monkeypatch.setattr(lesson_module, "no_digits", few)
+    monkeypatch.setattr(lesson_module, "FEWEST_SHOWN", 1)
 
 
 def test_the_plain_lesson_is_the_digits(mnist_test: Digits) -> None:
-    lesson = plain_lesson(None, Digits(mnist_test.images[:100], mnist_test.labels[:100]), 32, 0)
+    digits = Digits(mnist_test.images[:100], np.arange(100, dtype=np.uint8) % 10)
+    lesson = plain_lesson(None, digits, DIGITS, 32, 0)
     assert lesson.images.shape == (100, 784)
     assert lesson.images.max() == 1
     assert (lesson.steps, lesson.validation) == (4, None)
@@ -33,8 +43,8 @@ def test_what_is_set_aside_is_not_shown(
     mnist_test: Digits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lesson_module, "augment", lambda _, images: images)
-    digits = Digits(mnist_test.images[:500], mnist_test.labels[:500])
-    lesson = augmented_lesson(load_tensorflow("a test", "train"), digits, 16, seed=5)
+    digits = Digits(mnist_test.images[:500], np.arange(500, dtype=np.uint8) % 10)
+    lesson = augmented_lesson(load_tensorflow("a test", "train"), digits, DIGITS, 16, seed=5)
     assert lesson.validation is not None
     aside = {image.tobytes() for image in lesson.validation.digits.images}
     assert len(aside) == 50
@@ -63,7 +73,42 @@ class Known:
 
 def test_thresholds_refuse_the_share_they_should() -> None:
     digits = Digits(np.zeros((1001, 28, 28), np.uint8), np.zeros(1001, np.uint8))
-    validation = lesson_module.Validation(digits, digits.images)
+    validation = lesson_module.Validation(digits)
     thresholds = calibrated(Known(), validation)
     assert thresholds.min_score == pytest.approx(lesson_module.REFUSED_LOW)
     assert thresholds.max_ratio == pytest.approx(0.5)
+
+
+def labelled(*counts: int) -> Digits:
+    """As many images of each class, each with its own level."""
+    labels = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
+    images = np.zeros((len(labels), 28, 28), np.uint8)
+    images[:, 0, 0] = np.arange(len(labels))
+    return Digits(images, labels)
+
+
+def test_classes_of_about_one_size_are_left_alone() -> None:
+    digits = labelled(10, 14)
+    assert balanced(digits, 2, seed=0) is digits
+
+
+def test_small_classes_are_shown_as_often_as_large_ones() -> None:
+    digits = labelled(60, 20, 2)
+    shown = balanced(digits, 3, seed=0)
+    assert np.bincount(shown.labels).tolist() == [60, 60, 2 * MOST_REPEATS]
+    pairs = set(zip(shown.images[:, 0, 0].tolist(), shown.labels.tolist(), strict=True))
+    assert pairs == set(zip(digits.images[:, 0, 0].tolist(), digits.labels.tolist(), strict=True))
+
+
+def test_other_classes_get_no_drawn_digits_and_no_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_letters(seed: int, digits: Digits, share: float, letters: bool) -> NDArray[np.uint8]:
+        assert not letters
+        return no_digits(seed, digits, share, letters=letters)
+
+    monkeypatch.setattr(lesson_module, "no_digits", no_letters)
+    monkeypatch.setattr(lesson_module, "drawn_digits", None)
+    tensorflow = load_tensorflow("a test", "train")
+    lesson = augmented_lesson(tensorflow, labelled(40, 40), ("a", "b"), 32, seed=0)
+    assert lesson.steps * 32 >= lesson_module.FEWEST_SHOWN - 32
+    _, targets = next(iter(lesson.images))
+    assert targets.shape == (32, 2)

@@ -11,7 +11,7 @@ from tinydigits_train.tensorflow import load_tensorflow
 )
 def test_a_recipe_is_sigmoid_dense_layers(recipe: str, units: list[int], parameters: int) -> None:
     keras = load_tensorflow("a test", "train").keras
-    model = RECIPES[recipe].build(keras, 1)
+    model = RECIPES[recipe].build(keras, 1, 10)
     assert model.input_shape == (None, 784)
     assert [type(layer) for layer in model.layers] == [keras.layers.Dense] * len(units)
     assert [layer.units for layer in model.layers] == units
@@ -27,7 +27,7 @@ def test_ten_epochs_unless_told() -> None:
 
 def test_conv_has_no_more_parameters_than_dense() -> None:
     keras = load_tensorflow("a test", "train").keras
-    model = RECIPES["conv"].build(keras, 1)
+    model = RECIPES["conv"].build(keras, 1, 10)
     assert model.count_params() <= 7_850
     assert model.input_shape == (None, 28, 28, 1)
     assert model.layers[-1].activation is keras.activations.sigmoid

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import click
+from tinydigits.fit import Fit
 
 from tinydigits_train.recipes import RECIPES
 
@@ -16,8 +17,16 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     "--data",
     default="mnist",
     show_default=True,
-    help="A folder with the four IDX files of MNIST (plain or .gz), or `mnist`: the folder that "
-    "$TINYDIGITS_DATA names, else the copy that Keras keeps or downloads.",
+    help="A folder whose sub-folders are the classes; or one with the four IDX files of MNIST "
+    "(plain or .gz); or `mnist`: the folder that $TINYDIGITS_DATA names, else the copy that Keras "
+    "keeps or downloads.",
+)
+@click.option(
+    "--fit",
+    type=click.Choice(["auto", "resize"]),
+    default="auto",
+    show_default=True,
+    help="How the pictures of a labelled folder are brought to 28×28.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's own.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
@@ -28,24 +37,26 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     required=True,
     help="The .keras file to write; its record goes beside it as NAME.train.json.",
 )
-def train(recipe: str, data: str, epochs: int | None, seed: int, output: Path) -> None:
-    """Train a network on MNIST with Keras."""
+def train(recipe: str, data: str, fit: Fit, epochs: int | None, seed: int, output: Path) -> None:
+    """Train a network on MNIST, or on your own pictures, with Keras."""
     if output.suffix != ".keras":
         raise click.BadParameter(f"{output}: the name must end in .keras", param_hint="-o")
     if not output.parent.is_dir():
         raise click.BadParameter(f"{output.parent}: no such folder", param_hint="-o")
     # TensorFlow takes seconds to load: only once the words of the call are right.
-    from tinydigits_train.data import load_mnist
+    from tinydigits_train.data import load_data
     from tinydigits_train.fit import Epoch, save
     from tinydigits_train.fit import train as train_recipe
     from tinydigits_train.tensorflow import load_tensorflow
 
     load_tensorflow("train", "train")  # what is missing is said before data is looked for
 
-    mnist = load_mnist(data)
+    dataset = load_data(data, seed=seed, fit=fit)
+    for line in dataset.unreadable:
+        click.echo(f"unreadable: {line}", err=True)
     epochs = epochs or RECIPES[recipe].epochs
     click.echo(
-        f"{recipe}: {len(mnist.train.labels):,} digits from {mnist.source}, "
+        f"{recipe}: {len(dataset.train.labels):,} images of {dataset.name} from {dataset.source}, "
         f"{epochs} epochs, seed {seed}",
         err=True,
     )
@@ -59,10 +70,14 @@ def train(recipe: str, data: str, epochs: int | None, seed: int, output: Path) -
             err=True,
         )
 
-    trained = train_recipe(recipe, mnist, epochs=epochs, seed=seed, on_epoch=show)
+    trained = train_recipe(recipe, dataset, epochs=epochs, seed=seed, on_epoch=show)
     record = save(trained, output)
     for name, part in (("train", trained.train), ("test", trained.test)):
         click.echo(f"{name:<5} accuracy {part.accuracy:.2%}, {part.errors:,} errors")
+    names = dataset.labels
     pairs = trained.test.worst_pairs(WORST_PAIRS)
-    click.echo("worst pairs on test: " + ", ".join(f"{t} read as {a} ×{n}" for t, a, n in pairs))
+    click.echo(
+        "worst pairs on test: "
+        + ", ".join(f"{names[t]} read as {names[a]} ×{n}" for t, a, n in pairs)
+    )
     click.echo(f"wrote {output} and {record.name}", err=True)

@@ -1,4 +1,4 @@
-"""MNIST, from wherever it is: an IDX folder, the Keras cache, or the Keras download."""
+"""What to train on: MNIST, from IDX files or as Keras has it, or a labelled folder."""
 
 import contextlib
 import hashlib
@@ -7,14 +7,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from tinydigits.errors import SourceError
+from tinydigits.fit import Fit
 from tinydigits.idx import read_images, read_labels
 
+from tinydigits_train.folder import Digits, classes_in, load_folder
 from tinydigits_train.tensorflow import load_tensorflow
 
 ENVIRONMENT = "TINYDIGITS_DATA"  # names an IDX folder where no --data is given
+DIGITS = tuple("0123456789")
 FILES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -24,24 +25,23 @@ FILES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Digits:
-    """Labelled model inputs."""
-
-    images: NDArray[np.uint8]
-    """uint8 [N, 28, 28], ink bright on dark."""
-
-    labels: NDArray[np.uint8]
-    """uint8 [N], each 0..9."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mnist:
-    """The training and the test digits."""
+class Dataset:
+    """The training and the test images."""
 
     train: Digits
     test: Digits
+    name: str
     source: str
     """Where they came from, for people."""
+
+    labels: tuple[str, ...] = DIGITS
+    """The names of the classes, in order."""
+
+    fit: Fit = "auto"
+    """How pictures were brought to 28×28."""
+
+    unreadable: tuple[str, ...] = ()
+    """Files of a labelled folder that could not be read, with the reason."""
 
     @property
     def sha256(self) -> str:
@@ -53,25 +53,37 @@ class Mnist:
         return digest.hexdigest()
 
 
-def load_mnist(data: str | None = None, purpose: str = "train", extra: str = "train") -> Mnist:
-    """`data`: an IDX folder (plain or .gz), or None or "mnist" for the folder that
+def load_data(
+    data: str | None = None,
+    *,
+    seed: int = 0,
+    fit: Fit = "auto",
+    purpose: str = "train",
+    extra: str = "train",
+) -> Dataset:
+    """`data`: an IDX folder (plain or .gz); or a folder whose sub-folders are the classes, which
+    `seed` splits and `fit` brings to 28×28; or None or "mnist" for the folder that
     $TINYDIGITS_DATA names, else Keras's cache, else its download. Raises SourceError, or
     MissingExtra, which names `purpose` and `extra`, where Keras is needed and not there.
     """
     if data not in (None, "mnist"):
-        return _from_folder(Path(str(data)))
-    if folder := os.environ.get(ENVIRONMENT):
-        return _from_folder(Path(folder))
+        folder = Path(str(data))
+        if not any(folder.glob("*-idx?-ubyte*")) and classes_in(folder):
+            train, test, labels, unreadable = load_folder(folder, seed, fit)
+            return Dataset(train, test, folder.name, "its own pictures", labels, fit, unreadable)
+        return _from_folder(folder)
+    if named := os.environ.get(ENVIRONMENT):
+        return _from_folder(Path(named))
     return _from_keras(purpose, extra)
 
 
-def _from_folder(folder: Path) -> Mnist:
+def _from_folder(folder: Path) -> Dataset:
     if not folder.is_dir():
         raise SourceError(f"{folder}: no such folder. {_what_to_fetch()}")
     paths = [_find(folder, name) for name in FILES]
     train = _paired(paths[0], paths[1])
     test = _paired(paths[2], paths[3])
-    return Mnist(train, test, f"IDX files in {folder.name or folder}")
+    return Dataset(train, test, "MNIST", f"IDX files in {folder.name or folder}")
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -92,7 +104,7 @@ def _paired(images_path: Path, labels_path: Path) -> Digits:
     return Digits(images, labels)
 
 
-def _from_keras(purpose: str, extra: str) -> Mnist:
+def _from_keras(purpose: str, extra: str) -> Dataset:
     keras = load_tensorflow(purpose, extra).keras
     try:
         # Keras shows its download on stdout, which is kept for results.
@@ -104,12 +116,14 @@ def _from_keras(purpose: str, extra: str) -> Mnist:
             f"MNIST is neither in Keras's cache nor could it be downloaded: {error}. "
             f"{_what_to_fetch()}"
         ) from error
-    return Mnist(Digits(x, y), Digits(x_test, y_test), "the copy that Keras downloads")
+    source = "the copy that Keras downloads"
+    return Dataset(Digits(x, y), Digits(x_test, y_test), "MNIST", source)
 
 
 def _what_to_fetch() -> str:
     return (
-        f"Put these four files (plain or .gz) into a folder and pass --data FOLDER or set "
+        "Pass --data FOLDER with a sub-folder of pictures for each class; or, for MNIST, put these "
+        "four files (plain or .gz) into a folder and pass --data FOLDER or set "
         f"${ENVIRONMENT}: "
         f"{', '.join(FILES)}"
     )

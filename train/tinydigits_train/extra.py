@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tinydigits.fit import SIDE, fit
 
-from tinydigits_train.data import Digits
+from tinydigits_train.folder import Digits
 from tinydigits_train.strokes import digit, letter, scribble, texture
 
 DRAWN = 10_000  # digits
@@ -24,14 +24,20 @@ def drawn_digits(seed: int, count: int = DRAWN) -> Digits:
     return Digits(np.stack(images), labels)
 
 
-def no_digits(seed: int, digits: Digits, share: float = 1.0) -> NDArray[np.uint8]:
+def no_digits(
+    seed: int, digits: Digits, share: float = 1.0, *, letters: bool = True
+) -> NDArray[np.uint8]:
     """uint8 [N, 28, 28]: letters, scribbles, textures, two `digits` side by side, and blanks;
-    `share` of the numbers above.
+    `share` of the numbers above. `letters` may be left out.
     """
     random = np.random.default_rng([seed, 2])
     drawn = [
         _fitted(draw(random))
-        for draw, count in ((letter, LETTERS), (scribble, SCRIBBLES), (texture, TEXTURES))
+        for draw, count in (
+            (letter, LETTERS if letters else 0),
+            (scribble, SCRIBBLES),
+            (texture, TEXTURES),
+        )
         for _ in range(int(count * share))
     ]
     pairs = [_pair(digits.images, random) for _ in range(int(PAIRS * share))]

@@ -15,12 +15,11 @@ from tinydigits import SinkError, __version__
 from tinydigits.info import Thresholds
 from tinydigits.sources import PART_PREFIX
 
-from tinydigits_train.data import Digits, Mnist
+from tinydigits_train.data import Dataset
+from tinydigits_train.folder import Digits
 from tinydigits_train.lesson import augmented_lesson, calibrated, plain_lesson, scores_of
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
-
-LABELS = tuple("0123456789")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Evaluation:
 
     errors: int
     confusion: NDArray[np.int64]
-    """int64 [10, 10]: row the truth, column the answer."""
+    """int64 [K, K]: row the truth, column the answer."""
 
     def worst_pairs(self, count: int) -> list[tuple[int, int, int]]:
         """The most frequent mistakes as (truth, answer, how often), most frequent first."""
@@ -65,12 +64,12 @@ class Trained:
     thresholds: Thresholds | None
     """Calibrated on validation images; None where the recipe sets none aside."""
 
-    data: Mnist
+    data: Dataset
 
 
 def train(
     recipe: str,
-    data: Mnist,
+    data: Dataset,
     *,
     epochs: int | None = None,
     seed: int = 0,
@@ -87,8 +86,8 @@ def train(
     chosen = RECIPES[recipe]
     epochs = epochs or chosen.epochs
     lesson = augmented_lesson if chosen.augmented else plain_lesson
-    shown = lesson(tensorflow, data.train, chosen.batch, seed)
-    model = chosen.build(keras, shown.steps * epochs)
+    shown = lesson(tensorflow, data.train, data.labels, chosen.batch, seed)
+    model = chosen.build(keras, shown.steps * epochs, len(data.labels))
     history: list[Epoch] = []
 
     def record(number: int, logs: dict[str, float]) -> None:
@@ -108,17 +107,17 @@ def train(
         recipe,
         seed,
         tuple(history),
-        train=_evaluated(model, data.train),
-        test=_evaluated(model, data.test),
+        train=_evaluated(model, data.train, len(data.labels)),
+        test=_evaluated(model, data.test, len(data.labels)),
         thresholds=calibrated(model, shown.validation) if shown.validation else None,
         data=data,
     )
 
 
-def _evaluated(model: Any, digits: Digits) -> Evaluation:
+def _evaluated(model: Any, digits: Digits, classes: int) -> Evaluation:
     scores = scores_of(model, digits.images)
     answers = scores.argmax(axis=1)
-    confusion = np.zeros((10, 10), np.int64)
+    confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (digits.labels, answers), 1)
     errors = int((answers != digits.labels).sum())
     return Evaluation(1 - errors / len(digits.labels), errors, confusion)
@@ -154,7 +153,8 @@ def _record(trained: Trained, keras_bytes: bytes) -> dict[str, object]:
     data = trained.data
     return {
         "recipe": trained.recipe,
-        "labels": LABELS,
+        "labels": data.labels,
+        "fit": data.fit,
         "parameters": trained.model.count_params(),
         "seed": trained.seed,
         "epochs": len(trained.history),
@@ -166,11 +166,12 @@ def _record(trained: Trained, keras_bytes: bytes) -> dict[str, object]:
         "thresholds": trained.thresholds and asdict(trained.thresholds),
         "confusion": trained.test.confusion.tolist(),
         "data": {
-            "name": "MNIST",
+            "name": data.name,
             "source": data.source,
             "train_images": len(data.train.labels),
             "test_images": len(data.test.labels),
             "sha256": data.sha256,
+            "unreadable": len(data.unreadable),
         },
         "keras_sha256": hashlib.sha256(keras_bytes).hexdigest(),
         "versions": {

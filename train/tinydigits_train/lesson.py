@@ -8,9 +8,14 @@ from numpy.typing import NDArray
 from tinydigits.info import Thresholds
 
 from tinydigits_train.augment import augment
-from tinydigits_train.data import Digits
+from tinydigits_train.data import DIGITS
 from tinydigits_train.extra import drawn_digits, no_digits
+from tinydigits_train.folder import Digits
 
+OTHERS_FOR = 54_000  # digits: to so many come all of `no_digits`, to fewer proportionally fewer
+FEWEST_SHOWN = 15_000  # images an epoch: of a small folder each is shown several times
+UNEVEN = 1.5  # largest class ÷ smallest: beyond this the smaller ones are shown more often
+MOST_REPEATS = 20  # times that one picture is shown for another class's sake
 VALIDATION = 5_000  # training digits that are set aside, at most a tenth
 REFUSED_LOW, REFUSED_AMBIGUOUS = 0.004, 0.002  # of the validation digits, by each threshold
 
@@ -20,8 +25,6 @@ class Validation:
     """Never trained on."""
 
     digits: Digits
-    others: NDArray[np.uint8]
-    """uint8 [M, 28, 28]: no digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +44,66 @@ class Lesson:
     validation: Validation | None
 
 
-def plain_lesson(_tensorflow: Any, digits: Digits, batch: int, _seed: int) -> Lesson:
+def plain_lesson(
+    _tensorflow: Any, digits: Digits, labels: tuple[str, ...], batch: int, seed: int
+) -> Lesson:
     """The digits as they are, flat and in [0, 1]; Keras shuffles them anew in each epoch."""
+    digits = balanced(digits, len(labels), seed)
     pixels = as_pixels(digits.images, (784,))
     return Lesson(pixels, digits.labels, batch, -(-len(pixels) // batch), validation=None)
 
 
-def augmented_lesson(tensorflow: Any, digits: Digits, batch: int, seed: int) -> Lesson:
-    """Digits, drawn digits and no digits, each changed at random each time it is shown."""
+def augmented_lesson(
+    tensorflow: Any, digits: Digits, labels: tuple[str, ...], batch: int, seed: int
+) -> Lesson:
+    """Digits, drawn digits and no digits, each changed at random each time it is shown.
+
+    Where the classes are not the ten digits, no digits are drawn, and no letters among what is
+    none of them: who trains on letters or signs brings them.
+    """
     order = np.random.default_rng([seed, 0]).permutation(len(digits.labels))
     aside, rest = np.split(order, [min(VALIDATION, len(order) // 10)])
     validation_digits = Digits(digits.images[aside], digits.labels[aside])
-    shown = Digits(digits.images[rest], digits.labels[rest])
-    drawn, others = drawn_digits(seed), no_digits(seed, shown)
-    images = np.concatenate([shown.images, drawn.images, others])
-    targets = np.zeros((len(images), 10), np.float32)
-    labels = np.concatenate([shown.labels, drawn.labels])
-    targets[np.arange(len(labels)), labels] = 1
+    shown = balanced(Digits(digits.images[rest], digits.labels[rest]), len(labels), seed)
+    share = min(1.0, len(shown.labels) / OTHERS_FOR)
+    others = no_digits(seed, shown, share, letters=labels == DIGITS)
+    if labels == DIGITS:
+        drawn = drawn_digits(seed)
+        shown = Digits(
+            *map(np.concatenate, ((shown.images, drawn.images), (shown.labels, drawn.labels)))
+        )
+    images = np.concatenate([shown.images, others])
+    targets = np.zeros((len(images), len(labels)), np.float32)
+    targets[np.arange(len(shown.labels)), shown.labels] = 1
 
     def changed(some: Any, wanted: Any) -> tuple[Any, Any]:
         pixels = tensorflow.cast(some[..., tensorflow.newaxis], tensorflow.float32) / 255
         return augment(tensorflow, pixels), wanted
 
     dataset = tensorflow.data.Dataset.from_tensor_slices((images, targets))
-    dataset = dataset.shuffle(len(images), seed=seed).batch(batch, drop_remainder=True)
+    dataset = dataset.shuffle(len(images), seed=seed)
+    dataset = dataset.repeat(-(-FEWEST_SHOWN // len(images))).batch(batch, drop_remainder=True)
     dataset = dataset.map(changed, num_parallel_calls=2).prefetch(4)
-    validation = Validation(validation_digits, no_digits(seed + 1, validation_digits, 0.1))
+    validation = Validation(validation_digits)
     return Lesson(dataset, None, None, len(dataset), validation)
+
+
+def balanced(digits: Digits, classes: int, seed: int) -> Digits:
+    """The digits as they are where the classes are about as large; else the images of smaller
+    classes repeated, up to MOST_REPEATS times.
+    """
+    counts = np.bincount(digits.labels, minlength=classes)
+    largest = int(counts.max())
+    if largest <= UNEVEN * max(int(counts.min()), 1):
+        return digits
+    random = np.random.default_rng([seed, 3])
+    chosen = []
+    for label, count in enumerate(counts.tolist()):
+        wanted = min(largest, MOST_REPEATS * count)
+        places = np.flatnonzero(digits.labels == label)
+        chosen.append(np.resize(random.permutation(places), wanted))
+    order = random.permutation(np.concatenate(chosen))
+    return Digits(digits.images[order], digits.labels[order])
 
 
 def calibrated(model: Any, validation: Validation) -> Thresholds:

@@ -17,8 +17,8 @@ AVERAGING = 0.998  # a step: how much of the averaged weights stays (Polyak aver
 class Recipe:
     """How one network is built and trained."""
 
-    build: Callable[[ModuleType, int], Any]
-    """(keras, steps of the whole training) → a compiled model."""
+    build: Callable[[ModuleType, int, int], Any]
+    """(keras, steps of the whole training, classes) → a compiled model."""
 
     epochs: int
     batch: int
@@ -27,21 +27,21 @@ class Recipe:
     """Trained on changed digits and on things that are no digits, with a validation split."""
 
 
-def dense(keras: ModuleType, _steps: int) -> Any:
+def dense(keras: ModuleType, _steps: int, classes: int = 10) -> Any:
     """784 pixels → 10 sigmoids and nothing between: 7,850 parameters.
 
     Ten straight cuts through pixel space reach about 93 % of MNIST, on the training digits as on
     others; more epochs do not change that.
     """
-    layers = [keras.layers.Dense(10, activation="sigmoid")]
+    layers = [keras.layers.Dense(classes, activation="sigmoid")]
     return _ratio_trained(keras, "dense", layers)
 
 
-def mlp(keras: ModuleType, _steps: int) -> Any:
+def mlp(keras: ModuleType, _steps: int, classes: int = 10) -> Any:
     """784 pixels → 784 sigmoids → 10 sigmoids: 623,290 parameters, about 98 % of MNIST."""
     layers = [
         keras.layers.Dense(784, activation="sigmoid"),
-        keras.layers.Dense(10, activation="sigmoid"),
+        keras.layers.Dense(classes, activation="sigmoid"),
     ]
     return _ratio_trained(keras, "mlp", layers)
 
@@ -54,7 +54,7 @@ def _ratio_trained(keras: ModuleType, name: str, layers: list[Any]) -> Any:
     return model
 
 
-def conv(keras: ModuleType, steps: int) -> Any:
+def conv(keras: ModuleType, steps: int, classes: int = 10) -> Any:
     """Five small convolutions, then one weight for each place of each map, then 10 sigmoids: 7,718
     parameters, fewer than `dense`.
 
@@ -84,14 +84,19 @@ def conv(keras: ModuleType, steps: int) -> Any:
             layers.DepthwiseConv2D(7, use_bias=False),
             layers.BatchNormalization(momentum=0.95),
             layers.Flatten(),
-            layers.Dense(10, activation="sigmoid"),
+            layers.Dense(classes, activation="sigmoid"),
         ],
         name="conv",
     )
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(steps, 1), warmup_target=LEARNING_RATE, warmup_steps=WARM_UP, alpha=0.002
+        0.0,
+        max(steps, 1),
+        warmup_target=LEARNING_RATE,
+        warmup_steps=min(WARM_UP, steps // 10),
+        alpha=0.002,
     )
-    optimizer = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=AVERAGING)
+    averaging = min(AVERAGING, 1 - 10 / max(steps, 20))  # of a short training only the end counts
+    optimizer = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=averaging)
     model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=[])
     return model
 
