@@ -64,9 +64,9 @@ def fit(image: Image.Image, how: Fit = "auto", invert: Invert = "auto") -> Fitte
     if how == "none" and image.size != (SIDE, SIDE):
         raise ImageError(f"{image.width}×{image.height} pixels, and fit=none takes 28×28 only")
     if how == "auto" and invert != "yes":
-        pixels = _model_input(image)
-        if pixels is not None:
-            return _untouched(pixels)
+        ready = _model_input(image)
+        if ready is not None:
+            return ready
     dark = None if invert == "auto" else invert == "yes"
     if how == "none":
         pixels = np.asarray(_flattened(image).convert("L"))
@@ -76,9 +76,9 @@ def fit(image: Image.Image, how: Fit = "auto", invert: Invert = "auto") -> Fitte
     return _placed(_flattened(image), dark)
 
 
-def _model_input(image: Image.Image) -> NDArray[np.uint8] | None:
-    """uint8 [28, 28] of a picture that already is a model input: of that size, grey, with a dark
-    border, its ink within the square and its centre of mass in the middle, as in all of MNIST.
+def _model_input(image: Image.Image) -> Fitted | None:
+    """A picture that already is a model input: of that size, grey, with a dark border, its ink
+    within the square and its centre of mass in the middle, as in all of MNIST. None of any other.
 
     Every picture of a data set comes by here, hence Pillow's own measures and one product.
     """
@@ -92,7 +92,7 @@ def _model_input(image: Image.Image) -> NDArray[np.uint8] | None:
     box = image.getbbox()
     pixels = np.frombuffer(image.tobytes(), np.uint8)
     if box is None:
-        return pixels.reshape(SIDE, SIDE)
+        return Fitted(pixels.reshape(SIDE, SIDE), blank=True, inverted=None, box=None)
     left, top, right, bottom = box
     total, down, across, around = (pixels.astype(np.float32) @ _MEASURES).tolist()
     placed = (
@@ -101,7 +101,10 @@ def _model_input(image: Image.Image) -> NDArray[np.uint8] | None:
         and abs(across / total - SIDE / 2) < OFF_CENTRE
         and around < DARK_BORDER * (4 * SIDE - 4)
     )
-    return pixels.reshape(SIDE, SIDE) if placed else None
+    if not placed:
+        return None
+    low, high = image.getextrema()
+    return Fitted(pixels.reshape(SIDE, SIDE), high - low < MIN_CONTRAST, inverted=None, box=None)  # type: ignore[operator]
 
 
 def _measures() -> Floats:

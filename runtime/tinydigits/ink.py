@@ -46,7 +46,8 @@ def find_ink(levels: Floats, dark: bool | None) -> Ink | None:
     strongest = _strongest(ink)
     # At least a third of the pixels are paper: this quantile of |ink| is of its noise alone, and
     # for normal noise it lies at 0.32 standard deviations.
-    noise = _quantile(np.abs(ink), ink.size // 4, finest=1 / 8) / 0.3186
+    some = np.abs(ink[::2, ::2])
+    noise = _quantile(some, some.size // 4, finest=1 / 8) / 0.3186
     if strongest < max(MIN_CONTRAST, NOISE_FACTOR * noise):
         return None
     ink *= 1 / strongest
@@ -100,7 +101,8 @@ def border(levels: Floats) -> Floats:
 
 
 def _ground(grey: Floats) -> Floats:
-    """float32 [H, W]: what the paper's level would be without the dark strokes on it.
+    """float32 [H, W], or [1, 1] where it is even: what the paper's level would be without the dark
+    strokes on it.
 
     Grey-level closing (Serra, "Image Analysis and Mathematical Morphology", 1982) with a square
     wider than any stroke, at low resolution: it follows shadow and uneven light, which are wide,
@@ -113,8 +115,9 @@ def _ground(grey: Floats) -> Floats:
     small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
     slope = _slope(small)
     closed = slope - _widest(-_widest(small - slope, GROUND_HALF), GROUND_HALF)
-    image = Image.fromarray(closed).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(image)
+    if float(np.ptp(closed)) < 1:  # even paper, as drawing programs have it
+        return np.full((1, 1), closed.mean(), np.float32)
+    return np.asarray(Image.fromarray(closed).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _slope(levels: Floats) -> Floats:

@@ -43,11 +43,12 @@ class Piece:
 def digit_only(ink: Floats) -> Floats:
     """float32 [H, W] → the same with everything that is not the digit set to 0."""
     factor = -(-max(ink.shape) // GRID)
-    mask = _without_rules(_pooled(ink > 0, factor))
+    inked = _pooled(ink > 0, factor)
+    mask = _without_rules(inked)
     pieces = pieces_of(mask)
-    if not pieces:
+    kept = _chosen(pieces, mask.shape) if pieces else []
+    if not kept or (mask is inked and len(kept) == len(pieces)):
         return ink
-    kept = _chosen(pieces, mask.shape)
     grid = np.zeros_like(mask)
     for piece in kept:
         for row, first, last in piece.runs:
