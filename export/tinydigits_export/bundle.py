@@ -1,7 +1,8 @@
 """Export and verify: write every artefact to a temporary folder, prove it, then move it into place.
 
 A bundle is a folder with NAME.keras and its record, its artefacts, and NAME.json, which lists each
-with its size, SHA-256 and receipt. It can be verified anywhere, because the original travels with it.
+with its size, SHA-256 and receipt. It can be verified anywhere, because the original travels with
+it.
 """
 
 import dataclasses

@@ -31,6 +31,13 @@ def test_an_unchanged_axis_stays_in_the_middle() -> None:
     assert abs((columns * after).sum() / after.sum() - 13.5) < 0.2
 
 
+def test_no_strength_changes_nothing(mnist_test: Digits) -> None:
+    tensorflow = load_tensorflow("a test", "train")
+    before = mnist_test.images[:50, ..., np.newaxis].astype(np.float32) / 255
+    after = augment(tensorflow, tensorflow.constant(before), strength=0.0).numpy()
+    assert np.abs(after - before).max() < 1.5 / 255
+
+
 def test_a_blank_stays_dark() -> None:
     tensorflow = load_tensorflow("a test", "train")
     after = augment(tensorflow, tensorflow.zeros([100, 28, 28, 1])).numpy()

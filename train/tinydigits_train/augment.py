@@ -11,7 +11,7 @@ from typing import Any
 
 SIDE = 28
 SHIFT = 2.0  # px
-SCALE = (0.75, 1.15)  # of both sides together
+SMALLER_LARGER = (-0.25, 0.15)  # share by which both sides change together
 ASPECT = 0.22  # log of width ÷ height, either way
 TURN = 0.16  # rad
 SLANT = 0.35  # px of shift to the side for each px of height
@@ -22,18 +22,23 @@ FAINT = 0.45  # the weakest ink is 1 - FAINT
 NOISE = 0.10  # standard deviation, of 1
 
 
-def augment(tf: ModuleType, images: Any) -> Any:
-    """images: float32 [N, 28, 28, 1] in [0, 1] → the same, each changed in its own way."""
+def augment(tf: ModuleType, images: Any, strength: float = 1.0) -> Any:
+    """images: float32 [N, 28, 28, 1] in [0, 1] → the same, each changed in its own way.
+
+    `strength` in [0, 1] narrows every range around no change and makes what happens sometimes rare.
+    """
     count = tf.shape(images)[0]
 
     def uniform(low: float, high: float) -> Any:
-        return tf.random.uniform([count], low, high)
+        return tf.random.uniform([count], low * strength, high * strength)
 
     def sometimes(probability: float, value: Any) -> Any:
-        return tf.where(tf.random.uniform([count]) < probability, value, tf.zeros_like(value))
+        return tf.where(
+            tf.random.uniform([count]) < probability * strength, value, tf.zeros_like(value)
+        )
 
     # The transform goes from output to input, so a scale of 2 here halves the digit.
-    size, aspect = uniform(*SCALE), tf.exp(uniform(-ASPECT, ASPECT) / 2)
+    size, aspect = 1 + uniform(*SMALLER_LARGER), tf.exp(uniform(-ASPECT, ASPECT) / 2)
     turn, slant = uniform(-TURN, TURN), uniform(-SLANT, SLANT)
     across, down = 1 / (size * aspect), aspect / size
     cos, sin = tf.cos(turn), tf.sin(turn)

@@ -18,7 +18,7 @@ from tinydigits.sources import PART_PREFIX
 from tinydigits_train.data import Dataset
 from tinydigits_train.folder import Digits
 from tinydigits_train.lesson import augmented_lesson, calibrated, plain_lesson, scores_of
-from tinydigits_train.recipes import RECIPES
+from tinydigits_train.recipes import RECIPES, ease
 from tinydigits_train.tensorflow import load_tensorflow
 
 
@@ -85,23 +85,28 @@ def train(
     tensorflow.config.experimental.enable_op_determinism()
     chosen = RECIPES[recipe]
     epochs = epochs or chosen.epochs
-    lesson = augmented_lesson if chosen.augmented else plain_lesson
+    lesson = augmented_lesson if chosen.eased else plain_lesson
     shown = lesson(tensorflow, data.train, data.labels, chosen.batch, seed)
-    model = chosen.build(keras, shown.steps * epochs, len(data.labels))
+    last = round(epochs * chosen.eased / chosen.epochs)
+    model = chosen.build(keras, shown.steps * (epochs - last), len(data.labels))
     history: list[Epoch] = []
 
-    def record(number: int, logs: dict[str, float]) -> None:
-        history.append(Epoch(number + 1, float(logs["loss"]), logs.get("accuracy")))
+    def record(_: int, logs: dict[str, float]) -> None:
+        history.append(Epoch(len(history) + 1, float(logs["loss"]), logs.get("accuracy")))
         on_epoch(history[-1])
 
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=record)]
     model.fit(
         shown.images,
         shown.labels,
         batch_size=shown.batch,
-        epochs=epochs,
+        epochs=epochs - last,
         verbose=0,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=record)],
+        callbacks=callbacks,
     )
+    if last:
+        ease(keras, model, shown.steps * last)
+        model.fit(shown.eased, epochs=last, verbose=0, callbacks=callbacks)
     return Trained(
         model,
         recipe,

@@ -16,6 +16,7 @@ OTHERS_FOR = 54_000  # digits: to so many come all of `no_digits`, to fewer prop
 FEWEST_SHOWN = 15_000  # images an epoch: of a small folder each is shown several times
 UNEVEN = 1.5  # largest class ÷ smallest: beyond this the smaller ones are shown more often
 MOST_REPEATS = 20  # times that one picture is shown for another class's sake
+EASED = 0.4  # the strength of augmentation in the last epochs
 VALIDATION = 5_000  # training digits that are set aside, at most a tenth
 REFUSED_LOW, REFUSED_AMBIGUOUS = 0.004, 0.002  # of the validation digits, by each threshold
 
@@ -41,6 +42,9 @@ class Lesson:
     """Images a step; None where the images are a Dataset."""
 
     steps: int
+    eased: Any
+    """As `images`, less augmented; None where nothing is augmented."""
+
     validation: Validation | None
 
 
@@ -50,7 +54,7 @@ def plain_lesson(
     """The digits as they are, flat and in [0, 1]; Keras shuffles them anew in each epoch."""
     digits = balanced(digits, len(labels), seed)
     pixels = as_pixels(digits.images, (784,))
-    return Lesson(pixels, digits.labels, batch, -(-len(pixels) // batch), validation=None)
+    return Lesson(pixels, digits.labels, batch, -(-len(pixels) // batch), None, None)
 
 
 def augmented_lesson(
@@ -76,16 +80,18 @@ def augmented_lesson(
     targets = np.zeros((len(images), len(labels)), np.float32)
     targets[np.arange(len(shown.labels)), shown.labels] = 1
 
-    def changed(some: Any, wanted: Any) -> tuple[Any, Any]:
-        pixels = tensorflow.cast(some[..., tensorflow.newaxis], tensorflow.float32) / 255
-        return augment(tensorflow, pixels), wanted
+    def shows(strength: float) -> Any:
+        def changed(some: Any, wanted: Any) -> tuple[Any, Any]:
+            pixels = tensorflow.cast(some[..., tensorflow.newaxis], tensorflow.float32) / 255
+            return augment(tensorflow, pixels, strength), wanted
 
-    dataset = tensorflow.data.Dataset.from_tensor_slices((images, targets))
-    dataset = dataset.shuffle(len(images), seed=seed)
-    dataset = dataset.repeat(-(-FEWEST_SHOWN // len(images))).batch(batch, drop_remainder=True)
-    dataset = dataset.map(changed, num_parallel_calls=2).prefetch(4)
-    validation = Validation(validation_digits)
-    return Lesson(dataset, None, None, len(dataset), validation)
+        dataset = tensorflow.data.Dataset.from_tensor_slices((images, targets))
+        dataset = dataset.shuffle(len(images), seed=seed)
+        dataset = dataset.repeat(-(-FEWEST_SHOWN // len(images))).batch(batch, drop_remainder=True)
+        return dataset.map(changed, num_parallel_calls=2).prefetch(4)
+
+    full = shows(1.0)
+    return Lesson(full, None, None, len(full), shows(EASED), Validation(validation_digits))
 
 
 def balanced(digits: Digits, classes: int, seed: int) -> Digits:
