@@ -89,8 +89,9 @@ def _without_rules(mask: Mask) -> Mask:
 
 def pieces_of(mask: Mask) -> list[Piece]:
     """The connected pieces (of 8 neighbours), by union of runs (Rosenfeld and Pfaltz, 1966)."""
-    padded = np.pad(mask, ((0, 0), (1, 1)))
-    changes = np.flatnonzero(np.diff(padded.view(np.int8), axis=1))
+    padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.bool_)
+    padded[:, 1:-1] = mask
+    changes = np.flatnonzero(padded[:, 1:] != padded[:, :-1])
     width = mask.shape[1] + 1
     runs = [
         (start // width, start % width, end - start + start % width)

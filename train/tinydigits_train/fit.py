@@ -100,13 +100,14 @@ def train(
         shown.images,
         shown.labels,
         batch_size=shown.batch,
+        shuffle=shown.labels is not None,  # a Dataset shuffles itself
         epochs=epochs - last,
         verbose=0,
         callbacks=callbacks,
     )
     if last:
         ease(keras, model, shown.steps * last)
-        model.fit(shown.eased, epochs=last, verbose=0, callbacks=callbacks)
+        model.fit(shown.eased, epochs=last, shuffle=False, verbose=0, callbacks=callbacks)
     return Trained(
         model,
         recipe,
