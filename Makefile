@@ -28,8 +28,10 @@ scans:  ## draw examples/scans and examples/broken again
 
 models:  ## train and export the bundled models again (needs MNIST: DATA=folder)
 	mkdir -p build
-	tinydigits train --recipe dense $(if $(DATA),--data $(DATA)) -o build/dense.keras
-	tinydigits export build/dense.keras -o build/dense --formats onnx $(if $(DATA),--data $(DATA))
-	cp build/dense/dense.onnx build/dense/dense.json runtime/tinydigits/models/
+	for recipe in dense conv; do \
+	  tinydigits train --recipe $$recipe $(if $(DATA),--data $(DATA)) -o build/$$recipe.keras && \
+	  tinydigits export build/$$recipe.keras -o build/$$recipe --formats onnx $(if $(DATA),--data $(DATA)) && \
+	  cp build/$$recipe/$$recipe.onnx build/$$recipe/$$recipe.json runtime/tinydigits/models/ || exit 1; \
+	done
 
 .PHONY: help setup test lint types format check scans models

@@ -20,6 +20,7 @@ from tinydigits.info import Artifact, Parity, Thresholds, info_path, read_info
 from tinydigits.model import Backend, open_backend
 from tinydigits_train.data import Dataset
 from tinydigits_train.folder import Digits
+from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 
 from tinydigits_export.original import Original, open_original
@@ -213,6 +214,7 @@ def _describe(original: Original, name: str, data: Dataset) -> ModelInfo:
         trained_on={
             **record.get("data", {}),
             **{key: record[key] for key in ("epochs", "seed") if key in record},
+            **({"how": RECIPES[record["recipe"]].how} if record.get("recipe") in RECIPES else {}),
         },
         metrics=record.get("metrics", {}),
         thresholds=Thresholds(**record["thresholds"])

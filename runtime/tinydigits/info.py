@@ -108,6 +108,7 @@ class ModelInfo:
             ("labels", " ".join(self.labels)),
             ("input", f"{self.input['name']} {self.input['dtype']} [{shape}]"),
             ("fit", self.fit),
+            *(("trained", f"{name} {value}") for name, value in self.trained_on.items()),
             *((part, value) for part, value in figures.items()),
             (
                 "thresholds",

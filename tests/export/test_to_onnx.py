@@ -44,6 +44,8 @@ def test_it_says_what_it_is(proto: onnx.ModelProto) -> None:
     info = ModelInfo.from_json(text, "here")
     assert (info.recipe, info.labels, info.parameters) == ("dense", tuple("0123456789"), 7850)
     assert info.trained_on["name"] == "MNIST"
+    assert "categorical cross-entropy" in info.trained_on["how"]
+    assert set(info.metrics) == {"train", "test"}
     assert 0 < info.thresholds.min_score < 1
     assert 0 < info.thresholds.max_ratio <= 1
 
