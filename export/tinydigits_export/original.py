@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tinydigits import ModelError
 from tinydigits.fit import Fit
+from tinydigits_train.lesson import scores_of
 from tinydigits_train.tensorflow import load_tensorflow
 
 DIGITS = tuple("0123456789")
-BATCH = 1024  # images a step of `scores`
 _KINDS = {  # first bytes of what people pass by mistake
     b"\x80": "a Python pickle, which could run any code when opened",
     b"\x89HDF": "a Keras 2 HDF5 file: load it in Keras and save it as .keras",
@@ -49,9 +49,7 @@ class Original:
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """images: uint8 [N, 28, 28] → float32 [N, K], as Keras computes them."""
-        pixels = images.reshape(-1, *self.input_shape).astype(np.float32) / np.float32(255)
-        scores: NDArray[np.float32] = self.model.predict(pixels, batch_size=BATCH, verbose=0)
-        return scores
+        return scores_of(self.model, images)
 
 
 def open_original(path: Path, purpose: str = "export") -> Original:
