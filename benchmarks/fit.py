@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+
 from tinydigits.fit import fit
 
 ROUNDS = 15

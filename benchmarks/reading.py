@@ -14,6 +14,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
 from tinydigits import Classifier, Prediction
 from tinydigits.idx import read_images, read_labels
 from tinydigits.images import ImageLike

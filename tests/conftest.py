@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from tinydigits.idx import read_images, read_labels
 from tinydigits_train.data import FILES
 from tinydigits_train.folder import Digits

@@ -7,9 +7,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 from PIL import Image
-from tinydigits import Classifier
 
 from tests.conftest import ROOT
+from tinydigits import Classifier
 
 SCANS = ROOT / "examples" / "scans"
 

@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
 from tinydigits.info import Artifact, Parity, Thresholds, info_path, read_info
 from tinydigits.model import Backend, open_backend
-from tinydigits_train.data import Dataset
-from tinydigits_train.folder import Digits
-from tinydigits_train.recipes import RECIPES
-from tinydigits_train.tensorflow import load_tensorflow
-
 from tinydigits_export.original import Original, open_original
 from tinydigits_export.parity import TOLERANCES, Reference, compare, failures
 from tinydigits_export.to_onnx import to_onnx
 from tinydigits_export.to_tflite import to_int8, to_tflite
+from tinydigits_train.data import Dataset
+from tinydigits_train.folder import Digits
+from tinydigits_train.recipes import RECIPES
+from tinydigits_train.tensorflow import load_tensorflow
 
 ENDINGS: Mapping[str, str] = {"onnx": ".onnx", "tflite": ".tflite", "int8": ".int8.tflite"}
 REFUSED_SHARE = 0.01  # of the training digits, by each of the two thresholds

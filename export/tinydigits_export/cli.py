@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from tinydigits import SourceError
 
 if TYPE_CHECKING:
-    from tinydigits_train.data import Dataset
-
     from tinydigits_export.bundle import Receipt
     from tinydigits_export.original import Original
+    from tinydigits_train.data import Dataset
 
 FORMATS = ("onnx", "tflite", "int8")
 

@@ -8,6 +8,7 @@ kinds of layer and not after others; here it is folded after all, once, for ever
 from typing import Any
 
 import numpy as np
+
 from tinydigits_train.tensorflow import load_tensorflow
 
 

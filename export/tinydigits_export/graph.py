@@ -3,10 +3,9 @@
 from typing import Any
 
 from tinydigits.info import INPUT_NAME, OUTPUT_NAME
-from tinydigits_train.tensorflow import load_tensorflow
-
 from tinydigits_export.fold import folded
 from tinydigits_export.original import Original
+from tinydigits_train.tensorflow import load_tensorflow
 
 
 def contract_function(original: Original, batch: int | None, dtype: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tinydigits import ModelError
 from tinydigits.fit import Fit
 from tinydigits_train.lesson import scores_of

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tinydigits.info import Parity
 from tinydigits.model import Backend
 from tinydigits_train.folder import Digits

@@ -5,7 +5,6 @@ from typing import Any
 from tinydigits.errors import MissingExtra
 from tinydigits.info import METADATA_KEY, OUTPUT_NAME, ModelInfo
 from tinydigits.quiet import quiet_native_code
-
 from tinydigits_export.graph import contract_function
 from tinydigits_export.original import Original
 

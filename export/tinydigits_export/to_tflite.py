@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tinydigits import ModelError
 from tinydigits.info import INPUT_NAME, OUTPUT_NAME
 from tinydigits.quiet import quiet_native_code
-from tinydigits_train.tensorflow import load_tensorflow
-
 from tinydigits_export.graph import contract_function
 from tinydigits_export.original import Original
+from tinydigits_train.tensorflow import load_tensorflow
 
 CALIBRATION = 500  # images: the ranges of the activations settle well before
 INT16_MAX = 32767

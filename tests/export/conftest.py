@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tinydigits_export.bundle import ENDINGS, export
 from tinydigits_export.original import open_original
 from tinydigits_train.data import Dataset, load_data

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tinydigits import Classifier, ModelError, ProofError, SinkError
 from tinydigits.info import read_info
 from tinydigits_export import bundle as bundle_module

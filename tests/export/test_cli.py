@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tinydigits_export.bundle import ENDINGS, export
-from tinydigits_export.original import open_original
-from tinydigits_train.data import Dataset
-from tinydigits_train.fit import save, train
 
 from tests.conftest import ROOT
 from tests.runtime.test_cli import run
 from tests.train.test_folder import shapes
+from tinydigits_export.bundle import ENDINGS, export
+from tinydigits_export.original import open_original
+from tinydigits_train.data import Dataset
+from tinydigits_train.fit import save, train
 
 
 def test_a_folder_of_test_digits_is_decided_as_keras_does(

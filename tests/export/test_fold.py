@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tinydigits_export.fold import folded
 from tinydigits_train.tensorflow import load_tensorflow
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tinydigits import ModelError
 from tinydigits_export.original import open_original
 from tinydigits_train.tensorflow import load_tensorflow

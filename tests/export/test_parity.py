@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from tinydigits.info import ModelInfo
 from tinydigits_export.parity import TOLERANCES, Reference, Tolerance, compare, failures
 from tinydigits_train.folder import Digits

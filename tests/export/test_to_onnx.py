@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+
 from tinydigits.info import ModelInfo
 from tinydigits_train.folder import Digits
 

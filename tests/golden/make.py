@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
 from tinydigits.fit import fit
 from tinydigits.images import decode
 

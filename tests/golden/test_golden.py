@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image
-from tinydigits.fit import fit
-from tinydigits.images import decode
 
 from tests.golden.make import HERE, cases
+from tinydigits.fit import fit
+from tinydigits.images import decode
 
 TOLERANCE = 2  # of 255: what resampling may differ by between versions and languages
 NAMES = [name for name, _ in cases()]

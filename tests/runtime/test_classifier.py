@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
 from tinydigits import Classifier, ImageError, Limits, TinydigitsError
 from tinydigits.sources import Item
 from tinydigits_train.folder import Digits

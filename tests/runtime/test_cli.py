@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tinydigits import __version__
 
 from tests.conftest import ROOT
+from tinydigits import __version__
 
 SCANS = ROOT / "examples" / "scans"
 BROKEN = ROOT / "examples" / "broken"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
 from tinydigits import ImageError
 from tinydigits.fit import fit
 from tinydigits_train.folder import Digits

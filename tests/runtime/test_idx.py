@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinydigits import SourceError
-from tinydigits.idx import read_images, read_labels
 
 from tests.conftest import write_idx
+from tinydigits import SourceError
+from tinydigits.idx import read_images, read_labels
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 28, 28), dtype=np.uint8)
 HEADER = struct.pack(">4I", 0x803, 3, 28, 28)

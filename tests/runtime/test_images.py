@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
 from tinydigits import ImageError, Limits
 from tinydigits.images import SUFFIXES, decode
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from tinydigits import ModelError, ModelInfo
 from tinydigits.info import (
     Artifact,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
 from tinydigits.ink import find_ink
 
 SIZE = 120

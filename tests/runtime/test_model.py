@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
 from tinydigits import ModelError, ModelInfo
 from tinydigits import model as model_module
 from tinydigits.model import BUNDLED, load_model

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from tinydigits.pieces import digit_only, pieces_of
 
 SIDE = 64

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tinydigits import Prediction, SinkError
 from tinydigits.sinks import COLUMNS, Format, file_sink, format_of, stream_sink
 

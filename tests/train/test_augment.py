@@ -1,6 +1,7 @@
 """Augmenting changes every digit in its own way, keeps it a digit, and keeps nothing nothing."""
 
 import numpy as np
+
 from tinydigits_train.augment import augment
 from tinydigits_train.folder import Digits
 from tinydigits_train.tensorflow import load_tensorflow

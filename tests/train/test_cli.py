@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinydigits_train.data import FILES
 
 from tests.conftest import write_idx
 from tests.runtime.test_cli import run
 from tests.train.test_data import small_mnist
+from tinydigits_train.data import FILES
 
 
 def test_train_shows_progress_and_figures(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.conftest import write_idx
 from tinydigits import MissingExtra, SourceError
 from tinydigits_train.data import FILES, load_data
 from tinydigits_train.tensorflow import load_tensorflow
-
-from tests.conftest import write_idx
 
 
 def small_mnist(folder: Path, ending: str = "", dotted: bool = False) -> Path:

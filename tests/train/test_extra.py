@@ -1,6 +1,7 @@
 """Extra images: digits, as many of each class, and things that are none, of training digits."""
 
 import numpy as np
+
 from tinydigits_train.extra import (
     BLANKS,
     LETTERS,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tinydigits import SinkError
 from tinydigits_train.data import Dataset, load_data
 from tinydigits_train.fit import Evaluation, Trained, save, train

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+
 from tinydigits import SourceError
 from tinydigits_train.data import load_data
 from tinydigits_train.folder import classes_in, load_folder

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from tinydigits_train import lesson as lesson_module
 from tinydigits_train.data import DIGITS
 from tinydigits_train.extra import drawn_digits, no_digits

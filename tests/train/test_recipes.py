@@ -1,6 +1,7 @@
 """The recipes are exactly the networks that the design names."""
 
 import pytest
+
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from PIL import Image
-from tinydigits_train.strokes import DIGITS, LETTERS, SIDE, digit, letter, scribble, smooth, texture
 
 from tests.conftest import ROOT
+from tinydigits_train.strokes import DIGITS, LETTERS, SIDE, digit, letter, scribble, smooth, texture
 
 
 @pytest.mark.parametrize("draw", [letter, scribble, texture, lambda random: digit(7, random)])

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 import click
-from tinydigits.fit import Fit
 
+from tinydigits.fit import Fit
 from tinydigits_train.recipes import RECIPES
 
 WORST_PAIRS = 5  # how many of the most frequent mistakes are shown

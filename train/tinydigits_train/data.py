@@ -10,7 +10,6 @@ from pathlib import Path
 from tinydigits.errors import SourceError
 from tinydigits.fit import Fit
 from tinydigits.idx import read_images, read_labels
-
 from tinydigits_train.folder import Digits, classes_in, load_folder
 from tinydigits_train.tensorflow import load_tensorflow
 

@@ -7,8 +7,8 @@ drawn, or put together from training digits; no test digit is ever looked at.
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tinydigits.fit import SIDE, fit
 
+from tinydigits.fit import SIDE, fit
 from tinydigits_train.folder import Digits
 from tinydigits_train.strokes import digit, letter, scribble, texture
 

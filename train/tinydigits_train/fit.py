@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tinydigits import SinkError, __version__
 from tinydigits.info import Thresholds
 from tinydigits.sources import PART_PREFIX
-
 from tinydigits_train.data import Dataset
 from tinydigits_train.folder import Digits
 from tinydigits_train.lesson import augmented_lesson, calibrated, plain_lesson, scores_of

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.fit import Fit, fit
 from tinydigits.images import decode

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tinydigits.info import Thresholds
 
+from tinydigits.info import Thresholds
 from tinydigits_train.augment import augment
 from tinydigits_train.data import DIGITS
 from tinydigits_train.extra import drawn_digits, no_digits
