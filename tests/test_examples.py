@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.conftest import ROOT
 from tinydigits import Classifier
+from tinydigits.model import BUNDLED
 
 SCANS = ROOT / "examples" / "scans"
 
@@ -47,8 +48,9 @@ def test_they_are_many_and_of_every_kind() -> None:
     assert len(sizes) >= 15
 
 
-def test_each_is_read_as_its_name_says() -> None:
-    classifier = Classifier("dense")
+@pytest.mark.parametrize("model", BUNDLED)
+def test_each_is_read_as_its_name_says(model: str) -> None:
+    classifier = Classifier(model)
     for path in SCANS.iterdir():
         truth = path.name.partition("-")[0]
         assert classifier(path).label == (None if truth == "10" else truth), path.name

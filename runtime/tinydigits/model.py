@@ -26,7 +26,7 @@ from tinydigits.info import (
 )
 from tinydigits.quiet import quiet_native_code
 
-BUNDLED = ("dense",)  # the models in this package, most accurate first
+BUNDLED = ("conv", "dense")  # the models in this package, most accurate first
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
 # An external-data entry is a protobuf string pair with the key "location", here in every encoding

@@ -194,7 +194,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path, name: str, content: bytes, 
 
 
 def test_an_unknown_name_lists_the_bundled_models(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such model; bundled: dense"):
+    with pytest.raises(ModelError, match="no such model; bundled: conv, dense"):
         load_model("densee")
     with pytest.raises(ModelError, match="No such file"):
         load_model(tmp_path / "none.onnx")

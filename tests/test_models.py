@@ -1,0 +1,44 @@
+"""The bundled models read what their cards say, and `conv` refuses what is no digit."""
+
+import numpy as np
+import pytest
+
+from benchmarks.reading import letters, shrunk, textures
+from tinydigits import Classifier
+from tinydigits.images import ImageLike
+from tinydigits.model import BUNDLED
+from tinydigits_train.folder import Digits
+
+
+def shares(model: str, pictures: list[ImageLike], truth: list[str]) -> tuple[float, float]:
+    """What is read right, and what is refused, of all."""
+    rows = list(Classifier(model).classify(pictures))
+    right = np.mean([row.label == label for row, label in zip(rows, truth, strict=True)])
+    return float(right), float(np.mean([row.status != "ok" for row in rows]))
+
+
+@pytest.mark.parametrize(
+    ("model", "least", "least_shrunk"), [("dense", 0.925, 0.85), ("conv", 0.994, 0.975)]
+)
+def test_digits_are_read(
+    model: str, least: float, least_shrunk: float, mnist_test: Digits, has_all_of_mnist: bool
+) -> None:
+    truth = [str(label) for label in mnist_test.labels]
+    right, _ = shares(model, list(mnist_test.images), truth)
+    if has_all_of_mnist:
+        assert right == Classifier(model).info.metrics["test"]["accuracy"]
+    assert right >= (least if has_all_of_mnist else least - 0.015)
+    assert shares(model, shrunk(mnist_test.images[:2000]), truth[:2000])[0] >= least_shrunk - 0.01
+
+
+def test_conv_keeps_digits_and_refuses_what_is_none(mnist_test: Digits) -> None:
+    truth = [str(label) for label in mnist_test.labels]
+    assert shares("conv", list(mnist_test.images), truth)[1] <= 0.01
+    for pictures, least in ((letters(), 0.8), (textures(), 0.95)):
+        assert shares("conv", pictures, [""] * len(pictures))[1] >= least
+
+
+def test_the_most_accurate_is_the_default() -> None:
+    accuracies = [Classifier(model).info.metrics["test"]["accuracy"] for model in BUNDLED]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert Classifier().info == Classifier(BUNDLED[0]).info
