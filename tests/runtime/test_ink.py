@@ -51,6 +51,7 @@ def test_ink_is_found_in_the_channels_that_show_it(
     assert ink is not None
     assert overlap(ink.levels) > 0.9
     assert ink.levels.max() == 1
+    assert ink.dark is (sum(pen) < sum(paper))
 
 
 @pytest.mark.parametrize("noise", [0, 3])

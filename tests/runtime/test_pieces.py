@@ -29,6 +29,7 @@ def test_all_pieces_of_a_digit_stay() -> None:
     "place",
     [
         np.s_[2:4, 2:4],  # dust in a corner
+        np.s_[42:44, 46:48],  # dust beside the digit
         np.s_[20:44, 0:3],  # a neighbour's stroke, cut by the border
         np.s_[58:64, 50:64],  # a finger in the corner
         np.s_[6, :],  # a ruled line
