@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from tinydigits import ModelError
 from tinydigits.fit import Fit
+from tinydigits_train.data import DIGITS
 from tinydigits_train.lesson import scores_of
 from tinydigits_train.tensorflow import load_tensorflow
 
-DIGITS = tuple("0123456789")
 _KINDS = {  # first bytes of what people pass by mistake
     b"\x80": "a Python pickle, which could run any code when opened",
     b"\x89HDF": "a Keras 2 HDF5 file: load it in Keras and save it as .keras",

@@ -47,7 +47,7 @@ def test_what_is_set_aside_is_not_shown(
     digits = Digits(mnist_test.images[:500], np.arange(500, dtype=np.uint8) % 10)
     lesson = augmented_lesson(load_tensorflow("a test", "train"), digits, DIGITS, 16, seed=5)
     assert lesson.validation is not None
-    aside = {image.tobytes() for image in lesson.validation.digits.images}
+    aside = {image.tobytes() for image in lesson.validation.images}
     assert len(aside) == 50
     shown, targets = [], []
     for images, wanted in lesson.images:
@@ -74,8 +74,7 @@ class Known:
 
 def test_thresholds_refuse_the_share_they_should() -> None:
     digits = Digits(np.zeros((1001, 28, 28), np.uint8), np.zeros(1001, np.uint8))
-    validation = lesson_module.Validation(digits)
-    thresholds = calibrated(Known(), validation)
+    thresholds = calibrated(Known(), digits)
     assert thresholds.min_score == pytest.approx(lesson_module.REFUSED_LOW)
     assert thresholds.max_ratio == pytest.approx(0.5)
 

@@ -22,13 +22,6 @@ REFUSED_LOW, REFUSED_AMBIGUOUS = 0.004, 0.002  # of the validation digits, by ea
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
-    """Never trained on."""
-
-    digits: Digits
-
-
-@dataclass(frozen=True, slots=True)
 class Lesson:
     """One epoch, in the form that Keras's `fit` takes."""
 
@@ -45,7 +38,8 @@ class Lesson:
     eased: Any
     """As `images`, less augmented; None where nothing is augmented."""
 
-    validation: Validation | None
+    validation: Digits | None
+    """Set aside and never trained on."""
 
 
 def plain_lesson(
@@ -67,7 +61,7 @@ def augmented_lesson(
     """
     order = np.random.default_rng([seed, 0]).permutation(len(digits.labels))
     aside, rest = np.split(order, [min(VALIDATION, len(order) // 10)])
-    validation_digits = Digits(digits.images[aside], digits.labels[aside])
+    set_aside = Digits(digits.images[aside], digits.labels[aside])
     shown = balanced(Digits(digits.images[rest], digits.labels[rest]), len(labels), seed)
     share = min(1.0, len(shown.labels) / OTHERS_FOR)
     others = no_digits(seed, shown, share, letters=labels == DIGITS)
@@ -91,7 +85,7 @@ def augmented_lesson(
         return dataset.map(changed, num_parallel_calls=2).prefetch(4)
 
     full = shows(1.0)
-    return Lesson(full, None, None, len(full), shows(EASED), Validation(validation_digits))
+    return Lesson(full, None, None, len(full), shows(EASED), set_aside)
 
 
 def balanced(digits: Digits, classes: int, seed: int) -> Digits:
@@ -112,9 +106,9 @@ def balanced(digits: Digits, classes: int, seed: int) -> Digits:
     return Digits(digits.images[order], digits.labels[order])
 
 
-def calibrated(model: Any, validation: Validation) -> Thresholds:
+def calibrated(model: Any, validation: Digits) -> Thresholds:
     """The thresholds that refuse REFUSED_LOW and REFUSED_AMBIGUOUS of the validation digits."""
-    scores = scores_of(model, validation.digits.images)
+    scores = scores_of(model, validation.images)
     best_two = np.partition(scores, -2, axis=1)[:, -2:]
     best = np.maximum(best_two[:, 1], 1e-12)
     return Thresholds(
