@@ -140,19 +140,24 @@ def _widest(levels: Floats, half: int) -> Floats:
     `half` + 1 has to be a power of two.
     """
     for _ in range(2):  # along one axis, then along the other
-        ahead, behind = levels.copy(), levels.copy()
+        height, width = levels.shape
+        widest = np.full((height + 2 * half, width), -np.inf, np.float32)
+        widest[half:-half] = levels
         step = 1
-        while step <= half and step < len(levels):
-            np.maximum(ahead[:-step], ahead[step:], out=ahead[:-step])
-            np.maximum(behind[step:], behind[:-step], out=behind[step:])
+        while step <= half:  # of `step` values that follow one another, and then of twice as many
+            widest = np.maximum(widest[:-step], widest[step:])
             step *= 2
-        levels = np.maximum(ahead, behind).T
+        levels = np.maximum(widest[:-half], widest[half:]).T
     return levels
 
 
 def _strongest(ink: Floats) -> float:
-    """The level that STRONGEST pixels reach, or one in 64 where there are few pixels."""
-    return _quantile(ink, ink.size - max(1, min(STRONGEST, ink.size // 64)), finest=1)
+    """The level that STRONGEST pixels reach, or one in 64 where there are few pixels; 0 where it
+    is below MIN_CONTRAST.
+    """
+    bright = np.sort(ink[ink >= MIN_CONTRAST])
+    enough = max(1, min(STRONGEST, ink.size // 64))
+    return float(bright[-enough]) if bright.size >= enough else 0.0
 
 
 def _quantile(values: Floats, place: int, finest: float) -> float:

@@ -7,7 +7,6 @@ to count.
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from tinydigits.ink import Floats, Mask
 
@@ -61,7 +60,12 @@ def _pooled(mask: Mask, factor: int) -> Mask:
     """A cell is inked where any of its factor × factor pixels is."""
     if factor == 1:
         return mask
-    return np.asarray(Image.fromarray(mask.view(np.uint8) * np.uint8(255)).reduce(factor)) > 0
+    height, width = mask.shape
+    cells = np.zeros((-(-height // factor) * factor, -(-width // factor) * factor), np.bool_)
+    cells[:height, :width] = mask
+    for _ in range(2):  # rows together, then columns
+        cells = np.logical_or.reduce([cells[first::factor] for first in range(factor)]).T
+    return cells
 
 
 def _without_rules(mask: Mask) -> Mask:
