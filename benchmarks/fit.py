@@ -5,15 +5,13 @@ Targets, on one core: 28×28 that is a model input already, 10 µs; 128×128, 0.
 figures less.
 """
 
-import importlib.util
 import statistics
 import time
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from examples import draw_scans as scans
 from tinydigits.fit import fit
 
 ROUNDS = 15
@@ -22,12 +20,6 @@ TARGETS = {"28×28, handed through": 10, "128×128": 500, "1280×960 photograph"
 
 def pictures() -> dict[str, Image.Image]:
     """What is fitted, drawn as the example scans are."""
-    path = Path(__file__).parents[1] / "examples" / "draw_scans.py"
-    spec = importlib.util.spec_from_file_location("draw_scans", path)
-    assert spec is not None
-    assert spec.loader is not None
-    scans: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(scans)
     placed = fit(scans.white_on_black(scans.mask(5, (64, 64), 0.07, 1), 0)).pixels
     grey = (255 - 255 * scans.mask(5, (128, 128), 0.06, 1)).astype(np.uint8)
     return {

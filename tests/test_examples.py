@@ -1,13 +1,12 @@
 """The example scans are what their script draws, of every kind they promise, and are read right."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from examples import draw_scans
 from tests.conftest import ROOT
 from tinydigits import Classifier
 from tinydigits.model import BUNDLED
@@ -15,18 +14,8 @@ from tinydigits.model import BUNDLED
 SCANS = ROOT / "examples" / "scans"
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("draw_scans", ROOT / "examples/draw_scans.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_script_draws_what_is_there(script: ModuleType, tmp_path: Path) -> None:
-    script.draw(tmp_path)
+def test_the_script_draws_what_is_there(tmp_path: Path) -> None:
+    draw_scans.draw(tmp_path)
     drawn = {p.relative_to(tmp_path) for p in tmp_path.rglob("*.*")}
     there = {p.relative_to(SCANS.parent) for p in SCANS.parent.rglob("*.*") if p.suffix != ".py"}
     assert drawn == {path for path in there if "__pycache__" not in path.parts}

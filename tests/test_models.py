@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from benchmarks.reading import letters, shrunk, textures
+from examples.draw_scans import mask
 from tinydigits import Classifier
 from tinydigits.images import ImageLike
 from tinydigits.model import BUNDLED
@@ -42,3 +44,24 @@ def test_the_most_accurate_is_the_default() -> None:
     accuracies = [Classifier(model).info.metrics["test"]["accuracy"] for model in BUNDLED]
     assert accuracies == sorted(accuracies, reverse=True)
     assert Classifier().info == Classifier(BUNDLED[0]).info
+
+
+@pytest.mark.parametrize("place", ["apart", "beside", "on the last stroke"])
+@pytest.mark.parametrize("digit", range(10))
+def test_a_cursor_left_in_a_drawing_is_no_part_of_the_digit(digit: int, place: str) -> None:
+    """Drawing programs show the pen as a ring, which screenshots keep."""
+    side, pen = 128, 0.08
+    ink = mask(digit, (side, side), pen, seed=7)
+    rows, columns = np.nonzero(ink > 0.5)
+    lowest = int(rows.argmax())
+    radius = pen * side
+    x, y = {
+        "apart": (0.92 * side, 0.92 * side),
+        "beside": (columns.max() + radius + 5, rows.mean()),
+        "on the last stroke": (columns[lowest], rows[lowest] - radius / 2),
+    }[place]
+    drawing = Image.fromarray((255 - 255 * ink).astype(np.uint8))
+    ring = (x - radius, y - radius, x + radius, y + radius)
+    ImageDraw.Draw(drawing).ellipse(ring, outline=0)
+    row = Classifier("conv")(drawing)
+    assert (row.label, row.status) == (str(digit), "ok")

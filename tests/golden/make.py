@@ -1,10 +1,9 @@
-"""Writes the golden vectors: `python tests/golden/make.py`, only when the fit is meant to change.
+"""Writes the golden vectors: `python -m tests.golden.make`, only when the fit is meant to change.
 
 Each case is a picture, NAME.png, and what the fit makes of it, NAME.28x28.png. Whoever writes the
 fit again, in whatever language, is held to the same files, within 2 of 255 a pixel.
 """
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,25 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from examples import draw_scans as scans
 from tinydigits.fit import fit
 from tinydigits.images import decode
 
 HERE = Path(__file__).parent / "fit"
-SCRIPT = Path(__file__).parents[2] / "examples" / "draw_scans.py"
-
-
-def draw_scans() -> Any:
-    spec = importlib.util.spec_from_file_location("draw_scans", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def cases() -> Iterator[tuple[str, Image.Image]]:
     """Name and picture: one for each thing that the fit has to cope with."""
-    scans = draw_scans()
 
     def ink(digit: int, size: tuple[int, int] = (96, 112), pen: float = 0.06) -> Any:
         return scans.mask(digit, size, pen, seed=digit)
