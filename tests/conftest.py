@@ -15,7 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tinydigits import Prediction
+from tinydigits.classifier import Answers
 from tinydigits.idx import read_images, read_labels
+from tinydigits.reading import Reading
+from tinydigits.sources import Chunk
 from tinydigits_train.data import FILES
 from tinydigits_train.folder import Digits
 
@@ -29,6 +33,13 @@ def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "wb") as file:
         file.write(header + array.tobytes())
+
+
+def answers_of(rows: list[Prediction], reading: Reading | None = None) -> Answers:
+    """What sinks take, of rows alone."""
+    names = [row.path for row in rows]
+    nothing = Reading(np.zeros((len(rows), 10), np.float32), {})
+    return Answers(Chunk(names, [name or "" for name in names]), reading or nothing, rows)
 
 
 @pytest.fixture(scope="session")

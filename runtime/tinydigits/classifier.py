@@ -1,26 +1,25 @@
 """Classifier: from pictures to Predictions, and the rule that says when not to trust one."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
-from typing import get_args
+from collections.abc import Generator, Iterable, Iterator
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits.errors import ImageError, TinydigitsError
-from tinydigits.fit import SIDE, Fit, Fitted, Invert, fit
-from tinydigits.images import ImageLike, Limits, decode
+from tinydigits.fit import SIDE, Fit, Invert
+from tinydigits.images import ImageLike, Limits
 from tinydigits.info import Thresholds
 from tinydigits.model import load_model
-from tinydigits.sources import Item
+from tinydigits.pipeline import Workers, readings
+from tinydigits.reading import NOTHING, Found, Keep, Reading, Settings, read
+from tinydigits.sources import Chunk, Item, Stack, chunked
 
-BATCH_SIZE = 256  # images a run of the network: past this, throughput grows no more
+BATCH_SIZE = 256  # images a worker reads at a time
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What was read in one picture."""
 
     path: str | None
@@ -48,6 +47,14 @@ class Prediction:
     """One for each label, in order, each in [0, 1]; they need not sum to 1. None for an error."""
 
 
+class Answers(NamedTuple):
+    """A chunk, and what was read in it."""
+
+    chunk: Chunk
+    reading: Reading
+    predictions: list[Prediction]
+
+
 class Classifier:
     """Reads digits with one model.
 
@@ -70,13 +77,16 @@ class Classifier:
         if min_score is not None and not 0 <= min_score <= 1:
             raise TinydigitsError(f"min_score {min_score}: a number in [0, 1] was expected")
         self._backend, self.info = load_model(model)
-        self._fit: Fit = fit or self.info.fit
-        self._invert: Invert = invert
-        self._limits = limits or Limits()
-        thresholds = self.info.thresholds
+        self.settings = Settings(fit or self.info.fit, invert, limits or Limits())
+        self.thresholds = self.info.thresholds
         if min_score is not None:
-            thresholds = Thresholds(min_score, thresholds.max_ratio)
-        self._thresholds = thresholds
+            self.thresholds = Thresholds(min_score, self.thresholds.max_ratio)
+        self.model_sha256 = self._backend.sha256
+        self._made_from = (model, fit, invert, min_score, limits)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to another process as what it was made from: a network cannot be copied."""
+        return _made, self._made_from
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network alone. images: uint8 [N, 28, 28] or [28, 28], ink bright on dark, 0..255
@@ -96,79 +106,89 @@ class Classifier:
 
         Raises ImageError where it cannot be read.
         """
-        fitted = fit(decode(image, self._limits), self._fit, self._invert)
-        path = os.fspath(image) if isinstance(image, str | os.PathLike) else None
-        return self._judged(path, fitted, self.scores(fitted.pixels)[0])
+        item = _item(image)
+        chunk = Chunk([item.name], [image])
+        prediction = self.judged(chunk, self.read(chunk))[0]
+        if prediction.status == "error":
+            raise ImageError(prediction.reason)
+        return prediction
 
     def classify(
         self,
-        images: Iterable[ImageLike | Item],
+        images: Iterable[ImageLike | Item | Stack],
         batch_size: int = BATCH_SIZE,
-        on_fit: Callable[[str | None, Fitted], None] | None = None,
+        workers: Workers = 1,
     ) -> Iterator[Prediction]:
-        """One Prediction for each image, in order, lazily; `batch_size` of them in memory.
+        """One Prediction for each image, in order, lazily; a few times `batch_size` in memory.
 
         An image that cannot be read is a Prediction with status `error`, never an exception.
-        `on_fit` is shown each readable image's name and model input, before it is answered.
+        `workers` above 1 share the work among as many processes, and "auto" among as many as this
+        machine gives, if there are enough images; file objects cannot be sent to them.
         """
         if batch_size < 1:
             raise TinydigitsError(f"batch_size {batch_size}: at least 1 was expected")
-        return self._classified(iter(images), batch_size, on_fit)
+        if workers != "auto" and workers < 1:
+            raise TinydigitsError(f"workers {workers}: at least 1, or auto, was expected")
+        chunks = chunked(map(_item, images), batch_size)
+        return (row for answers in self.answers(chunks, workers) for row in answers.predictions)
 
-    def _classified(
-        self,
-        remaining: Iterator[ImageLike | Item],
-        batch_size: int,
-        on_fit: Callable[[str | None, Fitted], None] | None,
-    ) -> Iterator[Prediction]:
-        while batch := [self._prepared(image) for image in islice(remaining, batch_size)]:
-            for name, fitted in batch if on_fit else ():
-                if on_fit and isinstance(fitted, Fitted):
-                    on_fit(name, fitted)
-            yield from self._answered(batch)
+    def answers(
+        self, chunks: Iterable[Chunk], workers: Workers = 1, keep: Keep = NOTHING
+    ) -> Generator[Answers]:
+        """The same by the chunk, with what the sinks want kept of it."""
+        for chunk, reading in readings(self, chunks, workers, keep):
+            yield Answers(chunk, reading, self.judged(chunk, reading))
 
-    def _prepared(self, image: ImageLike | Item) -> tuple[str | None, Fitted | ImageError]:
-        """decode → fit, or why not."""
-        if not isinstance(image, Item):
-            image = Item(os.fspath(image) if isinstance(image, str | os.PathLike) else None, image)
-        try:
-            return image.name, fit(decode(image.image, self._limits), self._fit, self._invert)
-        except ImageError as error:
-            return image.name, error
+    def read(self, chunk: Chunk, keep: Keep = NOTHING) -> Reading:
+        """decode → fit → infer, without judging."""
+        return read(chunk, self._backend, self.settings, keep)
 
-    def _answered(
-        self, batch: list[tuple[str | None, Fitted | ImageError]]
-    ) -> Iterator[Prediction]:
-        """infer → judge, errors kept in their places."""
-        pixels = [fitted.pixels for _, fitted in batch if isinstance(fitted, Fitted)]
-        scores = iter(self.scores(np.stack(pixels)) if pixels else ())
-        for path, fitted in batch:
-            if isinstance(fitted, Fitted):
-                yield self._judged(path, fitted, next(scores))
-            else:
-                yield Prediction(path, None, None, "error", str(fitted))
-
-    def _judged(self, path: str | None, fitted: Fitted, scores: NDArray[np.float32]) -> Prediction:
+    def judged(self, chunk: Chunk, reading: Reading) -> list[Prediction]:
         """The accept rule: there is ink, the best score is high, and no other comes near it."""
-        best = int(scores.argmax())
-        second, top = (float(score) for score in np.partition(scores, -2)[-2:])
-        reason = None
-        if fitted.blank:
-            reason = "blank"
-        elif top < self._thresholds.min_score:
-            reason = "low_score"
-        elif second > self._thresholds.max_ratio * top:
-            reason = "ambiguous"
-        return Prediction(
-            path,
-            label=None if fitted.blank else self.info.labels[best],
-            score=None if fitted.blank else top,
-            status="uncertain" if reason else "ok",
-            reason=reason,
-            inverted=fitted.inverted,
-            box=fitted.box,
-            scores=tuple(scores.tolist()),
-        )
+        scores = reading.scores.astype(np.float64)
+        best = scores.argmax(axis=1).tolist()
+        second, top = np.partition(scores, -2, axis=1)[:, -2:].T
+        low = top < self.thresholds.min_score
+        doubtful = low | (second > self.thresholds.max_ratio * top)
+        labels = self.info.labels
+        predictions = []
+        for place, (name, number, score, doubt, each) in enumerate(
+            zip(chunk.names, best, top.tolist(), doubtful.tolist(), scores.tolist(), strict=True)
+        ):
+            found = reading.found.get(place, _AS_IT_WAS)
+            if isinstance(found, str):
+                predictions.append(Prediction(name, None, None, "error", found))
+                continue
+            label, reason = labels[number], None
+            if found.blank:
+                label, score, reason = None, None, "blank"
+            elif doubt:
+                reason = "low_score" if low[place] else "ambiguous"
+            status = "uncertain" if reason else "ok"
+            _, inverted, box = found
+            predictions.append(
+                Prediction(name, label, score, status, reason, inverted, box, tuple(each))
+            )
+        return predictions
+
+
+_AS_IT_WAS = Found()
+
+
+def _made(
+    model: str | os.PathLike[str] | None,
+    fit: Fit | None,
+    invert: Invert,
+    min_score: float | None,
+    limits: Limits | None,
+) -> Classifier:
+    return Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
+
+
+def _item(image: ImageLike | Item | Stack) -> Item | Stack:
+    if isinstance(image, Item | Stack):
+        return image
+    return Item(os.fspath(image) if isinstance(image, str | os.PathLike) else None, image)
 
 
 def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:

@@ -6,6 +6,7 @@
     ├── SourceError    an input that holds many images (a folder, IDX files) cannot be read
     ├── SinkError      results cannot be written
     ├── ProofError     an exported artefact does not equal the Keras model it came from
+    ├── ResumeError    an earlier run cannot be gone on with
     └── MissingExtra   an optional package is needed
 
 A message says what happened, to which file, and what to do next.
@@ -38,6 +39,10 @@ class SinkError(TinydigitsError):
     """Results cannot be written."""
 
     exit_code = 1
+
+
+class ResumeError(TinydigitsError):
+    """An earlier run cannot be gone on with: its rows are of other settings or inputs."""
 
 
 class ProofError(TinydigitsError):

@@ -9,15 +9,14 @@ there, in the order in which they are applied:
     → a closer look at a small digit → thin strokes thickened → 20×20 → centred
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from tinydigits.errors import ImageError
-from tinydigits.ink import MIN_CONTRAST, Floats, find_ink
+from tinydigits.ink import MIN_CONTRAST, Floats, Mask, find_ink
 from tinydigits.pieces import digit_only
 
 Fit = Literal["auto", "mnist", "resize", "none"]
@@ -33,8 +32,7 @@ OFF_CENTRE = 0.6  # px: no MNIST digit's centre of mass is further from pixel 14
 DARK_BORDER = 16  # of 255: mean of the outermost pixels; at most 8.0 in the MNIST test images
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(NamedTuple):
     """One model input, and what was decided on the way."""
 
     pixels: NDArray[np.uint8]
@@ -94,17 +92,41 @@ def _model_input(image: Image.Image) -> Fitted | None:
     if box is None:
         return Fitted(pixels.reshape(SIDE, SIDE), blank=True, inverted=None, box=None)
     left, top, right, bottom = box
-    total, down, across, around = (pixels.astype(np.float32) @ _MEASURES).tolist()
-    placed = (
-        max(right - left, bottom - top) <= BOX
-        and abs(down / total - SIDE / 2) < OFF_CENTRE
-        and abs(across / total - SIDE / 2) < OFF_CENTRE
-        and around < DARK_BORDER * (4 * SIDE - 4)
-    )
-    if not placed:
+    sums = (pixels.astype(np.float32) @ _MEASURES).tolist()
+    if not _as_in_mnist(right - left <= BOX and bottom - top <= BOX, *sums):
         return None
     low, high = image.getextrema()
     return Fitted(pixels.reshape(SIDE, SIDE), high - low < MIN_CONTRAST, inverted=None, box=None)  # type: ignore[operator]
+
+
+def model_inputs(stack: NDArray[np.uint8]) -> tuple[Mask, Mask]:
+    """stack: uint8 [N, 28, 28], grey. → bool [N] twice: which already are model inputs, as "auto"
+    judges it, and which of those are blank. Many at once take a quarter of the time of one by one.
+    """
+    pixels = stack.reshape(-1, SIDE * SIDE)
+    total, down, across, around = (pixels.astype(np.float32) @ _MEASURES).T
+    empty = total == 0
+    small = (_extent(stack.any(axis=1)) <= BOX) & (_extent(stack.any(axis=2)) <= BOX)
+    ready = empty | _as_in_mnist(small, np.maximum(total, 1), down, across, around)
+    return ready, pixels.max(axis=1) - pixels.min(axis=1) < MIN_CONTRAST
+
+
+def _extent(inked: Any) -> NDArray[np.intp]:
+    """bool [N, 28] → from the first True to the last, of each."""
+    extent: NDArray[np.intp] = SIDE - inked.argmax(axis=1) - inked[:, ::-1].argmax(axis=1)
+    return extent
+
+
+def _as_in_mnist(small: Any, total: Any, down: Any, across: Any, around: Any) -> Any:
+    """Ink within 20×20, its centre of mass in the middle, a dark border: of one picture, or of
+    arrays of them. `total` is above 0.
+    """
+    return (
+        small
+        & (abs(down / total - SIDE / 2) < OFF_CENTRE)
+        & (abs(across / total - SIDE / 2) < OFF_CENTRE)
+        & (around < DARK_BORDER * (4 * SIDE - 4))
+    )
 
 
 def _measures() -> Floats:
@@ -224,6 +246,8 @@ def _thickened(ink: Floats) -> Floats:
     missing = THIN / scale - width
     if missing < 1 or area == 0:
         return ink
+    from PIL import ImageFilter  # most strokes are thick enough
+
     grow = 2 * round(missing / 2) + 1
     padded = np.pad(ink, grow // 2)
     image = Image.fromarray((padded * 255).astype(np.uint8))

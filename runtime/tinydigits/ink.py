@@ -5,7 +5,7 @@
 Everything here is NumPy and Pillow on small arrays. Each function is one step.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ GROUND_SIDE = 48  # px, about: the resolution at which the ground is judged
 GROUND_HALF = 7  # px of those: dark areas wider than twice this are shadow, narrower may be ink
 
 
-@dataclass(frozen=True, slots=True)
-class Ink:
+class Ink(NamedTuple):
     """What was found in one picture."""
 
     levels: Floats

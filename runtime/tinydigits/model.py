@@ -4,10 +4,10 @@ Whatever the recipe, a model takes `images` uint8 [N, 28, 28] and gives `scores`
 one independent sigmoid for each of its K labels. A file that does not is refused.
 """
 
+import hashlib
 import os
 import re
 import stat
-from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,9 +24,9 @@ from tinydigits.info import (
     info_path,
     read_info,
 )
-from tinydigits.quiet import quiet_native_code
 
 BUNDLED = ("conv", "dense")  # the models in this package, most accurate first
+MODELS = Path(__file__).with_name("models")
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
 # An external-data entry is a protobuf string pair with the key "location", here in every encoding
@@ -45,6 +45,9 @@ class Backend(Protocol):
     classes: int
     """K, the number of scores."""
 
+    sha256: str
+    """Of the file."""
+
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """images: uint8 [N, 28, 28], ink bright → float32 [N, K], each in [0, 1]."""
         ...
@@ -60,8 +63,7 @@ def load_model(model: str | os.PathLike[str] | None = None) -> tuple[Backend, Mo
     """
     model = BUNDLED[0] if model is None else model
     if model in BUNDLED:
-        with resources.as_file(resources.files("tinydigits") / "models") as folder:
-            return _described_beside(folder / f"{model}.onnx")
+        return _described_beside(MODELS / f"{model}.onnx")
     path = Path(model)
     if not path.exists() and not path.suffix:
         raise ModelError(f"{model}: no such model; bundled: {', '.join(BUNDLED)}; or pass a file")
@@ -128,6 +130,7 @@ class OnnxBackend:
         if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
         self._origin = origin
+        self.sha256 = hashlib.sha256(data).hexdigest()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what is wrong is raised; nothing is printed from here
@@ -162,9 +165,12 @@ class LiteRTBackend:
     def __init__(self, data: bytes, origin: str) -> None:
         try:
             from ai_edge_litert.interpreter import Interpreter
+
+            from tinydigits.quiet import quiet_native_code
         except ModuleNotFoundError as error:
             raise MissingExtra("a .tflite model", "LiteRT", "litert") from error
         self._origin = origin
+        self.sha256 = hashlib.sha256(data).hexdigest()
         try:
             with quiet_native_code():  # it tells of its delegate
                 self._interpreter = Interpreter(model_content=data, num_threads=1)

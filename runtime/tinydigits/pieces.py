@@ -4,7 +4,7 @@ The ink is looked at on a coarse grid, where the pieces of a digit hang together
 to count.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ PART = 0.18  # of the main piece's cells: so large a piece belongs to the digit 
 NEAR = 0.16  # of the main piece's longer side: a piece so close belongs to the digit
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Cells that hang together, corners included."""
 
     runs: list[tuple[int, int, int]]

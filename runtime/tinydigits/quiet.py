@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet_native_code() -> Iterator[None]:
+def quiet_native_code(tells: bool = True) -> Iterator[None]:
     """Holds back what C++ code writes to file descriptor 2, which no logging setting reaches;
-    shows it after all if the block fails.
+    shows it after all if the block fails and `tells`.
     """
     try:
         kept = os.dup(2)
@@ -24,8 +24,9 @@ def quiet_native_code() -> Iterator[None]:
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            if tells:
+                held.seek(0)
+                os.write(kept, held.read())
             raise
         finally:
             os.dup2(kept, 2)

@@ -1,14 +1,11 @@
-"""Sinks: Predictions as rows of text, CSV or JSONL, on a stream or in a file.
+"""Sinks: where the Answers go, on a stream or in files.
 
 A file is written beside its name and takes the name when it is complete, so whatever stood there
 before is whole until then.
 """
 
-import csv
-import io
-import json
-import secrets
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -16,127 +13,129 @@ from typing import BinaryIO, Literal
 
 from PIL import Image
 
-from tinydigits.classifier import Prediction
+from tinydigits.classifier import Answers
 from tinydigits.errors import SinkError
-from tinydigits.fit import Fitted
+from tinydigits.rows import RowFormat, Shown, header, row_format
 from tinydigits.sources import PART_PREFIX
 
-Format = Literal["text", "csv", "jsonl"]
-Write = Callable[[Prediction], None]
-
-COLUMNS = ("path", "label", "score", "status", "reason", "inverted")
-SCORE_DIGITS = 6  # decimals in CSV and JSONL: float32 has about seven
+Format = Literal["text", "csv", "jsonl", "parquet"]
+Write = Callable[[Answers], None]
 
 
 def format_of(path: str) -> Format:
     """The format that a file's ending names, text where it has none. Raises SinkError for an
     ending that promises another format.
     """
-    endings: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+    endings: dict[str, Format] = {
+        ".csv": "csv",
+        ".jsonl": "jsonl",
+        ".ndjson": "jsonl",
+        ".parquet": "parquet",
+    }
     suffix = Path(path).suffix.lower()
-    if suffix in (".xls", ".xlsx", ".ods", ".tsv", ".json", ".html", ".parquet"):
-        raise SinkError(f"{path}: {suffix} is not written; name a .csv, .jsonl or .txt file")
+    if suffix in (".xls", ".xlsx", ".ods", ".tsv", ".json", ".html"):
+        raise SinkError(
+            f"{path}: {suffix} is not written; name a .csv, .jsonl, .parquet or .txt file"
+        )
     return endings.get(suffix, "text")
 
 
-def stream_sink(stream: BinaryIO, format_: Format) -> Write:
+def stream_sink(stream: BinaryIO, format_: RowFormat, shown: Shown, head: bool = True) -> Write:
     """Writes one row a Prediction to an open stream, CSV's header first."""
-    if format_ == "csv":
-        stream.write(_csv_line(COLUMNS).encode())
-    row = {"text": text_row, "csv": csv_row, "jsonl": jsonl_row}[format_]
+    if head:
+        stream.write(header(format_, shown).encode("utf-8", "surrogateescape"))
+    row = row_format(format_, shown)
 
-    def write(prediction: Prediction) -> None:
+    def write(answers: Answers) -> None:
+        rows = "".join(map(row, answers.predictions))
         # surrogateescape: a file name that is not UTF-8 leaves as the bytes it came as.
-        stream.write(row(prediction).encode("utf-8", "surrogateescape"))
+        stream.write(rows.encode("utf-8", "surrogateescape"))
+        stream.flush()  # whoever reads along sees whole rows
 
     return write
 
 
+def check_outside(folder: str, inputs: Iterable[str]) -> None:
+    """Raises SinkError where a folder for pictures lies in an input, or is one."""
+    target = Path(folder).resolve()
+    for name in inputs:
+        if name != "-" and Path(name).is_dir() and target.is_relative_to(Path(name).resolve()):
+            raise SinkError(f"{folder}: lies in the input {name}: name a folder outside it")
+
+
 @contextmanager
-def file_sink(path: str, format_: Format) -> Iterator[Write]:
+def file_sink(path: str, format_: Format, shown: Shown) -> Iterator[Write]:
     """Rows in a file that is there only when all are written. Raises SinkError."""
     target = Path(path)
     try:
         if target.exists() and not target.is_file():  # /dev/null and pipes are not replaced
-            with target.open("wb") as file:
-                yield stream_sink(file, format_)
+            with target.open("wb") as device, _written(device, format_, shown) as write:
+                yield write
             return
-        target = target.resolve()
-        part = target.with_name(f"{PART_PREFIX}{secrets.token_hex(6)}.part")
-        try:
-            with part.open("xb") as file:
-                yield stream_sink(file, format_)
-            if target.exists():
-                part.chmod(target.stat().st_mode)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        with replaced(target) as file, _written(file, format_, shown) as write:
+            yield write
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
+        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def fit_sink(folder: str) -> Callable[[str | None, Fitted], None]:
+@contextmanager
+def growing_sink(path: str, format_: Format, shown: Shown) -> Iterator[Write]:
+    """Rows in a file that can be read while it grows. Raises SinkError."""
+    try:
+        with Path(path).open("wb") as file, _written(file, format_, shown) as write:
+            yield write
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _written(file: BinaryIO, format_: Format, shown: Shown) -> Iterator[Write]:
+    if format_ == "parquet":
+        from tinydigits.parquet import parquet_sink
+
+        with parquet_sink(file, shown) as write:
+            yield write
+    else:
+        yield stream_sink(file, format_, shown)
+
+
+@contextmanager
+def replaced(target: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of `target` when all went well. Raises OSError."""
+    target = target.resolve()
+    part = target.with_name(f"{PART_PREFIX}{os.urandom(6).hex()}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        if target.exists():
+            part.chmod(target.stat().st_mode)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def fit_sink(folder: str, inputs: Iterable[str] = ()) -> Write:
     """Writes what the model sees of each picture as NUMBER-NAME.png, 28×28 grey, into `folder`.
 
-    Raises SinkError where the folder cannot be made or written.
+    Takes Answers with `fitted` kept. Raises SinkError where the folder cannot be made or written,
+    or lies in one of the folders `inputs`, which would read its pictures as well.
     """
+    check_outside(folder, inputs)
     target = Path(folder)
     numbers = count(1)
 
-    def write(name: str | None, fitted: Fitted) -> None:
-        # The number keeps pictures of one name apart; the name is cut so that it stays a name.
-        path = target / f"{next(numbers):06}-{Path(name or 'image').stem[:60]}.png"
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(fitted.pixels).save(path)
-        except OSError as error:
-            raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+    def write(answers: Answers) -> None:
+        assert answers.reading.fitted is not None
+        for prediction, pixels in zip(answers.predictions, answers.reading.fitted, strict=True):
+            if prediction.status == "error":
+                continue
+            # The number keeps pictures of one name apart; the name is cut so that it stays a name.
+            name = Path(prediction.path or "image").stem[:60]
+            path = target / f"{next(numbers):06}-{name}.png"
+            try:
+                target.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+            except OSError as error:
+                raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
 
     return write
-
-
-def text_row(prediction: Prediction) -> str:
-    """For people: `path: 7  0.98`."""
-    path = _printable(prediction.path or "")
-    if prediction.status == "error":
-        return f"{path}: error: {_printable(prediction.reason or '')}\n"
-    row = f"{path}: {'-' if prediction.label is None else _printable(prediction.label)}"
-    if prediction.score is not None:
-        row += f"  {prediction.score:.2f}"
-    if prediction.reason is not None:
-        row += f"  uncertain: {prediction.reason}"
-    return row + "\n"
-
-
-def csv_row(prediction: Prediction) -> str:
-    """The columns of COLUMNS, empty where there is no value (RFC 4180, lines ended by LF)."""
-    return _csv_line(tuple(_fields(prediction).values()))
-
-
-def jsonl_row(prediction: Prediction) -> str:
-    """One JSON object on one line, with the keys of COLUMNS."""
-    fields = _fields(prediction)
-    line = json.dumps(fields, ensure_ascii=False)
-    # Bytes that are not UTF-8 are lone surrogates here, which only an escape can hold in JSON.
-    return (line if line.isprintable() else json.dumps(fields)) + "\n"
-
-
-def _fields(prediction: Prediction) -> dict[str, object]:
-    fields: dict[str, object] = {column: getattr(prediction, column) for column in COLUMNS}
-    if prediction.score is not None:
-        fields["score"] = round(prediction.score, SCORE_DIGITS)
-    return fields
-
-
-def _csv_line(values: tuple[object, ...]) -> str:
-    line = io.StringIO()
-    # csv quotes what holds a character of its line end, so both of them are named to it.
-    csv.writer(line, lineterminator="\r\n").writerow(values)
-    return line.getvalue().removesuffix("\r\n") + "\n"
-
-
-def _printable(name: str) -> str:
-    """A name on one line: control characters, which a terminal would obey, become escapes."""
-    if name.isprintable():
-        return name
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

@@ -1,35 +1,63 @@
 """Sources: what was named on the command line or in a list, as a stream of Items.
 
 Folders are walked in natural order (2.png before 10.png), one folder's listing in memory at a
-time. Nothing is opened here: an Item that turns out to be unreadable becomes an error row.
+time. Pictures in folders are not opened here: one that turns out to be unreadable becomes an error
+row. Archives and arrays are streamed by `tinydigits.archives` and `tinydigits.arrays`.
 """
 
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
 
-from tinydigits.images import SUFFIXES, ImageLike
+import numpy as np
+from numpy.typing import NDArray
+
+from tinydigits.errors import ImageError
+from tinydigits.images import SUFFIXES, ImageLike, Limits
 
 PART_PREFIX = ".tinydigits-"  # of files that tinydigits is writing, which are not there yet
+CHUNK_BYTES = 8 * 1024 * 1024  # of encoded images in memory: a chunk with more is complete
+ARCHIVES = re.compile(r"\.(zip|tar|tar\.gz|tgz|tar\.zst)$", re.IGNORECASE)
+ARRAYS = re.compile(r"(ubyte|\.idx\d?)(\.gz)?$|\.np[yz]$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One input, which gives exactly one row."""
 
     name: str | None
     """What the row calls it."""
 
-    image: ImageLike
-    """Where the picture is."""
+    image: ImageLike | ImageError
+    """Where the picture is, or why there is none."""
+
+
+class Stack(NamedTuple):
+    """Many pictures that need no decoding, with a row for each."""
+
+    name: str
+    """Of the file; the rows are called NAME/0, NAME/1 and so on."""
+
+    first: int
+    """The number of the first of these."""
+
+    images: NDArray[np.uint8]
+    """uint8 [N, 28, 28]"""
+
+
+class Chunk(NamedTuple):
+    """What one worker reads at a time."""
+
+    names: list[str | None]
+    images: "list[ImageLike | ImageError] | NDArray[np.uint8]"
+    """As many, or uint8 [N, 28, 28]."""
 
 
 @dataclass(slots=True)
 class Skipped:
-    """What folder walks passed over, for the summary."""
+    """What walks through folders and archives passed over, for the summary."""
 
     hidden: int = 0
     """Files and folders whose name begins with a dot."""
@@ -38,28 +66,87 @@ class Skipped:
     """Files without an image's ending, links to folders, FIFOs, sockets and devices."""
 
 
-def open_inputs(
-    inputs: Iterable[str], stdin: Callable[[], BinaryIO], skipped: Skipped
-) -> Iterator[Item]:
-    """Every input as Items, in order: a folder is walked, `-` reads a list of files from what
-    `stdin` gives, and anything else is one picture, whatever its ending.
+@dataclass(slots=True)
+class Opening:
+    """How inputs are opened."""
+
+    stdin: Callable[[], BinaryIO]
+    """Gives the stream that `-` is read from."""
+
+    limits: Limits = field(default_factory=Limits)
+    skipped: Skipped = field(default_factory=Skipped)
+
+
+def open_inputs(inputs: Iterable[str], opening: Opening) -> Iterator[Item | Stack]:
+    """Every input, in order: a folder is walked, `-` reads a list of files from stdin, archives
+    and arrays are known by their ending, and anything else is one picture, whatever its ending.
     """
     for name in inputs:
         if name == "-":
-            yield from listed(stdin())
+            for listed_name in listed(opening.stdin()):
+                yield from _opened(listed_name, opening)
         elif os.path.isdir(name):  # noqa: PTH112 - pathlib would rewrite the name that rows show
-            yield from walked(name, skipped)
+            yield from walked(name, opening.skipped)
         else:
-            yield Item(name, name)
+            yield from _opened(name, opening)
 
 
-def listed(lines: BinaryIO) -> Iterator[Item]:
-    """One Item a line, read as they come. Empty lines hold no name. Names are the bytes of the
-    file system, kept where they are not UTF-8.
+def _opened(name: str, opening: Opening) -> Iterator[Item | Stack]:
+    if ARCHIVES.search(name):
+        from tinydigits.archives import members
+
+        return members(name, opening.limits, opening.skipped)
+    if ARRAYS.search(name):
+        from tinydigits.arrays import stacks
+
+        return stacks(name, opening.skipped)
+    return iter((Item(name, name),))
+
+
+def listed(lines: BinaryIO) -> Iterator[str]:
+    """The names in a list, as they come: one a line, or each ended by NUL if the first block that
+    arrives holds one. Empty ones are no names. Names are the bytes of the file system, kept where
+    they are not UTF-8.
     """
-    for line in lines:
-        if name := os.fsdecode(line.rstrip(b"\r\n")):
-            yield Item(name, name)
+    rest, end = b"", b""
+    while block := lines.read1(1 << 16):  # type: ignore[attr-defined]
+        end = end or (b"\0" if b"\0" in block else b"\n")
+        *names, rest = (rest + block).split(end)
+        for name in names:
+            if name := name if end == b"\0" else name.rstrip(b"\r"):
+                yield os.fsdecode(name)
+    if rest := rest if end == b"\0" else rest.rstrip(b"\r"):
+        yield os.fsdecode(rest)
+
+
+def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
+    """At most `size` pictures a chunk, and no more than CHUNK_BYTES before the last of them. Where
+    chunks end depends on the items alone.
+    """
+    chunk, held = Chunk([], []), 0
+    for item in items:
+        if isinstance(item, Stack):
+            if chunk.names:
+                yield chunk
+                chunk, held = Chunk([], []), 0
+            yield from _sliced(item, size)
+            continue
+        name, image = item
+        chunk.names.append(name)
+        chunk.images.append(image)  # type: ignore[union-attr]
+        held += len(image) if isinstance(image, bytes) else 0
+        if len(chunk.names) >= size or held >= CHUNK_BYTES:
+            yield chunk
+            chunk, held = Chunk([], []), 0
+    if chunk.names:
+        yield chunk
+
+
+def _sliced(stack: Stack, size: int) -> Iterator[Chunk]:
+    for first in range(0, len(stack.images), size):
+        images = stack.images[first : first + size]
+        start = stack.first + first
+        yield Chunk([f"{stack.name}/{start + at}" for at in range(len(images))], images)
 
 
 def walked(folder: str, skipped: Skipped) -> Iterator[Item]:
@@ -95,8 +182,13 @@ def _listing(folder: str) -> Iterator["os.DirEntry[str] | str"]:
     return iter(ordered)
 
 
+def has_image_ending(name: str) -> bool:
+    stem, dot, ending = name.rpartition(".")
+    return bool(stem) and (dot + ending).lower() in SUFFIXES
+
+
 def _is_image(entry: os.DirEntry[str]) -> bool:
-    if os.path.splitext(entry.name)[1].lower() not in SUFFIXES:  # noqa: PTH122 - a million times
+    if not has_image_ending(entry.name):
         return False
     if entry.is_file(follow_symlinks=False):
         return True
@@ -109,6 +201,9 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
     """Sorts digits in a name by their value; equal values by the name itself."""
-    parts: list[str | int] = list(re.split(r"([0-9]+)", name))
-    parts[1::2] = [int(number) for number in parts[1::2]]
+    parts: list[str | int] = list(_NUMBERS.split(name))
+    parts[1::2] = map(int, parts[1::2])
     return parts, name
+
+
+_NUMBERS = re.compile("([0-9]+)")

@@ -24,6 +24,7 @@ class Answers:
     given: NDArray[np.float32]
     metadata: ModelInfo | None = None
     classes: int = 10
+    sha256: str = ""
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         assert len(images) == COUNT

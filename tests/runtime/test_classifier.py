@@ -106,7 +106,7 @@ def test_the_second_best_close_to_the_best_is_ambiguous(
 ) -> None:
     scores = np.zeros((1, 10), np.float32)
     ratio = classifier.info.thresholds.max_ratio
-    monkeypatch.setattr(classifier, "scores", lambda _: scores)
+    monkeypatch.setattr(classifier._backend, "scores", lambda _: scores)
     digit = np.zeros((28, 28), np.uint8)
     digit[8:20, 13:15] = 255
     scores[0, [3, 5]] = 0.9, 0.9 * ratio * 0.999

@@ -9,7 +9,7 @@ import tinydigits
 
 PACKAGE = Path(tinydigits.__file__).parent
 DEPENDENCIES = {"click", "numpy", "onnxruntime", "PIL"}
-EXTRAS = {"ai_edge_litert"}  # each imported in the function that needs it
+EXTRAS = {"ai_edge_litert", "cv2", "pyarrow", "zstandard"}
 
 
 def modules_after(code: str) -> set[str]:

@@ -78,9 +78,9 @@ def load_folder(
 def _images(folder: Path, how: Fit, unreadable: list[str]) -> list[NDArray[np.uint8]]:
     """Each readable picture below a folder, in natural order; the others are added to the list."""
     images = []
-    for item in walked(str(folder), Skipped()):
+    for path, _ in walked(str(folder), Skipped()):
         try:
-            images.append(fit(decode(item.image), how).pixels)
+            images.append(fit(decode(path or ""), how).pixels)
         except ImageError as error:
-            unreadable.append(f"{item.name}: {error}")
+            unreadable.append(f"{path}: {error}")
     return images

@@ -1,0 +1,345 @@
+"""`tinydigits classify`: parsing and printing."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any, BinaryIO, Literal, get_args
+
+import click
+
+from tinydigits import sinks
+from tinydigits.classifier import BATCH_SIZE, Answers, Classifier
+from tinydigits.errors import SinkError, SourceError
+from tinydigits.fit import Fit, Invert
+from tinydigits.images import MOST_PIXELS, Limits
+from tinydigits.pipeline import Workers
+from tinydigits.reading import Keep
+from tinydigits.rows import Shown, printable
+from tinydigits.sources import Chunk, Opening, Skipped, chunked, open_inputs
+from tinydigits.stopping import Stopped, stoppable
+
+_LIMITS = Limits()
+
+
+class WorkersType(click.ParamType):  # type: ignore[type-arg] # generic in stubs, not at run time
+    """`auto` or a number of processes."""
+
+    name = "auto|N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Workers:
+        if value == "auto":
+            return "auto"
+        return int(click.IntRange(1, 1024).convert(value, param, ctx))
+
+
+def reading_options(command: Any) -> Any:
+    """The options of every command that reads pictures."""
+    for option in reversed(
+        (
+            click.option("-m", "--model", help="A bundled model, or an .onnx or .tflite file."),
+            click.option(
+                "--fit", type=click.Choice(get_args(Fit)), help="Default: the model's own."
+            ),
+            click.option(
+                "--invert",
+                type=click.Choice(get_args(Invert)),
+                default="auto",
+                show_default=True,
+                help="Is the ink darker than its ground?",
+            ),
+            click.option(
+                "--min-score",
+                type=click.FloatRange(0, 1),
+                help="Below this an answer is uncertain.",
+            ),
+            click.option(
+                "--max-pixels",
+                type=click.IntRange(1, MOST_PIXELS),
+                default=_LIMITS.max_pixels,
+                show_default=True,
+                help="Refuse larger images.",
+            ),
+            click.option(
+                "--max-bytes",
+                type=click.IntRange(1),
+                default=_LIMITS.max_bytes,
+                show_default=True,
+                help="Refuse larger files.",
+            ),
+            click.option(
+                "--workers",
+                type=WorkersType(),
+                default="auto",
+                show_default=True,
+                help="Processes that share a large job; auto: one for each CPU.",
+            ),
+            click.option(
+                "--batch-size",
+                type=click.IntRange(1, 65536),
+                default=BATCH_SIZE,
+                show_default=True,
+                help="Images that a process reads at a time.",
+            ),
+            click.option(
+                "--report", metavar="FILE.html", help="Write a page that shows every picture."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True)
+@reading_options
+@click.option("-o", "--output", help="Write the rows to this file instead of stdout.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(get_args(sinks.Format)),
+    help="Default: by the ending of -o, else text.",
+)
+@click.option("--scores", is_flag=True, help="Show the score of every class.")
+@click.option(
+    "--top-k", type=click.IntRange(1), default=1, show_default=True, help="Show the best K classes."
+)
+@click.option("--resume", is_flag=True, help="Go on with the rows that an earlier run left in -o.")
+@click.option("--watch", is_flag=True, help="Keep going: read pictures as they arrive.")
+@click.option("--sort-into", metavar="DIR", help="Sort the pictures into folders by class.")
+@click.option(
+    "--sort-by",
+    type=click.Choice(("copy", "link", "move")),
+    default="copy",
+    show_default=True,
+    help="`tinydigits unsort DIR/sort-log.jsonl` undoes a move.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say how pictures would be sorted.")
+@click.option("--save-fit", metavar="DIR", help="Write what the model sees of each image here.")
+@click.pass_context
+def classify(
+    ctx: click.Context,
+    inputs: tuple[str, ...],
+    model: str | None,
+    fit: Fit | None,
+    invert: Invert,
+    min_score: float | None,
+    max_pixels: int,
+    max_bytes: int,
+    workers: Workers,
+    batch_size: int,
+    report: str | None,
+    output: str | None,
+    format_: sinks.Format | None,
+    scores: bool,
+    top_k: int,
+    resume: bool,
+    watch: bool,
+    sort_into: str | None,
+    sort_by: Literal["copy", "link", "move"],
+    dry_run: bool,
+    save_fit: str | None,
+) -> None:
+    """Read the digit in each image: one row an image, in order.
+
+    INPUTS are images, folders (searched through), .zip, .tar, .tar.gz and .tar.zst archives, IDX
+    files as of MNIST, .npy and .npz of uint8 [N, 28, 28], or - for a list of them on stdin, one a
+    line or each ended by NUL.
+
+    \b
+    Exit status: 0 all read; 1 some could not be read; 2 wrong usage, no model or no image;
+    130 or 143 stopped by Ctrl-C or SIGTERM.
+    """
+    if output == "-":
+        output = None
+    format_ = format_ or (sinks.format_of(output) if output else "text")
+    _check_usage(
+        resume=resume, watch=watch, output=output, format_=format_, inputs=inputs,
+        beside=bool(sort_into or report or save_fit), dry_run=dry_run, sorts=bool(sort_into),
+    )  # fmt: skip
+    began = time.monotonic()
+    limits = Limits(max_pixels, max_bytes)
+    classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
+    shown = Shown(classifier.info.labels, scores, top_k)
+    skipped, counts, failed = Skipped(), Counter[str](), list[tuple[str, str]]()
+    with stoppable(raises=not watch) as stopper:
+        try:
+            with ExitStack() as stack:
+                opening = Opening(_stdin, limits, skipped)
+                chunks: Iterable[Chunk] = chunked(open_inputs(inputs, opening), batch_size)
+                if watch:
+                    from tinydigits.watch import watched_files
+
+                    arriving = watched_files(inputs, lambda: stopper.asked is not None, skipped)
+                    chunks = (chunk for batch in arriving for chunk in chunked(batch, batch_size))
+                    workers = 1
+                    write = stack.enter_context(_rows(output, format_, shown, grows=True))
+                elif resume:
+                    from tinydigits.journal import open_journal
+
+                    assert output is not None
+                    assert format_ in ("csv", "jsonl")
+                    how = _how(classifier, shown, format_, batch_size)
+                    journal = stack.enter_context(open_journal(output, format_, shown, how))
+                    chunks, write, counts = journal.remaining(chunks), journal.write, journal.found
+                else:
+                    write = stack.enter_context(_rows(output, format_, shown, grows=False))
+                writes = [write]
+                if save_fit is not None:
+                    writes.append(sinks.fit_sink(save_fit, inputs))
+                if report is not None:
+                    from tinydigits.report import report_sink
+
+                    writes.append(stack.enter_context(report_sink(report, shown.labels)))
+                if sort_into is not None:
+                    from tinydigits.sort import sort_sink
+
+                    say = _say if dry_run else None
+                    sorter = stack.enter_context(sort_sink(sort_into, sort_by, inputs, say))
+                    failed = sorter.failed
+                    writes.append(sorter)  # behind the rows: what is moved is written down
+                keep = Keep(fitted=bool(save_fit or report), thumbnails=bool(report))
+                answered = stack.enter_context(closing(classifier.answers(chunks, workers, keep)))
+                for answers in stack.enter_context(_progress(answered, output)):
+                    with stopper.held():
+                        for write in writes:
+                            write(answers)
+                        counts.update(prediction.status for prediction in answers.predictions)
+                if not counts and not watch:  # raised in here, so that -o replaces nothing
+                    raise SourceError(
+                        f"no image found in {', '.join(inputs)}{passed_over(skipped)}"
+                    )
+        except Stopped as stopped:
+            unwritten = f" · {output} is not written" if output and not resume else ""
+            _say(f"stopped: {summary(counts, time.monotonic() - began)}{unwritten}")
+            ctx.exit(stopped.exit_code)
+    for path, why in failed:
+        _say(f"{printable(path)} is not sorted: {printable(why)}")
+    _say(summary(counts, time.monotonic() - began) + passed_over(skipped))
+    if stopper.asked is not None:
+        ctx.exit(128 + stopper.asked)
+    ctx.exit(1 if counts["error"] or failed else 0)
+
+
+def _check_usage(
+    *,
+    resume: bool,
+    watch: bool,
+    output: str | None,
+    format_: str,
+    inputs: tuple[str, ...],
+    beside: bool,
+    dry_run: bool,
+    sorts: bool,
+) -> None:
+    if resume and (output is None or format_ not in ("csv", "jsonl")):
+        raise click.UsageError("--resume goes on with the rows in -o FILE.csv or FILE.jsonl")
+    if resume and (beside or watch):
+        raise click.UsageError(
+            "--resume goes with rows alone, not with --watch, --sort-into, --report or --save-fit"
+        )
+    if dry_run and not sorts:
+        raise click.UsageError("--dry-run says how --sort-into DIR would sort")
+    if watch and "-" in inputs:
+        raise click.UsageError("--watch watches folders and files, not a list on stdin")
+    if watch and format_ == "parquet":
+        raise click.UsageError("--watch writes rows as they come, which Parquet cannot")
+
+
+def _how(classifier: Classifier, shown: Shown, format_: str, batch_size: int) -> dict[str, object]:
+    """All that the rows of a run depend on, beside its inputs."""
+    from tinydigits import __version__
+
+    return {
+        "tinydigits": __version__,
+        "model": classifier.info.name,
+        "model_sha256": classifier.model_sha256,
+        "fit": classifier.settings.fit,
+        "invert": classifier.settings.invert,
+        "min_score": classifier.thresholds.min_score,
+        "max_ratio": classifier.thresholds.max_ratio,
+        "max_pixels": classifier.settings.limits.max_pixels,
+        "max_bytes": classifier.settings.limits.max_bytes,
+        "batch_size": batch_size,
+        "format": format_,
+        "scores": shown.scores,
+        "top_k": shown.top,
+    }
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise SourceError("-: stdin is closed, where a list of files was expected")
+    return sys.stdin.buffer
+
+
+@contextmanager
+def _rows(
+    output: str | None, format_: sinks.Format, shown: Shown, grows: bool
+) -> Iterator[sinks.Write]:
+    if output is not None:
+        opened = sinks.growing_sink if grows else sinks.file_sink
+        with opened(output, format_, shown) as write:
+            yield write
+        return
+    if format_ == "parquet":
+        raise SinkError("Parquet is not written to a stream: name a file with -o")
+    if sys.stdout is None:
+        raise SinkError("stdout is closed: name a file with -o")
+    stdout = sys.stdout.buffer
+    try:
+        yield sinks.stream_sink(stdout, format_, shown)
+        stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever reads has seen enough: click ends the run without a word
+    except OSError as error:
+        raise SinkError(f"stdout cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _progress(answered: Iterator[Answers], output: str | None) -> Iterator[Iterator[Answers]]:
+    """A count on stderr while rows go elsewhere; nothing where it would be mixed with them."""
+    if sys.stderr is None or not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
+        yield answered
+        return
+
+    def counted() -> Iterator[Answers]:
+        done, shown_at = 0, 0.0
+        for answers in answered:
+            done += len(answers.predictions)
+            if time.monotonic() - shown_at > 0.2:
+                shown_at = time.monotonic()
+                click.echo(f"\r{done:,} images", nl=False, err=True)
+            yield answers
+
+    try:
+        yield counted()
+    finally:
+        click.echo("\r\033[K", nl=False, err=True)  # it makes room for the summary
+
+
+def summary(counts: Counter[str], seconds: float) -> str:
+    """One line that ends a run."""
+    total = sum(counts.values())
+    return (
+        f"{total:,} image{'' if total == 1 else 's'}: {counts['ok']:,} ok, "
+        f"{counts['uncertain']:,} uncertain, {counts['error']:,} unreadable · "
+        f"{seconds:.1f} s ({total / max(seconds, 1e-9):,.0f}/s)"
+    )
+
+
+def passed_over(skipped: Skipped) -> str:
+    """What was not read, for the summary."""
+    passed = [
+        f"{count:,} {what}"
+        for count, what in ((skipped.hidden, "hidden"), (skipped.other, "other files"))
+        if count
+    ]
+    return f" · passed over: {', '.join(passed)}" if passed else ""

@@ -1,0 +1,53 @@
+"""Pipeline: chunks become readings, in order, in this process or in several."""
+
+import time
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
+
+from tinydigits.cpus import usable_cpus
+from tinydigits.reading import Keep, Reading
+from tinydigits.sources import Chunk
+
+if TYPE_CHECKING:
+    from tinydigits.classifier import Classifier
+
+Workers = int | Literal["auto"]
+
+SMALL_JOB = 2000  # images: fewer are read in this process before workers would have started
+SHORT_WORK = 0.5  # s: the same, of large pictures
+HASTE = 0.1  # s: how long what has arrived may wait for more to arrive
+
+
+def readings(
+    classifier: "Classifier", chunks: Iterable[Chunk], workers: Workers, keep: Keep
+) -> Iterator[tuple[Chunk, Reading]]:
+    """Each chunk with its reading, in order. Work that is soon done stays in this process with
+    workers="auto", since starting others would take longer.
+    """
+    count = usable_cpus() if workers == "auto" else workers
+    remaining = iter(chunks)
+    if count > 1 and workers == "auto":
+        held: list[Chunk] = []
+        images, worked, arrived = 0, 0.0, time.monotonic()
+        for chunk in remaining:
+            held.append(chunk)
+            images += len(chunk.names)
+            if images >= SMALL_JOB or worked > SHORT_WORK:
+                remaining = chain(held, remaining)
+                break
+            if time.monotonic() - arrived > HASTE:
+                for early in held:
+                    began = time.monotonic()
+                    yield early, classifier.read(early, keep)
+                    worked += time.monotonic() - began
+                held, arrived = [], time.monotonic()
+        else:
+            count, remaining = 1, iter(held)
+    if count == 1:
+        for chunk in remaining:
+            yield chunk, classifier.read(chunk, keep)
+        return
+    from tinydigits.workers import shared  # multiprocessing, which small jobs do without
+
+    yield from shared(classifier, remaining, count, keep)

@@ -1,0 +1,141 @@
+"""Rows: Predictions as text, CSV or JSONL."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+from tinydigits.classifier import Prediction
+
+RowFormat = Literal["text", "csv", "jsonl"]
+Row = Callable[[Prediction], str]
+
+COLUMNS = ("path", "label", "score", "status", "reason", "inverted")
+SCORE_DIGITS = 6  # decimals in CSV and JSONL: float32 has about seven
+_QUOTED = re.compile(r'["\r\n]')
+
+
+class Shown(NamedTuple):
+    """What rows show beside COLUMNS."""
+
+    labels: tuple[str, ...] = ()
+    """The model's."""
+
+    scores: bool = False
+    """The score of every label."""
+
+    top: int = 1
+    """The best so many labels with their scores, the first of which every row has."""
+
+    def columns(self) -> tuple[str, ...]:
+        """The header of a table."""
+        places = range(2, min(self.top, len(self.labels)) + 1)
+        top = [f"top{place}_{what}" for place in places for what in ("label", "score")]
+        scores = [f"score_{label}" for label in self.labels] if self.scores else []
+        return (*COLUMNS, *top, *scores)
+
+    def best(self, prediction: Prediction) -> list[tuple[str, float]]:
+        """The best `top` labels of a readable picture and their scores, best first."""
+        scored = zip(self.labels, prediction.scores or (), strict=False)
+        return sorted(scored, key=lambda pair: -pair[1])[: self.top]
+
+    def values(self, prediction: Prediction) -> list[object]:
+        """The fields of `columns`; None where there is no value."""
+        values = _plain_values(prediction)
+        if self.top > 1:
+            best = [value for pair in self.best(prediction)[1:] for value in pair]
+            missing = 2 * (min(self.top, len(self.labels)) - 1) - len(best)
+            values += [*map(_rounded, best), *[None] * missing]
+        if self.scores:
+            values += [*map(_rounded, prediction.scores or [None] * len(self.labels))]
+        return values
+
+
+def row_format(format_: RowFormat, shown: Shown) -> Row:
+    """Makes one row, with its line end, of a Prediction."""
+    rows: dict[RowFormat, Callable[[Prediction, Shown], str]]
+    rows = {"text": _text_row, "csv": _csv_row, "jsonl": _jsonl_row}
+    row = rows[format_]
+    return lambda prediction: row(prediction, shown)
+
+
+def header(format_: RowFormat, shown: Shown) -> str:
+    """What comes before the first row."""
+    return _csv_line(shown.columns()) if format_ == "csv" else ""
+
+
+def _text_row(prediction: Prediction, shown: Shown) -> str:
+    """For people: `path: 7  0.98`."""
+    path = printable(prediction.path or "")
+    if prediction.status == "error":
+        return f"{path}: error: {printable(prediction.reason or '')}\n"
+    row = f"{path}: {'-' if prediction.label is None else printable(prediction.label)}"
+    if prediction.score is not None:
+        row += f"  {prediction.score:.2f}"
+    if prediction.reason is not None:
+        row += f"  uncertain: {prediction.reason}"
+    if shown.top > 1:
+        row += "  then " + ", ".join(_scored(pair) for pair in shown.best(prediction)[1:])
+    if shown.scores:
+        row += "  all " + ", ".join(
+            map(_scored, zip(shown.labels, prediction.scores or (), strict=False))
+        )
+    return row + "\n"
+
+
+def _scored(pair: tuple[str, float]) -> str:
+    return f"{printable(pair[0])} {pair[1]:.2f}"
+
+
+def _csv_row(prediction: Prediction, shown: Shown) -> str:
+    """The columns of `shown`, empty where there is no value (RFC 4180, lines ended by LF)."""
+    values = ["" if value is None else str(value) for value in shown.values(prediction)]
+    line = ",".join(values)
+    if line.count(",") == len(values) - 1 and not _QUOTED.search(line):
+        return line + "\n"  # nearly all, in a third of the time
+    return _csv_line(values)
+
+
+def _jsonl_row(prediction: Prediction, shown: Shown) -> str:
+    """One JSON object on one line, with the keys of COLUMNS, and `top` and `scores` if shown."""
+    fields: dict[str, object] = dict(zip(COLUMNS, _plain_values(prediction), strict=True))
+    if shown.top > 1:
+        fields["top"] = [[label, _rounded(score)] for label, score in shown.best(prediction)]
+    if shown.scores:
+        scored = zip(shown.labels, map(_rounded, prediction.scores or ()), strict=False)
+        fields["scores"] = dict(scored) if prediction.scores else None
+    line = json.dumps(fields, ensure_ascii=False)
+    # Bytes that are not UTF-8 are lone surrogates here, which only an escape can hold in JSON.
+    return (line if line.isprintable() else json.dumps(fields)) + "\n"
+
+
+def _plain_values(prediction: Prediction) -> list[object]:
+    score = prediction.score
+    return [
+        prediction.path,
+        prediction.label,
+        None if score is None else round(score, SCORE_DIGITS),
+        prediction.status,
+        prediction.reason,
+        prediction.inverted,
+    ]
+
+
+def _rounded(value: object) -> object:
+    return round(value, SCORE_DIGITS) if isinstance(value, float) else value
+
+
+def _csv_line(values: Iterable[str]) -> str:
+    line = io.StringIO()
+    # csv quotes what holds a character of its line end, so both of them are named to it.
+    csv.writer(line, lineterminator="\r\n").writerow(values)
+    return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def printable(name: str) -> str:
+    """A name on one line: control characters, which a terminal would obey, become escapes."""
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

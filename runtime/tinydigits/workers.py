@@ -1,0 +1,195 @@
+"""Workers: processes that read chunks, each with a pipe of its own.
+
+A worker is sent its next chunk while it reads one. The parent opens sources, judges and writes, so
+that whatever a hostile picture does to a worker, no row is lost: the chunk of a worker that dies is
+read once more, and then given up.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from tinydigits.errors import TinydigitsError
+from tinydigits.images import use_opencv
+from tinydigits.reading import Keep, Reading, read_nothing
+from tinydigits.sources import Chunk
+
+if TYPE_CHECKING:
+    from tinydigits.classifier import Classifier
+
+IN_FLIGHT = 2  # chunks a worker has: one that it reads and one that waits
+AHEAD = 8  # chunks a worker may be ahead of the one that is awaited: what bounds the memory
+ATTEMPTS = 2
+GIVEN_UP = "the process that read it, and others with it, was killed twice"
+
+
+class _Worker:
+    """A process that reads chunks, and this end of its pipe."""
+
+    def __init__(self, classifier: "Classifier", keep: Keep, others: list["_Worker"]) -> None:
+        context = _context()
+        self.connection, theirs = context.Pipe()
+        self.chunks: deque[int] = deque()  # the numbers of those it was sent, in order
+        inherited = [worker.connection for worker in (*others, self)]
+        self.process = context.Process(
+            target=_work,
+            args=(classifier, keep, theirs, inherited if _forks() else []),
+            daemon=True,
+        )
+        with _signals_wait():
+            self.process.start()
+        theirs.close()  # so that its end reads as closed when it dies
+
+    def stop(self) -> None:
+        self.connection.close()
+        self.process.kill()  # it holds nothing that could be lost
+        self.process.join()
+
+
+def shared(
+    classifier: "Classifier", chunks: Iterator[Chunk], count: int, keep: Keep
+) -> Iterator[tuple[Chunk, Reading]]:
+    """Each chunk with its reading, in order, by `count` workers."""
+    use_opencv()  # before there are workers, which then need not import it
+    pending: dict[int, Chunk] = {}
+    done: dict[int, Reading] = {}
+    failures: dict[int, int] = {}
+    again: list[int] = []  # to be sent once more
+    numbered = enumerate(chunks)
+    awaited = 0
+    workers: list[_Worker] = []
+    try:
+        for _ in range(count):
+            workers.append(_Worker(classifier, keep, workers))
+        exhausted = False
+        while True:
+            for worker in workers:
+                while len(worker.chunks) < IN_FLIGHT and (again or not exhausted):
+                    if again:
+                        number = again.pop(0)
+                    elif len(pending) >= AHEAD * count:
+                        break
+                    elif (new := next(numbered, None)) is None:
+                        exhausted = True
+                        break
+                    else:
+                        number, pending[number] = new[0], new[1]
+                    worker.chunks.append(number)
+                    try:
+                        worker.connection.send((number, pending[number]))
+                    except OSError:
+                        break  # it has died, which the reading of its end will show
+            while awaited in done:
+                yield pending.pop(awaited), done.pop(awaited)
+                awaited += 1
+            if exhausted and not pending:
+                return
+            ready = wait([worker.connection for worker in workers])
+            for place, worker in enumerate(workers):
+                if worker.connection not in ready:
+                    continue
+                try:
+                    number, reading = worker.connection.recv()
+                except (EOFError, OSError):
+                    worker.stop()
+                    first, *rest = worker.chunks or (-1,)
+                    if first >= 0:
+                        failures[first] = failures.get(first, 0) + 1
+                        if failures[first] < ATTEMPTS:
+                            rest = [first, *rest]
+                        else:
+                            classes = len(classifier.info.labels)
+                            done[first] = read_nothing(pending[first], classes, GIVEN_UP, keep)
+                    again = sorted([*again, *rest])
+                    others = [other for other in workers if other is not worker]
+                    workers[place] = _Worker(classifier, keep, others)
+                    continue
+                if isinstance(reading, BaseException):
+                    raise reading
+                worker.chunks.remove(number)
+                done[number] = reading
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+def _work(
+    classifier: "Classifier", keep: Keep, connection: Connection, inherited: list[Connection]
+) -> None:
+    """What a worker does until the other end of its pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _unblock_signals()
+    use_opencv()
+    for end in inherited:  # while one process holds them open, they would never read as closed
+        end.close()
+    arrived: SimpleQueue[tuple[int, Chunk]] = SimpleQueue()
+
+    def receive() -> None:
+        try:
+            while True:
+                arrived.put(connection.recv())
+        except (EOFError, OSError):
+            os._exit(0)  # the parent is gone or has seen enough; nothing is to be flushed
+
+    # A thread takes what the parent sends at once, so that the two never wait for each other.
+    threading.Thread(target=receive, daemon=True).start()
+    while True:
+        number, chunk = arrived.get()
+        try:
+            reading: Reading | BaseException = classifier.read(chunk, keep)
+        except BaseException as error:
+            reading = _sendable(error)
+        try:
+            connection.send((number, reading))
+        except OSError:
+            os._exit(0)
+
+
+def _sendable(error: BaseException) -> BaseException:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return TinydigitsError(f"a worker failed: {error!r}")
+    return error
+
+
+def _forks() -> bool:
+    """Whether workers can begin as copies of this process, with its imports done. Not beside other
+    threads, whose locks the copies would never see released.
+    """
+    return (
+        "fork" in multiprocessing.get_all_start_methods()
+        and os.uname().sysname == "Linux"
+        and threading.active_count() == 1
+    )
+
+
+def _context() -> Any:
+    return multiprocessing.get_context("fork" if _forks() else "spawn")
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Until a worker has its own handlers, signals reach neither it nor this process."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _unblock_signals() -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
