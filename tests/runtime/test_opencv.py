@@ -1,0 +1,163 @@
+"""What OpenCV decodes is what Pillow decodes, pixel by pixel, and it decodes no more than that."""
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from tinydigits import ImageError
+from tinydigits.images import Limits, decode
+from tinydigits.opencv import OpenCV
+
+pytest.importorskip("cv2", reason="OpenCV is not installed: the extra `fast`")
+
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+SIZES = ((1, 1), (28, 28), (31, 17), (640, 480))
+
+
+@pytest.fixture(scope="module")
+def opencv() -> OpenCV:
+    return OpenCV()
+
+
+def drawn(size: tuple[int, int], seed: int) -> Image.Image:
+    noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0]), np.uint8)
+    smooth = np.add.outer(np.arange(size[1]), np.arange(size[0])) % 256
+    return Image.fromarray((noise // 4 + smooth // 2).astype(np.uint8))
+
+
+def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format_, **options)
+    return file.getvalue()
+
+
+def zoo() -> Iterator[tuple[str, bytes]]:
+    """Every mode in every format that takes it, and the variants that change what pixels mean."""
+    for seed, size in enumerate(SIZES):
+        grey = drawn(size, seed)
+        for mode in MODES:
+            for format_ in FORMATS:
+                try:
+                    picture = grey.convert(mode) if mode != "I;16" else grey.convert("I")
+                    yield f"{format_} {mode} {size}", encoded(picture, format_)
+                except (OSError, ValueError, KeyError):
+                    continue
+        yield f"transparent {size}", encoded(grey, "PNG", transparency=7)
+        yield f"level 0 {size}", encoded(grey, "PNG", compress_level=0)
+        yield f"optimized {size}", encoded(grey, "PNG", optimize=True)
+        yield f"described {size}", encoded(grey, "PNG", dpi=(300, 300), pnginfo=text())
+        yield f"profile {size}", encoded(grey, "PNG", icc_profile=b"x" * 200)
+        turned = Image.Exif()
+        turned[0x0112] = 6
+        for format_ in ("PNG", "JPEG"):
+            yield f"turned {format_} {size}", encoded(grey, format_, exif=turned)
+        for quality in (1, 50, 100):
+            yield f"quality {quality} {size}", encoded(grey, "JPEG", quality=quality)
+        for name in ("progressive", "optimize"):
+            yield f"{name} {size}", encoded(grey, "JPEG", **{name: True})
+        yield f"restarts {size}", encoded(grey, "JPEG", restart_marker_rows=1)
+        yield f"commented {size}", encoded(grey, "JPEG", comment=b"hello", dpi=(96, 96))
+        yield f"bits {size}", encoded(grey.convert("P", colors=4), "PNG", bits=2)
+        yield f"interlaced {size}", interlaced(grey)
+
+
+def text() -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "seven")
+    return info
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def interlaced(image: Image.Image) -> bytes:
+    """Adam7, which Pillow reads and does not write: here with all passes but the first empty for
+    a single pixel, and claimed of more."""
+    header = struct.pack(">IIBBBBB", *image.size, 8, 0, 0, 0, 1)
+    rows = np.asarray(image)
+    body = b""
+    for x, y, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
+                         (1, 0, 2, 2), (0, 1, 1, 2)):  # fmt: skip
+        part = rows[y::dy, x::dx]
+        if part.size:
+            body += b"".join(b"\0" + row.tobytes() for row in part)
+    png = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(body)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + png
+
+
+def by_pillow(data: bytes) -> NDArray[np.uint8] | None:
+    try:
+        image = decode(data)
+    except ImageError:
+        return None
+    return np.asarray(image) if image.mode == "L" else None
+
+
+ZOO = dict(zoo())
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_both_decoders_agree(name: str, opencv: OpenCV) -> None:
+    pixels = opencv.grey(ZOO[name], 50_000_000)
+    if pixels is not None:
+        assert (pixels == by_pillow(ZOO[name])).all()
+
+
+@pytest.mark.parametrize("name", ["PNG L (28, 28)", "JPEG L (640, 480)", "described (28, 28)"])
+def test_the_usual_files_are_left_to_opencv(name: str, opencv: OpenCV) -> None:
+    assert opencv.grey(ZOO[name], 50_000_000) is not None
+
+
+def test_damaged_files_are_left_to_pillow(
+    opencv: OpenCV, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Cut, flipped and spliced: if OpenCV gives pixels, then Pillow gives the same."""
+    random, given = np.random.default_rng(0), 0
+    for name in ("PNG L (28, 28)", "level 0 (31, 17)", "JPEG L (31, 17)", "restarts (640, 480)"):
+        whole = ZOO[name]
+        for _ in range(300):
+            data = bytearray(whole)
+            kind = random.integers(4)
+            place = int(random.integers(len(data)))
+            if kind == 0:
+                del data[place:]
+            elif kind == 1:
+                data[place] ^= 1 << int(random.integers(8))
+            elif kind == 2:
+                data[place:place] = random.bytes(3)
+            else:
+                del data[place : place + int(random.integers(1, 9))]
+            pixels = opencv.grey(bytes(data), 50_000_000)
+            if pixels is not None:
+                given += 1
+                expected = by_pillow(bytes(data))
+                assert expected is not None, name
+                assert (pixels == expected).all(), name
+    assert given > 20  # of JPEG, whose flipped bits both take for other pixels
+    assert capfd.readouterr().err == ""
+
+
+def test_what_is_too_large_is_left_to_pillow_to_refuse(opencv: OpenCV) -> None:
+    for name in ("PNG L (640, 480)", "JPEG L (640, 480)"):
+        assert opencv.grey(ZOO[name], 640 * 480) is not None
+        assert opencv.grey(ZOO[name], 640 * 480 - 1) is None
+
+
+def test_a_closed_stderr_does_not_matter(opencv: OpenCV) -> None:
+    kept = os.dup(2)
+    os.close(2)
+    try:
+        assert opencv.grey(ZOO["JPEG L (28, 28)"], Limits().max_pixels) is None  # unheard
+        assert opencv.grey(ZOO["PNG L (28, 28)"], Limits().max_pixels) is not None
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
