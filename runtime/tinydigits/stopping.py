@@ -1,0 +1,56 @@
+"""Stopping: Ctrl-C and SIGTERM end a run between two rows."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stopped(BaseException):
+    """A signal asked for the end. No Exception, so that nothing takes it for a damaged file."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+class Stopper:
+    """What became of the signals."""
+
+    def __init__(self, raises: bool) -> None:
+        self.asked: int | None = None
+        """The signal that came."""
+
+        self._raises, self._held = raises, False
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Raises Stopped wherever the program is, once, or leaves it to be asked for."""
+        del frame
+        if self.asked is None:
+            self.asked = number
+            if self._raises and not self._held:
+                raise Stopped(number)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within, a signal waits for the end, so that what is written is written whole."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._raises and self.asked is not None:
+            raise Stopped(self.asked)
+
+
+@contextmanager
+def stoppable(raises: bool = True) -> Iterator[Stopper]:
+    """SIGINT and SIGTERM are the Stopper's within: they raise Stopped, or else only set `asked`."""
+    stopper = Stopper(raises)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, stopper.handle) for number in numbers]
+    try:
+        yield stopper
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,226 @@
+"""Runs that are killed, stopped, or out of room lose no row, and what is resumed ends as if nothing
+had happened.
+"""
+
+import csv
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+COMMAND = str(Path(sys.executable).parent / "tinydigits")
+SCANS = sorted((ROOT / "examples" / "scans").iterdir())
+KILLS = int(os.environ.get("TINYDIGITS_KILLS", "5"))  # a format; 50 by command
+
+
+def linked(folder: Path, count: int) -> Path:
+    """A folder of `count` pictures, of which one in 100 is broken. Links take no room."""
+    small = [path for path in SCANS if path.stat().st_size < 3000]
+    broken = folder / "broken"
+    folder.mkdir()
+    broken.write_bytes(b"none")
+    for place in range(count):
+        (folder / f"{place}.png").symlink_to(small[place % len(small)] if place % 100 else broken)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return linked(
+        tmp_path_factory.mktemp("many") / "in", int(os.environ.get("TINYDIGITS_MANY", "2500"))
+    )
+
+
+def start(*words: str, preexec_fn: Callable[[], None] | None = None) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [COMMAND, "classify", "-m", "dense", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        bufsize=0,  # so that what readline leaves is there for communicate
+        preexec_fn=preexec_fn,
+    )
+
+
+def ended(*words: str) -> int:
+    """The exit status of a whole run."""
+    run = start(*words)
+    run.communicate()
+    return run.returncode
+
+
+def processes_of(session: int) -> list[int]:
+    """All that still run of a session."""
+    running = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state, _, _, sid = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+            except OSError:
+                continue
+            if int(sid) == session and state != "Z":
+                running.append(int(entry.name))
+    return running
+
+
+def soon(true: Callable[[], bool], seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.mark.parametrize(("ending", "workers"), [("csv", "2"), ("jsonl", "1"), ("jsonl", "2")])
+def test_killed_at_any_moment_and_resumed_it_is_the_same_file(
+    ending: str, workers: str, pictures: Path, tmp_path: Path
+) -> None:
+    whole, pieces = tmp_path / f"whole.{ending}", tmp_path / f"pieces.{ending}"
+    words = ["--workers", workers, "--batch-size", "64", str(pictures)]
+    began = time.monotonic()
+    assert ended("-o", str(whole), *words) == 1
+    lasts = time.monotonic() - began
+    chance = random.Random(int(workers))
+    grown, sessions = [], []
+    for _ in range(KILLS):
+        run = start("-o", str(pieces), "--resume", *words)
+        time.sleep(chance.uniform(0.15, 0.15 + lasts / 3))
+        run.kill()
+        run.communicate()
+        sessions.append(run.pid)
+        grown.append(pieces.stat().st_size if pieces.exists() else 0)
+    last = start("-o", str(pieces), "--resume", *words)
+    assert last.communicate()[1].startswith(
+        f"{len(list(pictures.iterdir())) - 1:,} images".encode()
+    )
+    assert last.returncode == 1
+    assert pieces.read_bytes() == whole.read_bytes()
+    assert max(grown) > 0
+    assert soon(lambda: not any(map(processes_of, sessions)))
+    # And once more, with nothing left to do.
+    assert ended("-o", str(pieces), "--resume", *words) == 1
+    assert pieces.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_signal_ends_with_whole_rows_and_the_summary(
+    number: int, status: int, workers: str, pictures: Path
+) -> None:
+    run = start("--format", "jsonl", "--workers", workers, "--batch-size", "16", str(pictures))
+    assert run.stdout is not None
+    assert run.stderr is not None
+    first = run.stdout.readline()
+    os.killpg(run.pid, number) if number == signal.SIGINT else run.send_signal(number)
+    rest, errors = run.communicate(timeout=20)
+    assert run.returncode == status, errors
+    rows = [json.loads(line) for line in (first + rest).splitlines()]
+    assert (first + rest).endswith(b"\n")
+    assert 0 < len(rows) < len(list(pictures.iterdir())) - 1
+    assert errors.startswith(f"stopped: {len(rows):,} images".encode())
+    assert not processes_of(run.pid)
+
+
+def test_a_stopped_run_replaces_nothing(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("before")
+    run = start("-o", str(out), "--batch-size", "16", str(pictures))
+    assert soon(lambda: len(list(tmp_path.iterdir())) == 2)
+    run.send_signal(signal.SIGTERM)
+    assert b"out.csv is not written" in run.communicate(timeout=20)[1]
+    assert out.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_no_worker_outlives_a_killed_parent(pictures: Path) -> None:
+    run = start("--workers", "2", str(pictures))
+    assert run.stdout is not None
+    run.stdout.readline()
+    assert len(processes_of(run.pid)) == 3
+    run.kill()
+    assert soon(lambda: not processes_of(run.pid))
+    run.communicate()
+
+
+def test_a_worker_killed_from_outside_costs_no_row(pictures: Path) -> None:
+    run = start("--format", "csv", "--workers", "2", "--batch-size", "32", str(pictures))
+    assert run.stdout is not None
+    first = run.stdout.readline()
+    for pid in set(processes_of(run.pid)) - {run.pid}:
+        os.kill(pid, signal.SIGKILL)
+    rest, _ = run.communicate(timeout=60)
+    names = [row["path"] for row in csv.DictReader((first + rest).decode().splitlines())]
+    assert names == [str(pictures / f"{place}.png") for place in range(len(names))]
+    assert len(names) == len(list(pictures.iterdir())) - 1
+    assert b"was killed" not in rest
+
+
+def test_a_closed_pipe_ends_quietly(pictures: Path) -> None:
+    run = start("--workers", "2", str(pictures))
+    assert run.stdout is not None
+    run.stdout.readline()
+    run.stdout.close()
+    assert run.stderr is not None
+    with run.stderr:
+        assert run.stderr.read() == b""
+    assert run.wait() == 1
+    assert not processes_of(run.pid)
+
+
+def test_where_a_file_may_grow_no_more_its_rows_stay_whole(pictures: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk: writing fails, and in mid-row."""
+    whole, out = tmp_path / "whole.csv", tmp_path / "out.csv"
+    words = ["--resume", "--workers", "2", "--batch-size", "32", str(pictures)]
+    start("-o", str(whole), *words).communicate()
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    run = start("-o", str(out), *words, preexec_fn=limited)
+    errors = run.communicate()[1].decode()
+    assert (run.returncode, errors.count("\n")) == (1, 1)
+    assert f"error: {out}: cannot be written: File too large" in errors
+    assert whole.read_bytes().startswith(out.read_bytes())
+    assert 5_000 < out.stat().st_size <= 10_000
+    assert out.read_bytes().endswith(b"\n")
+    start("-o", str(out), *words).communicate()
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_without_resume_a_full_disk_leaves_what_was_there(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("before")
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    run = start("-o", str(out), str(pictures), preexec_fn=limited)
+    assert b"cannot be written: File too large" in run.communicate()[1]
+    assert run.returncode == 1
+    assert out.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_full_disk_behind_stdout_is_said() -> None:
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(
+            [COMMAND, "classify", *map(str, SCANS)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert run.returncode == 1
+    assert run.stderr == b"error: stdout cannot be written: No space left on device\n"
