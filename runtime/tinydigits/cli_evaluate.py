@@ -1,0 +1,79 @@
+"""`tinydigits evaluate`: parsing and printing."""
+
+import time
+from contextlib import ExitStack, closing
+
+import click
+
+from tinydigits.classifier import Classifier, Prediction
+from tinydigits.cli_classify import passed_over, reading_options
+from tinydigits.evaluation import Tally, check_classes, truth_of
+from tinydigits.fit import Fit, Invert
+from tinydigits.images import Limits
+from tinydigits.pipeline import Workers
+from tinydigits.reading import Keep
+from tinydigits.sources import Skipped, chunked, walked
+from tinydigits.stopping import Stopped, stoppable
+
+
+@click.command()
+@click.argument("folder")
+@reading_options
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+@click.pass_context
+def evaluate(
+    ctx: click.Context,
+    folder: str,
+    model: str | None,
+    fit: Fit | None,
+    invert: Invert,
+    min_score: float | None,
+    max_pixels: int,
+    max_bytes: int,
+    workers: Workers,
+    batch_size: int,
+    report: str | None,
+    as_json: bool,
+) -> None:
+    """Say how well a model reads pictures whose classes are known.
+
+    The sub-folders of FOLDER are the truth: FOLDER/7/a.png is a 7.
+
+    \b
+    Exit status: 0 all read; 1 some could not be read; 2 wrong usage or no such classes;
+    130 or 143 stopped by Ctrl-C or SIGTERM.
+    """
+    began = time.monotonic()
+    limits = Limits(max_pixels, max_bytes)
+    classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
+    labels = classifier.info.labels
+    check_classes(folder, labels)
+    skipped, tally = Skipped(), Tally(labels)
+
+    def truth(prediction: Prediction) -> str:
+        return truth_of(folder, prediction.path)
+
+    keep = Keep(fitted=report is not None, thumbnails=report is not None)
+    chunks = chunked(walked(folder, skipped), batch_size)
+    with stoppable():
+        try:
+            with ExitStack() as stack:
+                write = None
+                if report is not None:
+                    from tinydigits.report import report_sink
+
+                    write = stack.enter_context(report_sink(report, labels, truth))
+                answered = stack.enter_context(closing(classifier.answers(chunks, workers, keep)))
+                for answers in answered:
+                    for prediction in answers.predictions:
+                        tally.add(prediction, truth(prediction))
+                    if write is not None:
+                        write(answers)
+                result = tally.result()  # in here, so that a run without pictures writes no report
+        except Stopped as stopped:
+            click.echo("stopped: nothing is evaluated", err=True)
+            ctx.exit(stopped.exit_code)
+    click.echo(result.to_json() if as_json else result.as_text(), nl=as_json)
+    seconds = time.monotonic() - began
+    click.echo(f"{result.images:,} images · {seconds:.1f} s{passed_over(skipped)}", err=True)
+    ctx.exit(1 if result.unreadable else 0)
