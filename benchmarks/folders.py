@@ -27,7 +27,7 @@ TARGETS = {
     "cv2": (1.2, None),
     "reading": (None, None),
 }
-WITHOUT_OPENCV = "import sys; sys.modules['cv2'] = None; from tinydigits.cli import main; main()"
+WITHOUT_OPENCV = "import sys; sys.modules['cv2'] = None; from tinydigits.cli import run; run()"
 
 
 def write_files(mnist: Path, folder: Path, count: int) -> None:
@@ -45,7 +45,7 @@ def commands(folder: Path, out: Path, keras: Path | None) -> dict[str, list[str]
     python = sys.executable
     contestant = [python, "-m", "benchmarks.contestants"]
     result = {
-        "tinydigits, OpenCV": [python, "-c", "from tinydigits.cli import main; main()", *classify],
+        "tinydigits, OpenCV": [python, "-c", "from tinydigits.cli import run; run()", *classify],
         "tinydigits, Pillow": [python, "-c", WITHOUT_OPENCV, *classify],
         "reading": [*contestant, "reading", str(folder), "", str(out)],
         "cv2": [*contestant, "cv2", str(folder), str(onnx), str(out)],

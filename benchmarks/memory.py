@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--classify", help="used by this program itself")
     options = parser.parse_args()
     if options.classify:
-        from tinydigits.cli import main as tinydigits
+        from tinydigits.cli import run as tinydigits
 
         words = ["-", "-m", "dense", "--workers", "2", "-o", options.classify]
         sys.argv = ["tinydigits", "classify", *words]

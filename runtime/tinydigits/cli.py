@@ -3,14 +3,17 @@
 Results go to stdout, everything else to stderr. Commands are imported when they are called.
 """
 
+import gc
 import io
+import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from tinydigits import TinydigitsError, __version__
+from tinydigits import __version__
+from tinydigits.errors import TinydigitsError
 
 _COMMANDS = {
     "classify": "tinydigits.cli_classify:classify",
@@ -19,6 +22,25 @@ _COMMANDS = {
     "export": "tinydigits_export.cli:export",
     "verify": "tinydigits_export.cli:verify",
 }
+
+
+def run() -> NoReturn:
+    """The command `tinydigits`: main, without what Python does before and after for programs that
+    live longer. That is 30 ms of the 170 that one picture takes.
+    """
+    gc.set_threshold(50_000)  # a start makes many objects and no garbage
+    status = 0
+    try:
+        main()
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:  # a closed pipe
+        status = status or 1
+    os._exit(status)  # nothing is left to be undone
 
 
 class _Commands(click.Group):

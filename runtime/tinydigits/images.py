@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tinydigits.errors import ImageError
 
@@ -66,10 +66,15 @@ def decode(source: ImageLike, limits: Limits | None = None) -> Image.Image:
     return picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
 
 
-def decoded(source: ImageLike, limits: Limits) -> Image.Image | NDArray[np.uint8]:
+def decoded(
+    source: ImageLike, limits: Limits, regular: bool = False
+) -> Image.Image | NDArray[np.uint8]:
     """As `decode`, but grey pictures of 28×28 come as uint8 [28, 28], and with OpenCV also larger
-    ones as [H, W]; and Pillow's warnings are left to the caller.
+    ones as [H, W]; and Pillow's warnings are left to the caller. `regular`: a path was found to be
+    that of a regular file.
     """
+    if isinstance(source, str):  # a million times in a large run
+        return _from_bytes(_read_file(source, limits, regular), limits)
     if isinstance(source, np.ndarray):
         return _from_array(source, limits)
     if isinstance(source, Image.Image):
@@ -83,11 +88,11 @@ def without_warnings() -> AbstractContextManager[object]:
     return warnings.catch_warnings(action="ignore")
 
 
-def _read(source: str | os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> bytes:
-    """The encoded image: at most `limits.max_bytes`, and never from a FIFO, socket or device."""
+def _read(source: os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> bytes:
+    """The encoded image: at most `limits.max_bytes`."""
     if isinstance(source, bytes):
         data = source
-    elif isinstance(source, str | os.PathLike):
+    elif isinstance(source, os.PathLike):
         data = _read_file(source, limits)
     elif callable(getattr(source, "read", None)):
         data = _read_object(source, limits)
@@ -106,21 +111,23 @@ def _read(source: str | os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> 
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def _read_file(path: str | os.PathLike[str], limits: Limits) -> bytes:
-    """A million times in a large run, so with the system's own calls: a third of the time of
-    pathlib's and of file objects.
+def _read_file(path: str | os.PathLike[str], limits: Limits, regular: bool = False) -> bytes:
+    """Never from a FIFO, socket or device. With the system's own calls, which take a third of the
+    time of pathlib's and of file objects.
     """
     try:
         # Opening a FIFO would disturb whoever writes to it, so the kind is asked first; and again
         # of what was opened, without waiting, since files can be replaced in between.
-        _check_kind(os.stat(path), limits)  # noqa: PTH116
+        if not regular:
+            _check_kind(os.stat(path), limits)  # noqa: PTH116
         descriptor = os.open(path, _READ_FLAGS)
         try:
-            status = os.fstat(descriptor)
-            _check_kind(status, limits)
-            data = os.read(descriptor, status.st_size + 1)
-            while len(data) < status.st_size and (more := os.read(descriptor, status.st_size)):
+            size = _check_kind(os.fstat(descriptor), limits)
+            data = os.read(descriptor, size + 1)
+            while len(data) < size and (more := os.read(descriptor, size)):
                 data += more  # past 2 GiB, and on some network file systems, a read stops short
+            if len(data) > limits.max_bytes:  # it has grown
+                raise ImageError(f"more than the limit of {limits.max_bytes:,} bytes")
             return data
         finally:
             os.close(descriptor)
@@ -128,13 +135,14 @@ def _read_file(path: str | os.PathLike[str], limits: Limits) -> bytes:
         raise ImageError(getattr(error, "strerror", None) or str(error)) from error
 
 
-def _check_kind(status: os.stat_result, limits: Limits) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise ImageError("a folder, not an image")
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageError("not a regular file")
-    if status.st_size > limits.max_bytes:
-        raise ImageError(f"{status.st_size:,} bytes, over the limit of {limits.max_bytes:,}")
+def _check_kind(status: os.stat_result, limits: Limits) -> int:
+    """The size, in bytes."""
+    mode, size = status.st_mode, status.st_size
+    if not stat.S_ISREG(mode):
+        raise ImageError("a folder, not an image" if stat.S_ISDIR(mode) else "not a regular file")
+    if size > limits.max_bytes:
+        raise ImageError(f"{size:,} bytes, over the limit of {limits.max_bytes:,}")
+    return size
 
 
 def _read_object(file: BinaryIO, limits: Limits) -> bytes:
@@ -147,8 +155,8 @@ def _read_object(file: BinaryIO, limits: Limits) -> bytes:
 def use_opencv() -> bool:
     """From now on OpenCV decodes what it decodes identically. False where it is not installed.
 
-    Not by itself, since importing it takes longer than a few pictures do. Each process has to ask
-    for its own.
+    For processes of one's own, since it takes stderr over, and not for a few pictures, since
+    importing it takes as long as a thousand.
     """
     global _opencv
     from tinydigits.opencv import OpenCV
@@ -244,6 +252,8 @@ def _check_pixels(width: int, height: int, limits: Limits) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    from PIL import ImageOps  # few pictures say how they stand
+
     image.load()
     try:
         return ImageOps.exif_transpose(image)

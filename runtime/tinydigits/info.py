@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from tinydigits.errors import ModelError
 from tinydigits.fit import Fit
@@ -21,8 +21,7 @@ INPUT_NAME, OUTPUT_NAME = "images", "scores"
 SUFFIXES = (".int8.tflite", ".tflite", ".onnx")  # what a NAME.json can describe; longest first
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(NamedTuple):
     """Below or beyond these an answer is `uncertain`."""
 
     min_score: float = 0.0
@@ -32,16 +31,14 @@ class Thresholds:
     """Second best ÷ best may be at most this, in [0, 1]; else `ambiguous`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """One exported file."""
 
     bytes: int
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Parity:
+class Parity(NamedTuple):
     """The receipt of one artefact: how it compares with the Keras model over the test images."""
 
     images: int
@@ -93,7 +90,12 @@ class ModelInfo:
     schema: int = SCHEMA
 
     def to_json(self, indent: int | None = 2) -> str:
-        return json.dumps(asdict(self), indent=indent)
+        inner = {
+            "thresholds": self.thresholds._asdict(),
+            "artifacts": {name: each._asdict() for name, each in self.artifacts.items()},
+            "parity": {name: each._asdict() for name, each in self.parity.items()},
+        }
+        return json.dumps(asdict(self) | inner, indent=indent)
 
     def summary(self) -> list[tuple[str, str]]:
         """What a person wants to know of the model, as (name, value) lines."""

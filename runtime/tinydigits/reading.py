@@ -110,7 +110,7 @@ def _fitted(
         try:
             if isinstance(source, ImageError):
                 raise source
-            picture = decoded(source, settings.limits)
+            picture = decoded(source, settings.limits, chunk.regular)
             if thumbnails is not None:
                 shown = thumbnail(_as_image(picture))
             if isinstance(picture, np.ndarray) and picture.shape == (SIDE, SIDE):

@@ -1,10 +1,9 @@
 """Rows: Predictions as text, CSV or JSONL."""
 
-import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from tinydigits.classifier import Prediction
@@ -91,11 +90,7 @@ def _scored(pair: tuple[str, float]) -> str:
 
 def _csv_row(prediction: Prediction, shown: Shown) -> str:
     """The columns of `shown`, empty where there is no value (RFC 4180, lines ended by LF)."""
-    values = ["" if value is None else str(value) for value in shown.values(prediction)]
-    line = ",".join(values)
-    if line.count(",") == len(values) - 1 and not _QUOTED.search(line):
-        return line + "\n"  # nearly all, in a third of the time
-    return _csv_line(values)
+    return _csv_line(["" if value is None else str(value) for value in shown.values(prediction)])
 
 
 def _jsonl_row(prediction: Prediction, shown: Shown) -> str:
@@ -112,26 +107,24 @@ def _jsonl_row(prediction: Prediction, shown: Shown) -> str:
 
 
 def _plain_values(prediction: Prediction) -> list[object]:
-    score = prediction.score
-    return [
-        prediction.path,
-        prediction.label,
-        None if score is None else round(score, SCORE_DIGITS),
-        prediction.status,
-        prediction.reason,
-        prediction.inverted,
-    ]
+    path, label, score, status, reason, inverted, _, _ = prediction
+    return [path, label, _rounded(score), status, reason, inverted]
 
 
 def _rounded(value: object) -> object:
-    return round(value, SCORE_DIGITS) if isinstance(value, float) else value
+    return round(value, SCORE_DIGITS) if type(value) is float else value
 
 
-def _csv_line(values: Iterable[str]) -> str:
-    line = io.StringIO()
+def _csv_line(values: Sequence[str]) -> str:
+    line = ",".join(values)
+    if line.count(",") < len(values) and not _QUOTED.search(line):
+        return line + "\n"  # nearly every one, in a third of the time
+    import csv
+
+    quoted = io.StringIO()
     # csv quotes what holds a character of its line end, so both of them are named to it.
-    csv.writer(line, lineterminator="\r\n").writerow(values)
-    return line.getvalue().removesuffix("\r\n") + "\n"
+    csv.writer(quoted, lineterminator="\r\n").writerow(values)
+    return quoted.getvalue().removesuffix("\r\n") + "\n"
 
 
 def printable(name: str) -> str:

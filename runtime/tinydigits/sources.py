@@ -9,7 +9,8 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -33,6 +34,10 @@ class Item(NamedTuple):
     image: ImageLike | ImageError
     """Where the picture is, or why there is none."""
 
+    regular: bool = False
+    """It was a regular file when it was found, so that it need not be looked at before it is
+    opened."""
+
 
 class Stack(NamedTuple):
     """Many pictures that need no decoding, with a row for each."""
@@ -54,6 +59,9 @@ class Chunk(NamedTuple):
     images: "list[ImageLike | ImageError] | NDArray[np.uint8]"
     """As many, or uint8 [N, 28, 28]."""
 
+    regular: bool = False
+    """All were regular files when they were found."""
+
 
 @dataclass(slots=True)
 class Skipped:
@@ -66,15 +74,14 @@ class Skipped:
     """Files without an image's ending, links to folders, FIFOs, sockets and devices."""
 
 
-@dataclass(slots=True)
-class Opening:
+class Opening(NamedTuple):
     """How inputs are opened."""
 
     stdin: Callable[[], BinaryIO]
     """Gives the stream that `-` is read from."""
 
-    limits: Limits = field(default_factory=Limits)
-    skipped: Skipped = field(default_factory=Skipped)
+    limits: Limits
+    skipped: Skipped
 
 
 def open_inputs(inputs: Iterable[str], opening: Opening) -> Iterator[Item | Stack]:
@@ -123,23 +130,26 @@ def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
     """At most `size` pictures a chunk, and no more than CHUNK_BYTES before the last of them. Where
     chunks end depends on the items alone.
     """
-    chunk, held = Chunk([], []), 0
+    names: list[str | None] = []
+    images: list[ImageLike | ImageError] = []
+    all_regular, held = True, 0
     for item in items:
         if isinstance(item, Stack):
-            if chunk.names:
-                yield chunk
-                chunk, held = Chunk([], []), 0
+            if names:
+                yield Chunk(names, images, all_regular)
+                names, images, all_regular, held = [], [], True, 0
             yield from _sliced(item, size)
             continue
-        name, image = item
-        chunk.names.append(name)
-        chunk.images.append(image)  # type: ignore[union-attr]
+        name, image, regular = item
+        names.append(name)
+        images.append(image)
+        all_regular &= regular
         held += len(image) if isinstance(image, bytes) else 0
-        if len(chunk.names) >= size or held >= CHUNK_BYTES:
-            yield chunk
-            chunk, held = Chunk([], []), 0
-    if chunk.names:
-        yield chunk
+        if len(names) >= size or held >= CHUNK_BYTES:
+            yield Chunk(names, images, all_regular)
+            names, images, all_regular, held = [], [], True, 0
+    if names:
+        yield Chunk(names, images, all_regular)
 
 
 def _sliced(stack: Stack, size: int) -> Iterator[Chunk]:
@@ -166,7 +176,11 @@ def walked(folder: str, skipped: Skipped) -> Iterator[Item]:
             skipped.hidden += not entry.name.startswith(PART_PREFIX)
         elif entry.is_dir(follow_symlinks=False):
             open_folders.append(_listing(entry.path))
-        elif _is_image(entry):
+        elif not has_image_ending(entry.name):
+            skipped.other += 1
+        elif entry.is_file(follow_symlinks=False):
+            yield Item(entry.path, entry.path, regular=True)
+        elif _leads_to_a_file(entry):
             yield Item(entry.path, entry.path)
         else:
             skipped.other += 1
@@ -176,10 +190,16 @@ def _listing(folder: str) -> Iterator["os.DirEntry[str] | str"]:
     """What is in a folder, in natural order; the folder's own name where that cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=lambda entry: natural_key(entry.name))
+            found = list(entries)
     except OSError:
         return iter([folder])
-    return iter(ordered)
+    if len({entry.name.translate(_DIGITS_ALIKE) for entry in found}) == 1:
+        # Names that differ in digits alone, and have as many of them, as in most large folders.
+        return iter(sorted(found, key=attrgetter("name")))
+    return iter(sorted(found, key=lambda entry: natural_key(entry.name)))
+
+
+_DIGITS_ALIKE = str.maketrans("123456789", "000000000")
 
 
 def has_image_ending(name: str) -> bool:
@@ -187,11 +207,7 @@ def has_image_ending(name: str) -> bool:
     return bool(stem) and (dot + ending).lower() in SUFFIXES
 
 
-def _is_image(entry: os.DirEntry[str]) -> bool:
-    if not has_image_ending(entry.name):
-        return False
-    if entry.is_file(follow_symlinks=False):
-        return True
+def _leads_to_a_file(entry: os.DirEntry[str]) -> bool:
     try:
         mode = entry.stat().st_mode
     except OSError:

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,8 @@ def shared(
     classifier: "Classifier", chunks: Iterator[Chunk], count: int, keep: Keep
 ) -> Iterator[tuple[Chunk, Reading]]:
     """Each chunk with its reading, in order, by `count` workers."""
-    use_opencv()  # before there are workers, which then need not import it
+    with suppress(ModuleNotFoundError):
+        import cv2  # noqa: F401 - before there are workers, which then need not
     pending: dict[int, Chunk] = {}
     done: dict[int, Reading] = {}
     failures: dict[int, int] = {}

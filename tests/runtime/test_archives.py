@@ -38,7 +38,7 @@ def read(folder: Path, ending: str, content: bytes, limits: Limits | None = None
     path = folder / f"a.{ending}"
     path.write_bytes(content)
     found = {}
-    for name, image in members(str(path), limits or Limits(), Skipped()):
+    for name, image, _ in members(str(path), limits or Limits(), Skipped()):
         inside = str(name).removeprefix(str(path)).removeprefix("/")
         found[inside] = image if isinstance(image, bytes) else str(image)
     return found
@@ -104,7 +104,7 @@ def test_the_images_come_in_stored_order_and_the_rest_is_counted(
     path = tmp_path / f"all.{ending.upper()}"
     path.write_bytes(packed(ending, *FILES))
     skipped = Skipped()
-    items = list(open_inputs([str(path)], Opening(lambda: io.BytesIO(), skipped=skipped)))
+    items = list(open_inputs([str(path)], Opening(io.BytesIO, Limits(), skipped)))
     expected = [("b/10.png", b"ten"), ("b/2.PNG", b"two"), ("./c.jpg", b""), ("ü\n.png", b"umlaut")]
     assert items == [Item(f"{path}/{name}", data) for name, data in expected]
     assert (skipped.hidden, skipped.other) == (3, 1)
@@ -224,7 +224,7 @@ def test_a_tar_bomb_ends_with_its_archive(tmp_path: Path, ending: str) -> None:
     assert len(blank) < SMALL_TAR
     path = tmp_path / f"bomb.{ending}"
     path.write_bytes(PACK[ending](blank) * (2 * SMALL_TAR // len(blank)))
-    *rows, last = ((name, str(why)[:6]) for name, why in members(str(path), Limits(), Skipped()))
+    *rows, last = ((name, str(why)[:6]) for name, why, _ in members(str(path), Limits(), Skipped()))
     assert last == (str(path), "a bomb")
     assert len(rows) <= SMALL_TAR >> 20
 

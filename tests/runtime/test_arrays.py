@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tests.conftest import write_idx
 from tinydigits.arrays import BLOCK, stacks
 from tinydigits.errors import ImageError
+from tinydigits.images import Limits
 from tinydigits.sources import Item, Opening, Skipped, Stack, open_inputs
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (BLOCK + 5, 28, 28), dtype=np.uint8)
@@ -59,7 +60,7 @@ def test_the_images_come_in_blocks_in_order(tmp_path: Path, name: str) -> None:
         np.save(path, IMAGES)
     else:
         write_idx(path, IMAGES)
-    found = list(open_inputs([str(path)], Opening(lambda: io.BytesIO())))
+    found = list(open_inputs([str(path)], Opening(io.BytesIO, Limits(), Skipped())))
     assert all(isinstance(each, Stack) and each.images.dtype == np.uint8 for each in found)
     assert [(each.name, each.first) for each in found] == [(str(path), 0), (str(path), BLOCK)]  # type: ignore[union-attr]
     assert np.array_equal(np.concatenate([each.images for each in found]), IMAGES)  # type: ignore[union-attr]

@@ -1,5 +1,6 @@
 """Several processes read the same as one, in order, and lose nothing when they are killed."""
 
+import io
 import os
 import signal
 import time
@@ -13,9 +14,9 @@ from PIL import Image
 from tests.conftest import ROOT
 from tinydigits import Classifier, ModelError, Prediction, TinydigitsError, pipeline
 from tinydigits.cpus import usable_cpus
-from tinydigits.images import ImageLike
+from tinydigits.images import ImageLike, Limits
 from tinydigits.reading import Keep
-from tinydigits.sources import Chunk, Opening, open_inputs
+from tinydigits.sources import Chunk, Opening, Skipped, open_inputs
 from tinydigits.workers import GIVEN_UP
 
 SCANS = str(ROOT / "examples" / "scans")
@@ -188,7 +189,7 @@ def test_no_number_of_workers_below_one(classifier: Classifier) -> None:
 def test_the_files_of_a_folder_come_in_their_order(
     classifier: Classifier, files: list[str]
 ) -> None:
-    opening = Opening(lambda: open(os.devnull, "rb"))  # noqa: PTH123, SIM115
+    opening = Opening(io.BytesIO, Limits(), Skipped())
     folder = str(Path(files[0]).parent)
     rows = classifier.classify(open_inputs([folder], opening), workers=2)
     assert [row.path for row in rows] == [path for path in files if Path(path).exists()]

@@ -6,11 +6,12 @@ import os
 import subprocess
 from pathlib import Path
 
+from tinydigits.images import Limits
 from tinydigits.sources import Opening, Skipped, natural_key, open_inputs
 
 
 def names(inputs: list[str], skipped: Skipped | None = None, stdin: bytes = b"") -> list[str]:
-    items = open_inputs(inputs, Opening(lambda: io.BytesIO(stdin), skipped=skipped or Skipped()))
+    items = open_inputs(inputs, Opening(lambda: io.BytesIO(stdin), Limits(), skipped or Skipped()))
     return [str(item.name) for item in items]
 
 

@@ -169,7 +169,7 @@ def _record(trained: Trained, keras_bytes: bytes) -> dict[str, object]:
             name: {"accuracy": round(part.accuracy, 6), "errors": part.errors}
             for name, part in (("train", trained.train), ("test", trained.test))
         },
-        "thresholds": trained.thresholds and asdict(trained.thresholds),
+        "thresholds": trained.thresholds and trained.thresholds._asdict(),
         "confusion": trained.test.confusion.tolist(),
         "data": {
             "name": data.name,

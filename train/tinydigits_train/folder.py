@@ -78,9 +78,10 @@ def load_folder(
 def _images(folder: Path, how: Fit, unreadable: list[str]) -> list[NDArray[np.uint8]]:
     """Each readable picture below a folder, in natural order; the others are added to the list."""
     images = []
-    for path, _ in walked(str(folder), Skipped()):
+    for item in walked(str(folder), Skipped()):
+        path = item.name or ""
         try:
-            images.append(fit(decode(path or ""), how).pixels)
+            images.append(fit(decode(path), how).pixels)
         except ImageError as error:
             unreadable.append(f"{path}: {error}")
     return images
