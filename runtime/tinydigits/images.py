@@ -153,7 +153,8 @@ def _read_object(file: BinaryIO, limits: Limits) -> bytes:
 
 
 def use_opencv() -> bool:
-    """From now on OpenCV decodes what it decodes identically. False where it is not installed.
+    """From now on OpenCV decodes what it decodes identically. False where it is not installed, or
+    cannot be heard.
 
     For processes of one's own, since it takes stderr over, and not for a few pictures, since
     importing it takes as long as a thousand.
@@ -161,7 +162,7 @@ def use_opencv() -> bool:
     global _opencv
     from tinydigits.opencv import OpenCV
 
-    with suppress(ModuleNotFoundError):
+    with suppress(ModuleNotFoundError, OSError):
         _opencv = OpenCV()
     return _opencv is not None
 
@@ -277,13 +278,16 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """16-bit, 32-bit and float samples have no agreed white: the largest becomes 255. Only samples
     that stay below 256 anyway are taken as they are, and floats up to 1 as shares of white.
     """
-    levels = np.nan_to_num(np.asarray(image, dtype=np.float32)).clip(0, None)
+    levels = np.array(image, dtype=np.float32)  # four bytes a pixel, so there is only one of it
+    np.nan_to_num(levels, copy=False)
+    np.maximum(levels, 0, out=levels)
     largest = float(levels.max())
     if image.mode == "F" and largest <= 1:
         levels *= 255
     elif largest >= 256:
         levels *= 255 / largest
-    return Image.fromarray((levels + 0.5).astype(np.uint8))
+    levels += 0.5
+    return Image.fromarray(levels.astype(np.uint8))
 
 
 def _guarded(format_: str, run: Callable[[], Picture]) -> Picture:

@@ -6,26 +6,30 @@ last word on what is damaged.
 """
 
 import os
+import re
 import struct
-import tempfile
 import zlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Chunks that say nothing of how pixels look. Left to Pillow: PLTE, tRNS, eXIf and all others.
-_HARMLESS = {b"IDAT", b"pHYs", b"tIME", b"tEXt", b"gAMA", b"sRGB", b"cHRM", b"sBIT", b"bKGD"}
+from tinydigits.quiet import memory_file
+
+# Chunks that say nothing of how pixels look, with their lengths in bytes: Pillow refuses others.
+# Left to Pillow: PLTE, tRNS, eXIf, and texts, since it takes an orientation from some of them.
+_HARMLESS = {b"pHYs": 9, b"tIME": 7, b"gAMA": 4, b"sRGB": 1, b"cHRM": 32}
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
 _GREY_8_BIT = b"\x08\x00\x00\x00\x00"  # depth, colour, compression, filter, not interlaced
-_FRAMES = {0xC0: "baseline", 0xC1: "extended"}  # of JPEG; progressive ones are left to Pillow
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")  # of JPEG, but for those that belong in a scan
 _CHUNK = struct.Struct(">I4s")
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 class OpenCV:
     """Decodes what it can, in a process whose stderr it can have to itself, since its libraries say
-    there what is wrong with a picture. Raises ModuleNotFoundError where OpenCV is not installed.
+    there what is wrong with a picture. Raises ModuleNotFoundError where OpenCV is not installed,
+    and OSError where there is nowhere to hear its libraries.
     """
 
     def __init__(self) -> None:
@@ -33,8 +37,9 @@ class OpenCV:
 
         cv2.setNumThreads(1)  # the work is shared by processes
         self._cv2: Any = cv2
-        with tempfile.TemporaryFile() as file:
-            os.dup2(file.fileno(), 2)
+        held = memory_file()
+        os.dup2(held, 2)
+        os.close(held)
 
     def grey(self, data: bytes, max_pixels: int) -> NDArray[np.uint8] | None:
         """uint8 [H, W], or None where Pillow is to decode."""
@@ -64,30 +69,34 @@ def _plain_png(data: bytes, max_pixels: int) -> bool:
     while at < last:
         length, kind = _CHUNK.unpack_from(data, at)
         behind = at + 8 + length
-        if kind not in _HARMLESS or behind > last - 4:
+        if behind > last - 4:
             return False
         if kind != b"IDAT":
             check = int.from_bytes(data[behind : behind + 4])
-            if zlib.crc32(data[at + 4 : behind]) != check:
+            if _HARMLESS.get(kind) != length or zlib.crc32(data[at + 4 : behind]) != check:
                 return False
         at = behind + 4
     return at == last and data.endswith(_END)
 
 
 def _plain_jpeg(data: bytes, max_pixels: int) -> bool:
-    """Ended, 8-bit, of one component, baseline, and without EXIF or other application data but
-    JFIF's.
+    """8-bit, of one component and one scan, baseline, without EXIF or other application data but
+    JFIF's, and with no marker in the scan that does not belong there.
     """
-    if not data.startswith(b"\xff\xd8\xff") or data[-2:] != b"\xff\xd9":
+    if not data.startswith(b"\xff\xd8\xff"):
         return False
-    at = 2
+    at, framed = 2, False
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
-        if marker in _FRAMES:
+        if marker == 0xC0 and not framed:
             height, width = (int.from_bytes(data[at + i : at + i + 2]) for i in (5, 7))
-            plain = data[at + 4] == 8 and data[at + 9 : at + 10] == b"\x01"
-            return plain and 0 < width * height <= max_pixels
-        if marker not in (0xDB, 0xC4, 0xE0, 0xFE, 0xDD):  # tables, JFIF, comment, restart interval
+            if data[at + 4] != 8 or data[at + 9 : at + 10] != b"\x01":
+                return False
+            framed = 0 < width * height <= max_pixels
+        elif marker == 0xDA:
+            end = _MARKER.search(data, at + 2 + length)
+            return framed and end is not None and end.end() == len(data) and data[-1] == 0xD9
+        elif marker not in (0xDB, 0xC4, 0xE0, 0xFE, 0xDD):  # tables, JFIF, comment, restarts
             return False
         at += 2 + length
     return False

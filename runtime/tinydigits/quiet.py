@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MOST_HELD = 1 << 20  # bytes: the most that is shown of it
+
 
 @contextmanager
 def quiet_native_code(tells: bool = True) -> Iterator[None]:
@@ -19,15 +21,26 @@ def quiet_native_code(tells: bool = True) -> Iterator[None]:
         return
     if sys.stderr is not None:
         sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            if tells:
-                held.seek(0)
-                os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    held = memory_file()
+    try:
+        os.dup2(held, 2)
+        yield
+    except BaseException:
+        if tells:
+            os.lseek(held, 0, os.SEEK_SET)
+            os.write(kept, os.read(held, MOST_HELD))
+        raise
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(held)
+
+
+def memory_file() -> int:
+    """A descriptor to write to, of memory where the system has such files, else of a temporary
+    file. Raises OSError where there is neither.
+    """
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("tinydigits")
+    with tempfile.TemporaryFile() as file:  # whose name is gone already
+        return os.dup(file.fileno())

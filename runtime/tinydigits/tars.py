@@ -19,6 +19,7 @@ from tinydigits.sources import Skipped
 SMALL_TAR = 128 << 20  # 128 MiB: the whole of a tar up to this may exceed the ratio
 BLOCK = 512  # bytes: what headers are, and what members are padded to
 EXTENDED_BYTES = 1 << 20  # 1 MiB: the most of an extended header; long names take 4 KiB
+NAME_LETTERS = 4096  # of a longer name, which no file system has, the end is shown
 SKIP_BYTES = 1 << 16  # how much is read at a time of what nobody wants
 
 _KINDS = {b"1": "a hard link", b"2": "a link", b"6": "a FIFO", b"S": "a sparse file"}
@@ -68,6 +69,8 @@ def in_tar(
             if kind in b"5D" or name.endswith("/") or not is_image(name, skipped):
                 continue
             why = bad_name(name) or _kind(kind) or too_large(size, limits)
+            if len(name) > NAME_LETTERS:
+                name, why = name[-NAME_LETTERS:], f"a name of {len(name):,} letters"
             image = ImageError(why) if why else stream.read(size)
             if isinstance(image, bytes) and len(image) < size:
                 raise ImageError(f"truncated: it ends within {name}")

@@ -29,7 +29,7 @@ def in_zip(
                 why = refusal or bad_name(name) or _too_much(info, limits)
                 yield name, ImageError(why) if why else _unzipped(archive, info, limits)
         # zipfile passes over what it cannot read of the directory.
-        found, promised = len(archive.infolist()) % ZIP64, _promised(file)
+        found, promised = len(archive.infolist()) % (ZIP64 + 1), _promised(file)
     if promised not in (None, found, ZIP64):
         raise ImageError(f"damaged: {found:,} members found, {promised:,} promised")
 

@@ -31,6 +31,9 @@ def opencv() -> Iterator[OpenCV]:
     os.close(kept)
 
 
+TURNED = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+
+
 def drawn(size: tuple[int, int], seed: int) -> Image.Image:
     noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0]), np.uint8)
     smooth = np.add.outer(np.arange(size[1]), np.arange(size[0])) % 256
@@ -57,7 +60,21 @@ def zoo() -> Iterator[tuple[str, bytes]]:
         yield f"transparent {size}", encoded(grey, "PNG", transparency=7)
         yield f"level 0 {size}", encoded(grey, "PNG", compress_level=0)
         yield f"optimized {size}", encoded(grey, "PNG", optimize=True)
-        yield f"described {size}", encoded(grey, "PNG", dpi=(300, 300), pnginfo=text())
+        yield f"dense pixels {size}", encoded(grey, "PNG", dpi=(300, 300))
+        for keyword in (
+            "Title",
+            "exif",
+            "Raw profile type exif",
+            "XML:com.adobe.xmp",
+            "transparency",
+        ):
+            yield f"text {keyword} {size}", encoded(grey, "PNG", pnginfo=text(keyword))
+        for kind, body in ((b"cHRM", b"\0"), (b"gAMA", b""), (b"pHYs", b"\0"), (b"sRGB", b"")):
+            yield f"short {kind!r} {size}", with_chunk(encoded(grey, "PNG"), kind, body)
+        yield (
+            f"marker in the scan {size}",
+            encoded(grey, "JPEG")[:-9] + b"\xff\x74" + b"x" * 7 + b"\xff\xd9",
+        )
         yield f"profile {size}", encoded(grey, "PNG", icc_profile=b"x" * 200)
         turned = Image.Exif()
         turned[0x0112] = 6
@@ -73,10 +90,17 @@ def zoo() -> Iterator[tuple[str, bytes]]:
         yield f"interlaced {size}", interlaced(grey)
 
 
-def text() -> PngImagePlugin.PngInfo:
+def text(keyword: str) -> PngImagePlugin.PngInfo:
+    """Some keywords mean an orientation to Pillow, here a quarter turn."""
     info = PngImagePlugin.PngInfo()
-    info.add_text("Title", "seven")
+    xmp = '<x tiff:Orientation="6"/>' if keyword.startswith("XML") else "exif\n 30\n" + TURNED.hex()
+    info.add_text(keyword, xmp)
     return info
+
+
+def with_chunk(data: bytes, kind: bytes, body: bytes) -> bytes:
+    """A PNG with one chunk more behind its header."""
+    return data[:33] + chunk(kind, body) + data[33:]
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -119,7 +143,7 @@ def test_both_decoders_agree(name: str, opencv: OpenCV) -> None:
         assert (pixels == by_pillow(ZOO[name])).all()
 
 
-@pytest.mark.parametrize("name", ["PNG L (28, 28)", "JPEG L (640, 480)", "described (28, 28)"])
+@pytest.mark.parametrize("name", ["PNG L (28, 28)", "JPEG L (640, 480)", "dense pixels (28, 28)"])
 def test_the_usual_files_are_left_to_opencv(name: str, opencv: OpenCV) -> None:
     assert opencv.grey(ZOO[name], 50_000_000) is not None
 
@@ -128,7 +152,7 @@ def damaged(count: int) -> Iterator[bytes]:
     """Files that are cut, flipped and spliced."""
     random = np.random.default_rng(0)
     for name in ("PNG L (28, 28)", "level 0 (31, 17)", "JPEG L (31, 17)", "restarts (640, 480)",
-                 "described (31, 17)"):  # fmt: skip
+                 "dense pixels (31, 17)"):  # fmt: skip
         for _ in range(count):
             data = bytearray(ZOO[name])
             kind, place = int(random.integers(4)), int(random.integers(len(data)))
