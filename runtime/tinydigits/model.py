@@ -125,8 +125,12 @@ class OnnxBackend:
     """onnxruntime on one thread: the networks are too small to gain from more."""
 
     def __init__(self, data: bytes, origin: str) -> None:
+        # It reports its use over the network unless it is told not to, which is done twice since
+        # versions differ in what they listen to.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime  # 0.1 s: only when a model is opened
 
+        onnxruntime.disable_telemetry_events()
         if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
         self._origin = origin

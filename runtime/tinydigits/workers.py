@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 IN_FLIGHT = 2  # chunks a worker has: one that it reads and one that waits
 AHEAD = 8  # chunks a worker may be ahead of the one that is awaited: what bounds the memory
+MOST_BYTES = 64 * 1024 * 1024  # of encoded pictures that wait: beyond, no more are taken on
 ATTEMPTS = 2
+STARTS = 6  # workers in a row that die before they are ready: then none will ever be
 GIVEN_UP = "the process that read it, and others with it, was killed twice"
 
 
@@ -38,14 +40,20 @@ class _Worker:
         context = _context()
         self.connection, theirs = context.Pipe()
         self.chunks: deque[int] = deque()  # the numbers of those it was sent, in order
+        self.ready = False
         inherited = [worker.connection for worker in (*others, self)]
         self.process = context.Process(
             target=_work,
             args=(classifier, keep, theirs, inherited if _forks() else []),
             daemon=True,
         )
-        with _signals_wait():
-            self.process.start()
+        try:
+            with _signals_wait():
+                self.process.start()
+        except OSError as error:
+            raise TinydigitsError(
+                f"no worker can be started: {error.strerror}; read with one process (workers 1)"
+            ) from error
         theirs.close()  # so that its end reads as closed when it dies
 
     def stop(self) -> None:
@@ -65,7 +73,7 @@ def shared(
     failures: dict[int, int] = {}
     again: list[int] = []  # to be sent once more
     numbered = enumerate(chunks)
-    awaited = 0
+    awaited, failed_starts, held = 0, 0, 0
     workers: list[_Worker] = []
     try:
         for _ in range(count):
@@ -76,20 +84,23 @@ def shared(
                 while len(worker.chunks) < IN_FLIGHT and (again or not exhausted):
                     if again:
                         number = again.pop(0)
-                    elif len(pending) >= AHEAD * count:
+                    elif len(pending) >= AHEAD * count or held > MOST_BYTES:
                         break
                     elif (new := next(numbered, None)) is None:
                         exhausted = True
                         break
                     else:
-                        number, pending[number] = new[0], new[1]
+                        number, pending[new[0]] = new
+                        held += _bytes_in(new[1])
                     worker.chunks.append(number)
                     try:
                         worker.connection.send((number, pending[number]))
                     except OSError:
                         break  # it has died, which the reading of its end will show
             while awaited in done:
-                yield pending.pop(awaited), done.pop(awaited)
+                chunk = pending.pop(awaited)
+                held -= _bytes_in(chunk)
+                yield chunk, done.pop(awaited)
                 awaited += 1
             if exhausted and not pending:
                 return
@@ -101,6 +112,12 @@ def shared(
                     number, reading = worker.connection.recv()
                 except (EOFError, OSError):
                     worker.stop()
+                    failed_starts += not worker.ready
+                    if failed_starts >= STARTS:
+                        raise TinydigitsError(
+                            "workers die before they are ready: read with one process (workers 1), "
+                            'or, in a script, below `if __name__ == "__main__":`'
+                        ) from None
                     first, *rest = worker.chunks or (-1,)
                     if first >= 0:
                         failures[first] = failures.get(first, 0) + 1
@@ -115,6 +132,9 @@ def shared(
                     continue
                 if isinstance(reading, BaseException):
                     raise reading
+                if reading is None:
+                    worker.ready, failed_starts = True, 0
+                    continue
                 worker.chunks.remove(number)
                 done[number] = reading
     finally:
@@ -143,6 +163,7 @@ def _work(
 
     # A thread takes what the parent sends at once, so that the two never wait for each other.
     threading.Thread(target=receive, daemon=True).start()
+    connection.send((-1, None))  # ready
     while True:
         number, chunk = arrived.get()
         try:
@@ -153,6 +174,10 @@ def _work(
             connection.send((number, reading))
         except OSError:
             os._exit(0)
+
+
+def _bytes_in(chunk: Chunk) -> int:
+    return sum(len(image) for image in chunk.images if isinstance(image, bytes))
 
 
 def _sendable(error: BaseException) -> BaseException:
