@@ -1,7 +1,8 @@
 """One picture, cold: `python -m benchmarks.start`.
 
 The command `tinydigits classify one.png`, whole, against importing what it needs. Target: at most
-1.25 times as long. Best measured where tinydigits is installed, not editable: each path more is searched.
+1.25 times as long. Best measured where tinydigits is installed, not editable: each path more is
+searched.
 """
 
 import statistics

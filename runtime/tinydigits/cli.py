@@ -6,8 +6,11 @@ Results go to stdout, everything else to stderr. Commands are imported when they
 import gc
 import io
 import os
+import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -28,6 +31,8 @@ def run() -> NoReturn:
     """The command `tinydigits`: main, without what Python does before and after for programs that
     live longer. That is 30 ms of the 170 that one picture takes.
     """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop_at_once)
     gc.set_threshold(50_000)  # a start makes many objects and no garbage
     status = 0
     try:
@@ -35,12 +40,21 @@ def run() -> NoReturn:
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:  # a closed pipe
         status = status or 1
+    with suppress(OSError, AttributeError):  # what cannot be said changes nothing
+        sys.stderr.flush()
     os._exit(status)  # nothing is left to be undone
+
+
+def _stop_at_once(number: int, frame: FrameType | None) -> None:
+    """For as long as nothing is written that would have to be whole."""
+    del frame
+    with suppress(OSError):
+        os.write(2, b"stopped\n")
+    os._exit(128 + number)
 
 
 class _Commands(click.Group):
@@ -51,6 +65,9 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
         module, _, name = _COMMANDS[cmd_name].partition(":")
+        if not module.startswith("tinydigits."):  # the others have temporary files to remove
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         command: click.Command = getattr(import_module(module), name)
         return command
 
@@ -60,6 +77,11 @@ class _Commands(click.Group):
         except TinydigitsError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            raise  # whoever reads has seen enough: click ends the run without a word
+        except OSError as error:  # too many open files, a folder that is gone
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

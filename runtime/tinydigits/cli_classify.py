@@ -1,10 +1,11 @@
 """`tinydigits classify`: parsing and printing."""
 
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any, BinaryIO, Literal, get_args
 
 import click
@@ -18,9 +19,10 @@ from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep
 from tinydigits.rows import Shown, printable
 from tinydigits.sources import Chunk, Opening, Skipped, chunked, open_inputs
-from tinydigits.stopping import Stopped, stoppable
+from tinydigits.stopping import Stopped, Stopper, stoppable
 
 _LIMITS = Limits()
+WATCH_BATCH = 32  # images: fewer than otherwise, so that rows and signals wait less
 
 
 class WorkersType(click.ParamType):  # type: ignore[type-arg] # generic in stubs, not at run time
@@ -156,10 +158,7 @@ def classify(
     if output == "-":
         output = None
     format_ = format_ or (sinks.format_of(output) if output else "text")
-    _check_usage(
-        resume=resume, watch=watch, output=output, format_=format_, inputs=inputs,
-        beside=bool(sort_into or report or save_fit), dry_run=dry_run, sorts=bool(sort_into),
-    )  # fmt: skip
+    check_usage(ctx.params | {"output": output, "format_": format_})
     began = time.monotonic()
     limits = Limits(max_pixels, max_bytes)
     classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
@@ -168,14 +167,12 @@ def classify(
     with stoppable(raises=not watch) as stopper:
         try:
             with ExitStack() as stack:
-                opening = Opening(_stdin, limits, skipped)
-                chunks: Iterable[Chunk] = chunked(open_inputs(inputs, opening), batch_size)
+                items = stack.enter_context(
+                    closing(open_inputs(inputs, Opening(_stdin, limits, skipped)))
+                )
+                chunks: Iterable[Chunk] = chunked(items, batch_size)
                 if watch:
-                    from tinydigits.watch import watched_files
-
-                    arriving = watched_files(inputs, lambda: stopper.asked is not None, skipped)
-                    chunks = (chunk for batch in arriving for chunk in chunked(batch, batch_size))
-                    workers = 1
+                    chunks, workers = _arriving(inputs, stopper, skipped), 1
                     write = stack.enter_context(_rows(output, format_, shown, grows=True))
                 elif resume:
                     from tinydigits.journal import open_journal
@@ -224,29 +221,47 @@ def classify(
     ctx.exit(1 if counts["error"] or failed else 0)
 
 
-def _check_usage(
-    *,
-    resume: bool,
-    watch: bool,
-    output: str | None,
-    format_: str,
-    inputs: tuple[str, ...],
-    beside: bool,
-    dry_run: bool,
-    sorts: bool,
-) -> None:
-    if resume and (output is None or format_ not in ("csv", "jsonl")):
+def _arriving(inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped) -> Iterator[Chunk]:
+    from tinydigits.watch import watched_files
+
+    def stopped() -> bool:
+        return stopper.asked is not None
+
+    for batch in watched_files(inputs, stopped, skipped):
+        for chunk in chunked(batch, WATCH_BATCH):
+            if stopped():
+                return
+            yield chunk
+
+
+def check_usage(options: dict[str, Any]) -> None:
+    """Raises UsageError where options do not go together, or would write over what is read."""
+    for name in ("output", "report", "sort_into", "save_fit"):
+        if options.get(name) == "":
+            raise click.UsageError(f"--{name.replace('_', '-')} has an empty name")
+    output, report, inputs = options.get("output"), options.get("report"), options["inputs"]
+    if output and report and os.path.realpath(output) == os.path.realpath(report):
+        raise click.UsageError("-o and --report name one file")
+    if report and sinks.holds_images(report):
+        raise click.UsageError(f"--report {report} would be an image: name a .html file")
+    for name in filter(None, (output, report)):
+        if any(os.path.realpath(name) == os.path.realpath(each) for each in inputs):
+            raise click.UsageError(f"{name} would be read and written over")
+    resume, watch = options.get("resume"), options.get("watch")
+    if resume and (not output or options["format_"] not in ("csv", "jsonl")):
         raise click.UsageError("--resume goes on with the rows in -o FILE.csv or FILE.jsonl")
-    if resume and (beside or watch):
+    if resume and (watch or report or options["sort_into"] or options["save_fit"]):
         raise click.UsageError(
             "--resume goes with rows alone, not with --watch, --sort-into, --report or --save-fit"
         )
-    if dry_run and not sorts:
+    if options.get("dry_run") and not options["sort_into"]:
         raise click.UsageError("--dry-run says how --sort-into DIR would sort")
     if watch and "-" in inputs:
         raise click.UsageError("--watch watches folders and files, not a list on stdin")
-    if watch and format_ == "parquet":
-        raise click.UsageError("--watch writes rows as they come, which Parquet cannot")
+    if watch and options["workers"] not in ("auto", 1):
+        raise click.UsageError("--watch reads in one process")
+    if options.get("format_") == "parquet" and (watch or not output):
+        raise click.UsageError("Parquet is written to -o FILE, and not while --watch goes on")
 
 
 def _how(classifier: Classifier, shown: Shown, format_: str, batch_size: int) -> dict[str, object]:
@@ -271,7 +286,8 @@ def _how(classifier: Classifier, shown: Shown, format_: str, batch_size: int) ->
 
 
 def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)
+    with suppress(OSError):  # what cannot be said changes nothing
+        click.echo(sentence, err=True)
 
 
 def _stdin() -> BinaryIO:
@@ -289,14 +305,23 @@ def _rows(
         with opened(output, format_, shown) as write:
             yield write
         return
-    if format_ == "parquet":
-        raise SinkError("Parquet is not written to a stream: name a file with -o")
     if sys.stdout is None:
         raise SinkError("stdout is closed: name a file with -o")
-    stdout = sys.stdout.buffer
+    assert format_ != "parquet"
+    with _to_stdout():
+        write = sinks.stream_sink(sys.stdout.buffer, format_, shown)
+
+    def written(answers: Answers) -> None:
+        with _to_stdout():
+            write(answers)
+
+    yield written
+
+
+@contextmanager
+def _to_stdout() -> Iterator[None]:
     try:
-        yield sinks.stream_sink(stdout, format_, shown)
-        stdout.flush()
+        yield
     except BrokenPipeError:
         raise  # whoever reads has seen enough: click ends the run without a word
     except OSError as error:

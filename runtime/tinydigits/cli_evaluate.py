@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 import click
 
 from tinydigits.classifier import Classifier, Prediction
-from tinydigits.cli_classify import passed_over, reading_options
+from tinydigits.cli_classify import check_usage, passed_over, reading_options
 from tinydigits.evaluation import Tally, check_classes, truth_of
 from tinydigits.fit import Fit, Invert
 from tinydigits.images import Limits
@@ -43,6 +43,7 @@ def evaluate(
     Exit status: 0 all read; 1 some could not be read; 2 wrong usage or no such classes;
     130 or 143 stopped by Ctrl-C or SIGTERM.
     """
+    check_usage(ctx.params | {"inputs": (folder,)})
     began = time.monotonic()
     limits = Limits(max_pixels, max_bytes)
     classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)

@@ -5,6 +5,7 @@
     ├── ImageError     one image cannot be read; `classify` turns it into an error row
     ├── SourceError    an input that holds many images (a folder, IDX files) cannot be read
     ├── SinkError      results cannot be written
+    │   └── SinkRefused  they would be written where they must not be
     ├── ProofError     an exported artefact does not equal the Keras model it came from
     ├── ResumeError    an earlier run cannot be gone on with
     └── MissingExtra   an optional package is needed
@@ -43,6 +44,12 @@ class SinkError(TinydigitsError):
 
 class ResumeError(TinydigitsError):
     """An earlier run cannot be gone on with: its rows are of other settings or inputs."""
+
+
+class SinkRefused(SinkError):  # noqa: N818 - the refusal is of what was asked for
+    """Results would be written where they must not be."""
+
+    exit_code = 2
 
 
 class ProofError(TinydigitsError):

@@ -11,7 +11,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import FileIO
 from itertools import chain, islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import BinaryIO, Literal, NamedTuple
 from tinydigits.classifier import Answers
 from tinydigits.errors import ResumeError, SinkError
 from tinydigits.rows import COLUMNS, Shown, header, row_format
-from tinydigits.sinks import replaced
+from tinydigits.sinks import journal_settings, replaced, write_all, writing
 from tinydigits.sources import Chunk
 
 JournalFormat = Literal["csv", "jsonl"]
@@ -89,13 +89,17 @@ class Journal:
     def write(self, answers: Answers) -> None:
         """Whole rows, or none of them where the disk is full."""
         rows = "".join(map(self._row, answers.predictions))
-        self._append(rows.encode("utf-8", "surrogateescape"))
+        try:
+            self._append(rows.encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            raise SinkError(
+                f"{self._path}: cannot be written: {error.strerror or error}; its rows so far are "
+                "whole, and --resume goes on with them"
+            ) from error
 
     def _append(self, rows: bytes) -> None:
-        rest = memoryview(rows)
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            write_all(self._file, rows)
         except OSError:
             self._keep(self._end)
             raise
@@ -138,34 +142,34 @@ def open_journal(
     another kind of run or is in use by another run, SinkError where it cannot be written.
     """
     target = Path(path)
-    try:
-        _check_settings(target, settings)
-        descriptor = os.open(target, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        with open(descriptor, "r+b", buffering=0) as file:  # noqa: PTH123 - of a descriptor
+    with ExitStack() as stack:
+        with writing(path):
+            _check_settings(target, settings)
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            descriptor = os.open(target, flags, 0o666)
+            file = stack.enter_context(open(descriptor, "r+b", buffering=0))  # noqa: PTH123
             _lock(file, target)
-            yield Journal(target, format_, shown, file)
-    except OSError as error:
-        raise SinkError(
-            f"{path}: cannot be written: {error.strerror or error}; its rows so far are whole, and "
-            "--resume goes on with them"
-        ) from error
+            journal = Journal(target, format_, shown, file)
+        yield journal
 
 
 def _check_settings(target: Path, settings: Settings) -> None:
     """Writes down how rows come about, or compares it with what is written down."""
-    beside = target.with_name(f"{target.name}.run.json")
-    if not beside.exists():
-        if target.exists() and target.stat().st_size:
-            raise ResumeError(
-                f"{target}: was not begun with --resume, so how its rows came about is not known; "
-                "delete it, or leave out --resume to replace it"
-            )
+    beside = journal_settings(target)
+    if target.exists() and not target.is_file():
+        raise ResumeError(f"{target}: not a file, which alone can be gone on with")
+    if not target.exists() or not target.stat().st_size:
         with replaced(beside) as file:
             file.write((json.dumps(dict(settings), indent=1) + "\n").encode())
         return
+    if not beside.exists():
+        raise ResumeError(
+            f"{target}: was not begun with --resume, so how its rows came about is not known; "
+            "delete it, or leave out --resume to replace it"
+        )
     try:
-        before = json.loads(beside.read_bytes())
-    except ValueError as error:
+        before = dict(json.loads(beside.read_bytes()))
+    except (ValueError, TypeError) as error:
         raise ResumeError(f"{beside}: damaged: {error}; delete both to start anew") from error
     differing = [
         f"{key} was {before.get(key)} and is {value}"

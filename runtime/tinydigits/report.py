@@ -12,7 +12,7 @@ import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import count
@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.classifier import Answers, Prediction
-from tinydigits.errors import SinkError
 from tinydigits.rows import printable
-from tinydigits.sinks import Write, replaced
+from tinydigits.sinks import Write, completed, opened, writing
 
 PICTURES = 10_000  # pictures on a page: a browser shows these without effort
 ERRORS = 2_000  # unreadable ones that are listed
@@ -50,32 +49,12 @@ def report_sink(path: str, labels: tuple[str, ...], truth: Truth | None = None) 
     first.
     """
     page = _Page(labels, truth)
-    with ExitStack() as stack:
-        with _refusals(path):  # before the first picture is read: a run may take hours
-            file = stack.enter_context(_opened(Path(path)))
+    with completed(path) as stack:
+        with writing(path):  # before the first picture is read: a run may take hours
+            file = stack.enter_context(opened(Path(path)))
         yield page.add
-        with _refusals(path):
+        with writing(path):
             page.write(file)
-            stack.close()
-
-
-@contextmanager
-def _refusals(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-@contextmanager
-def _opened(target: Path) -> Iterator[BinaryIO]:
-    """Devices and pipes are written to, and files are replaced."""
-    if target.exists() and not target.is_file():
-        with target.open("wb") as file:
-            yield file
-    else:
-        with replaced(target) as file:
-            yield file
 
 
 @dataclass(slots=True)

@@ -5,8 +5,10 @@ before is whole until then.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from io import FileIO
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -14,16 +16,17 @@ from typing import BinaryIO, Literal
 from PIL import Image
 
 from tinydigits.classifier import Answers
-from tinydigits.errors import SinkError
+from tinydigits.errors import SinkError, SinkRefused
+from tinydigits.images import SUFFIXES
 from tinydigits.rows import RowFormat, Shown, header, row_format
-from tinydigits.sources import PART_PREFIX
+from tinydigits.sources import ARCHIVES, ARRAYS, PART_PREFIX
 
 Format = Literal["text", "csv", "jsonl", "parquet"]
 Write = Callable[[Answers], None]
 
 
 def format_of(path: str) -> Format:
-    """The format that a file's ending names, text where it has none. Raises SinkError for an
+    """The format that a file's ending names, text where it has none. Raises SinkRefused for an
     ending that promises another format.
     """
     endings: dict[str, Format] = {
@@ -33,59 +36,104 @@ def format_of(path: str) -> Format:
         ".parquet": "parquet",
     }
     suffix = Path(path).suffix.lower()
+    if holds_images(path):
+        raise SinkRefused(f"{path}: would be an image or a store of images; name another file")
     if suffix in (".xls", ".xlsx", ".ods", ".tsv", ".json", ".html"):
-        raise SinkError(
+        raise SinkRefused(
             f"{path}: {suffix} is not written; name a .csv, .jsonl, .parquet or .txt file"
         )
     return endings.get(suffix, "text")
 
 
-def stream_sink(stream: BinaryIO, format_: RowFormat, shown: Shown, head: bool = True) -> Write:
+def holds_images(path: str) -> bool:
+    """Whether a file of that name would be one that is read."""
+    suffix = Path(path).suffix.lower()
+    return bool(suffix in SUFFIXES or ARCHIVES.search(path) or ARRAYS.search(path))
+
+
+def stream_sink(stream: BinaryIO, format_: RowFormat, shown: Shown) -> Write:
     """Writes one row a Prediction to an open stream, CSV's header first."""
-    if head:
-        stream.write(header(format_, shown).encode("utf-8", "surrogateescape"))
+    write_all(stream, header(format_, shown).encode("utf-8", "surrogateescape"))
     row = row_format(format_, shown)
 
     def write(answers: Answers) -> None:
         rows = "".join(map(row, answers.predictions))
         # surrogateescape: a file name that is not UTF-8 leaves as the bytes it came as.
-        stream.write(rows.encode("utf-8", "surrogateescape"))
+        write_all(stream, rows.encode("utf-8", "surrogateescape"))
         stream.flush()  # whoever reads along sees whole rows
 
     return write
 
 
+def write_all(stream: BinaryIO | FileIO, data: bytes) -> None:
+    """A raw stream, which stdout is under `python -u`, may write a part and say so."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.write(rest) :]
+
+
 def check_outside(folder: str, inputs: Iterable[str]) -> None:
-    """Raises SinkError where a folder for pictures lies in an input, or is one."""
-    target = Path(folder).resolve()
+    """Raises SinkRefused where a folder for pictures lies in an input, or is one: what is put there
+    would be read as well.
+    """
+    target = Path(os.path.realpath(folder))
     for name in inputs:
-        if name != "-" and Path(name).is_dir() and target.is_relative_to(Path(name).resolve()):
-            raise SinkError(f"{folder}: lies in the input {name}: name a folder outside it")
+        if os.path.isdir(name) and target.is_relative_to(os.path.realpath(name)):  # noqa: PTH112
+            raise SinkRefused(f"{folder}: lies in the input {name}: name a folder outside it")
 
 
 @contextmanager
 def file_sink(path: str, format_: Format, shown: Shown) -> Iterator[Write]:
     """Rows in a file that is there only when all are written. Raises SinkError."""
-    target = Path(path)
-    try:
-        if target.exists() and not target.is_file():  # /dev/null and pipes are not replaced
-            with target.open("wb") as device, _written(device, format_, shown) as write:
-                yield write
-            return
-        with replaced(target) as file, _written(file, format_, shown) as write:
-            yield write
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with completed(path) as stack:
+        with writing(path):
+            file = stack.enter_context(opened(Path(path)))
+            write = stack.enter_context(_written(file, format_, shown))
+        yield _guarded(write, path)
 
 
 @contextmanager
 def growing_sink(path: str, format_: Format, shown: Shown) -> Iterator[Write]:
     """Rows in a file that can be read while it grows. Raises SinkError."""
+    with completed(path) as stack:
+        with writing(path):
+            _forget_journal(Path(path))
+            file = stack.enter_context(Path(path).open("wb"))  # noqa: SIM115 - the stack does
+            write = stack.enter_context(_written(file, format_, shown))
+        yield _guarded(write, path)
+
+
+@contextmanager
+def completed(path: str) -> Iterator[ExitStack]:
+    """Closed when all went well, which may still fail, for reasons of this file; given up where
+    something else failed, which is what is said then.
+    """
+    stack = ExitStack()
     try:
-        with Path(path).open("wb") as file, _written(file, format_, shown) as write:
-            yield write
+        yield stack
+    except BaseException:
+        with suppress(OSError):
+            stack.__exit__(*sys.exc_info())
+        raise
+    with writing(path):
+        stack.close()
+
+
+@contextmanager
+def writing(path: str) -> Iterator[None]:
+    """What fails within is said of this file, and of no other."""
+    try:
+        yield
     except OSError as error:
         raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _guarded(write: Write, path: str) -> Write:
+    def guarded(answers: Answers) -> None:
+        with writing(path):
+            write(answers)
+
+    return guarded
 
 
 @contextmanager
@@ -97,6 +145,28 @@ def _written(file: BinaryIO, format_: Format, shown: Shown) -> Iterator[Write]:
             yield write
     else:
         yield stream_sink(file, format_, shown)
+
+
+@contextmanager
+def opened(target: Path) -> Iterator[BinaryIO]:
+    """Files are replaced when all went well; devices and pipes are written to. Raises OSError."""
+    if target.exists() and not target.is_file():
+        with target.open("wb") as device:
+            yield device
+        return
+    with replaced(target) as file:
+        yield file
+    _forget_journal(target)
+
+
+def journal_settings(target: Path) -> Path:
+    """Where `tinydigits.journal` writes down how the rows of a file come about."""
+    return target.with_name(f"{target.name}.run.json")
+
+
+def _forget_journal(target: Path) -> None:
+    """Rows that replace those of a journal are none of its own."""
+    journal_settings(target).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -130,12 +200,10 @@ def fit_sink(folder: str, inputs: Iterable[str] = ()) -> Write:
             if prediction.status == "error":
                 continue
             # The number keeps pictures of one name apart; the name is cut so that it stays a name.
-            name = Path(prediction.path or "image").stem[:60]
+            name = Path(prediction.path or "image").stem[:60].replace("\0", "_")
             path = target / f"{next(numbers):06}-{name}.png"
-            try:
+            with writing(str(path)):
                 target.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(path)
-            except OSError as error:
-                raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
 
     return write

@@ -22,8 +22,9 @@ import numpy as np
 from PIL import Image
 
 from tinydigits.classifier import Answers, Prediction
-from tinydigits.errors import ImageError, SinkError
+from tinydigits.errors import ImageError, SinkError, SinkRefused
 from tinydigits.rows import printable
+from tinydigits.sinks import check_outside
 from tinydigits.sources import ARCHIVES, ARRAYS
 from tinydigits.unsort import LOG, Log, copy_file, make_folders, move_file, write_new
 
@@ -222,7 +223,7 @@ class _SubPaths:
         self._files: set[str] = set()
         self._tops: dict[str, str] = {}  # base names by what the names of pictures begin with
         for name in inputs:
-            if Path(name).is_dir() or _HOLD_MANY.search(name):
+            if os.path.isdir(name) or _HOLD_MANY.search(name):  # noqa: PTH112 - of any name
                 prefix = name if name.endswith(_SEPARATORS) else f"{name}/"
                 self._tops[_slashed(prefix)] = _base_name(name)
             else:
@@ -271,16 +272,11 @@ def class_folder(label: str) -> str:
 def _check(folder: str, by: SortBy, inputs: tuple[str, ...]) -> None:
     root = Path(os.path.realpath(folder))
     if os.path.lexists(root) and not root.is_dir():
-        raise SinkError(f"{folder}: not a folder")
+        raise SinkRefused(f"{folder}: not a folder")
+    check_outside(folder, inputs)
     for name in inputs:
-        if Path(name).is_dir():
-            if root.is_relative_to(os.path.realpath(name)):
-                raise SinkError(
-                    f"{folder}: lies in the input {name}, and would be read again: "
-                    "sort into a folder outside of it"
-                )
-        elif by != "copy" and _HOLD_MANY.search(name):
-            raise SinkError(f"{name}: {_ONLY_COPIES}")
+        if by != "copy" and _HOLD_MANY.search(name):
+            raise SinkRefused(f"{name}: {_ONLY_COPIES}")
 
 
 def _is_regular(path: str) -> bool:

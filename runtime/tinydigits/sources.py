@@ -8,7 +8,7 @@ row. Archives and arrays are streamed by `tinydigits.archives` and `tinydigits.a
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import BinaryIO, NamedTuple
@@ -84,7 +84,7 @@ class Opening(NamedTuple):
     skipped: Skipped
 
 
-def open_inputs(inputs: Iterable[str], opening: Opening) -> Iterator[Item | Stack]:
+def open_inputs(inputs: Iterable[str], opening: Opening) -> Generator[Item | Stack]:
     """Every input, in order: a folder is walked, `-` reads a list of files from stdin, archives
     and arrays are known by their ending, and anything else is one picture, whatever its ending.
     """
@@ -170,8 +170,8 @@ def walked(folder: str, skipped: Skipped) -> Iterator[Item]:
         entry = next(open_folders[-1], None)
         if entry is None:
             open_folders.pop()
-        elif isinstance(entry, str):
-            yield Item(entry, entry)
+        elif isinstance(entry, Item):
+            yield entry
         elif entry.name.startswith("."):
             skipped.hidden += not entry.name.startswith(PART_PREFIX)
         elif entry.is_dir(follow_symlinks=False):
@@ -186,13 +186,13 @@ def walked(folder: str, skipped: Skipped) -> Iterator[Item]:
             skipped.other += 1
 
 
-def _listing(folder: str) -> Iterator["os.DirEntry[str] | str"]:
-    """What is in a folder, in natural order; the folder's own name where that cannot be read."""
+def _listing(folder: str) -> Iterator["os.DirEntry[str] | Item"]:
+    """What is in a folder, in natural order; the folder itself where that cannot be read."""
     try:
         with os.scandir(folder) as entries:
             found = list(entries)
-    except OSError:
-        return iter([folder])
+    except OSError as error:
+        return iter([Item(folder, ImageError(error.strerror or str(error)))])
     if len({entry.name.translate(_DIGITS_ALIKE) for entry in found}) == 1:
         # Names that differ in digits alone, and have as many of them, as in most large folders.
         return iter(sorted(found, key=attrgetter("name")))

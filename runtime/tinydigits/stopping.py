@@ -1,9 +1,13 @@
 """Stopping: Ctrl-C and SIGTERM end a run between two rows."""
 
+import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+PATIENCE = 1.0  # s: a second signal after this does not wait for anything
 
 
 class Stopped(BaseException):
@@ -21,15 +25,17 @@ class Stopper:
         self.asked: int | None = None
         """The signal that came."""
 
-        self._raises, self._held = raises, False
+        self._raises, self._held, self._since = raises, False, 0.0
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Raises Stopped wherever the program is, once, or leaves it to be asked for."""
         del frame
         if self.asked is None:
-            self.asked = number
+            self.asked, self._since = number, time.monotonic()
             if self._raises and not self._held:
                 raise Stopped(number)
+        elif time.monotonic() - self._since > PATIENCE:
+            os._exit(128 + number)
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -224,3 +224,69 @@ def test_a_full_disk_behind_stdout_is_said() -> None:
         )
     assert run.returncode == 1
     assert run.stderr == b"error: stdout cannot be written: No space left on device\n"
+
+
+def test_unbuffered_python_loses_no_row(tmp_path: Path) -> None:
+    """Under `python -u` stdout is raw, and a raw write may write a part."""
+    out = tmp_path / "rows.csv"
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    command = [COMMAND, "classify", *map(str, SCANS), "--format", "csv"]
+    for status, limit in ((1, limited), (0, None)):
+        with out.open("wb") as file:
+            environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+            run = subprocess.run(
+                command, stdout=file, stderr=subprocess.PIPE, env=environment, preexec_fn=limit,
+                check=False,
+            )  # fmt: skip
+        assert run.returncode == status
+    assert len(out.read_text().splitlines()) == len(SCANS) + 1
+
+
+def test_a_second_signal_after_a_while_waits_for_nobody(pictures: Path) -> None:
+    """Nobody reads what is written, so that the first signal waits for the rows to be whole."""
+    run = start("--format", "jsonl", "--scores", str(pictures))
+    time.sleep(1.5)
+    run.send_signal(signal.SIGTERM)
+    time.sleep(1.2)
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(timeout=5) == 143
+    run.communicate()
+
+
+def test_a_signal_before_the_first_row_is_told_too(pictures: Path) -> None:
+    for delay in (0.02, 0.06, 0.1, 0.15):
+        run = start("--batch-size", "65536", str(pictures))
+        time.sleep(0.06 + delay)
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=20)
+        assert run.returncode == 130
+        assert errors.startswith(b"stopped")
+        assert errors.count(b"\n") == 1
+
+
+def test_rows_of_another_run_are_not_gone_on_with(tmp_path: Path) -> None:
+    out, words = tmp_path / "rows.csv", [str(SCANS[0])]
+    assert ended("-o", str(out), "--resume", *words) == 0
+    assert ended("-o", str(out), "--fit", "mnist", *words) == 0  # which replaces them
+    assert ended("-o", str(out), "--resume", *words) == 2
+    out.unlink()
+    assert ended("-o", str(out), "--resume", "--fit", "mnist", *words) == 0  # starts anew
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_only_a_file_is_gone_on_with(kind: str, tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    if kind == "folder":
+        out.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(out)
+    else:
+        out.symlink_to("/dev/null")
+    run = start("-o", str(out), "--resume", str(SCANS[0]))
+    assert b"not a file" in run.communicate(timeout=20)[1]
+    assert run.returncode == 2
+    assert list(tmp_path.iterdir()) == [out]
