@@ -1,0 +1,186 @@
+/* $name: one layer of $classes sigmoids over 784 pixels. See $name.h for how to call it.
+ *
+ * sum[k]   = pixel[0] * weight[0][k] + ... + pixel[783] * weight[783][k]
+ * logit[k] = sum[k] * SCALES[k] + BIASES[k]
+ *
+ * Weights are int8 with a scale for each class. Every scale is a whole number of the same unit,
+ * 1 / ${guard}_ONE, so the logits of different classes can be compared as they are.
+ *
+ * No sum or logit can overflow. From the weights below, for every image there can be, and after
+ * every pixel of it:
+ *
+$bounds
+ */
+#include "$name.h"
+
+#ifdef __AVR__
+#include <avr/pgmspace.h>
+typedef __int24 sum_t; /* the bounds above fit */
+#else
+#define PROGMEM
+#define pgm_read_byte(address) (*(address))
+#define pgm_read_dword(address) (*(address))
+typedef int32_t sum_t;
+#endif
+
+/* Classes that are summed in one walk over the image. */
+#define GROUP $group
+#define GROUPS $groups
+
+#ifdef __GNUC__
+#define NOINLINE __attribute__((noinline)) /* so that their registers are not saved all at once */
+#else
+#define NOINLINE
+#endif
+
+/* For each group of classes: runs of pixels that training images ever lit. A run is how many pixels
+ * to skip, how many to take, and the weights of those, GROUP for each pixel. A run that takes none
+ * is the last. */
+static const int8_t WEIGHTS[$weight_bytes] PROGMEM = {
+$weights
+};
+
+static const uint8_t SCALES[${guard}_CLASSES] PROGMEM = {
+$scales
+};
+
+static const int32_t BIASES[${guard}_CLASSES] PROGMEM = {
+$biases
+};
+
+/* 255 * sigmoid(x) at x = 0, 1/4, 1/2, ... 8. */
+static const uint8_t SIGMOID[33] PROGMEM = {
+$sigmoid
+};
+
+#if defined(__AVR_HAVE_MUL__) && defined(__AVR_HAVE_LPMX__)
+
+/* The same as the C below, for AVRs that multiply. The lower two bytes of every sum stay in
+ * registers. The third is in memory, for it is reached for only when two bytes overflow: seldom. */
+
+/* low:high += weight (r17) * ink (r16). After an overflow bit 7 of `high` says which way it was. */
+#define ADD(low, high, third)                                                                      \
+    "lpm r17, Z+ \n mulsu r17, r16 \n add " #low ", r0 \n adc " #high ", r1 \n brvc .+10 \n"       \
+    "ldd r19, Y+" #third " \n inc r19 \n sbrs " #high ", 7 \n subi r19, 2 \n"                      \
+    "std Y+" #third ", r19 \n"
+#define CLEAR(low, high, third) "clr " #low " \n clr " #high " \n std Y+" #third ", " #low " \n"
+/* `high` has a sign of its own, which the third byte takes over. */
+#define STORE(low, high, third)                                                                    \
+    "std Y+" #third "-2, " #low " \n std Y+" #third "-1, " #high " \n"                             \
+    "ldd r19, Y+" #third " \n sbrc " #high ", 7 \n dec r19 \n std Y+" #third ", r19 \n"
+/* Where each sum is: low, high, and the offset of its third byte. */
+#define EACH(DO) \
+    $each
+
+NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight, sum_t *sums) {
+    __asm__ __volatile__(
+        EACH(CLEAR)
+        "1: lpm r18, Z+    \n" /* pixels to skip */
+        "   clr r1         \n"
+        "   add r26, r18   \n"
+        "   adc r27, r1    \n"
+        "   lpm r18, Z+    \n" /* pixels to take: r18 counts them down */
+        "   tst r18        \n"
+        "   brne 2f        \n"
+        "   rjmp 4f        \n"
+        "2: ld r16, X+     \n" /* the ink of a pixel; 9 cycles where there is none */
+        "   tst r16        \n"
+        "   brne 3f        \n"
+        "   adiw r30, %[group] \n"
+        "   dec r18        \n"
+        "   brne 2b        \n"
+        "   rjmp 1b        \n"
+        "3:                \n"
+        EACH(ADD)
+        "   dec r18        \n"
+        "   breq .+2       \n"
+        "   rjmp 2b        \n"
+        "   rjmp 1b        \n"
+        "4:                \n"
+        EACH(STORE)
+        : "+x"(pixel), "+z"(weight)
+        : "y"(sums), [group] "I"(GROUP)
+        : "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+          "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23", "r24", "r25", "memory");
+    return weight; /* r1 is 0 again, as the compiler expects: the last run cleared it */
+}
+
+#else
+
+#define CLEAR(k) sums[k] = 0;
+#define ADD(k) sums[k] += (int8_t)pgm_read_byte(weight + k) * ink;
+#define EACH(DO) $each_k
+
+/* The sums of one group, from its first weight on. Gives the first weight of the next group. */
+NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight, sum_t *sums) {
+    EACH(CLEAR)
+    for (;;) {
+        const uint8_t *end;
+        pixel += (uint8_t)pgm_read_byte(weight);
+        end = pixel + (uint8_t)pgm_read_byte(weight + 1);
+        weight += 2;
+        if (pixel == end) return weight;
+        do {
+            const uint8_t ink = *pixel++;
+            if (ink) { /* most of a digit's image is paper */
+                EACH(ADD)
+            }
+            weight += GROUP;
+        } while (pixel != end);
+    }
+}
+
+#endif
+
+static void add_up_all(const uint8_t image[784], sum_t sums[GROUPS * GROUP]) {
+    const int8_t *weight = WEIGHTS;
+    uint8_t group;
+    for (group = 0; group < GROUPS; group++) weight = add_up(image, weight, sums + group * GROUP);
+}
+
+static int32_t logit(uint8_t k, sum_t sum) {
+    const int32_t scale = (uint8_t)pgm_read_byte(SCALES + k);
+    return sum * scale + (int32_t)pgm_read_dword(BIASES + k);
+}
+
+/* 0 to 255: between two entries of the table, and beyond 8 or -8 the last of them. */
+static uint8_t probability_of(int32_t logit) {
+    const int32_t size = (logit < 0 ? -logit : logit) >> ($fraction - 10);
+    const uint16_t x = size < 8192 ? (uint16_t)size : 8191; /* 1024 to the one */
+    const uint8_t *const entry = SIGMOID + (x >> 8);
+    const uint8_t from = pgm_read_byte(entry), to = pgm_read_byte(entry + 1);
+    const uint8_t result = (uint8_t)(from + (((uint16_t)(to - from) * (x & 255)) >> 8));
+    return logit < 0 ? (uint8_t)(255 - result) : result;
+}
+
+/* The class of the largest logit, and of equal ones the first. */
+NOINLINE static uint8_t decide(const sum_t *sums, uint8_t *probability) {
+    int32_t best = logit(0, sums[0]);
+    uint8_t k, best_k = 0;
+    for (k = 1; k < ${guard}_CLASSES; k++) {
+        const int32_t next = logit(k, sums[k]);
+        if (next > best) {
+            best = next;
+            best_k = k;
+        }
+    }
+    *probability = probability_of(best);
+    return best_k;
+}
+
+NOINLINE static void give(const sum_t *sums, int32_t *logits) {
+    uint8_t k;
+    for (k = 0; k < ${guard}_CLASSES; k++) logits[k] = logit(k, sums[k]);
+}
+
+void ${prefix}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]) {
+    sum_t sums[GROUPS * GROUP];
+    add_up_all(image, sums);
+    give(sums, logits);
+}
+
+uint8_t ${prefix}_classify(const uint8_t image[784], uint8_t *probability) {
+    sum_t sums[GROUPS * GROUP];
+    add_up_all(image, sums);
+    return decide(sums, probability);
+}
