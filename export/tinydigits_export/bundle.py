@@ -19,8 +19,12 @@ import numpy as np
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
 from tinydigits.info import Artifact, Parity, Thresholds, info_path, read_info
 from tinydigits.model import Backend, open_backend
+from tinydigits_export.c_backend import CBackend, read_source
+from tinydigits_export.html_backend import HtmlBackend
 from tinydigits_export.original import Original, open_original
 from tinydigits_export.parity import TOLERANCES, Reference, compare, failures
+from tinydigits_export.to_c import to_c
+from tinydigits_export.to_html import to_html
 from tinydigits_export.to_onnx import to_onnx
 from tinydigits_export.to_tflite import to_int8, to_tflite
 from tinydigits_train.data import Dataset
@@ -28,7 +32,14 @@ from tinydigits_train.folder import Digits
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 
-ENDINGS: Mapping[str, str] = {"onnx": ".onnx", "tflite": ".tflite", "int8": ".int8.tflite"}
+ENDINGS: Mapping[str, str] = {
+    "onnx": ".onnx",
+    "tflite": ".tflite",
+    "int8": ".int8.tflite",
+    "c": ".c",
+    "html": ".html",
+}
+BESIDE = (".h", ".ino", ".md")  # what comes with the .c: listed, and proved with it
 REFUSED_SHARE = 0.01  # of the training digits, by each of the two thresholds
 
 
@@ -54,12 +65,19 @@ def export(original: Original, folder: Path, formats: Sequence[str], data: Datas
         "onnx": lambda: to_onnx(original, info),
         "tflite": lambda: to_tflite(original),
         "int8": lambda: to_int8(original, data.train.images),
+        "html": lambda: to_html(original, info),
     }
     try:
         with _staging(folder) as staging:
+            made: list[str] = []
             for format_ in formats:
-                (staging / f"{name}{ENDINGS[format_]}").write_bytes(makers[format_]())
-            made = [f"{name}{ENDINGS[format_]}" for format_ in formats]
+                if format_ == "c":
+                    files = _c_files(original, info, data)
+                else:
+                    files = {f"{name}{ENDINGS[format_]}": makers[format_]()}
+                for file, content in files.items():
+                    (staging / file).write_bytes(content)
+                made += files
             receipt = _proved(original, info, staging, made, data.test)
             if receipt.failures:
                 raise ProofError(_failed(receipt))
@@ -74,6 +92,17 @@ def export(original: Original, folder: Path, formats: Sequence[str], data: Datas
     except OSError as error:
         raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return receipt
+
+
+def _c_files(original: Original, info: ModelInfo, data: Dataset) -> dict[str, bytes]:
+    if not (info.name.isidentifier() and info.name.isascii()):
+        raise ModelError(
+            f"{original.path}: C functions are named for the model, so letters, digits and _ are "
+            "all that its name may have: rename the file"
+        )
+    source = to_c(original, info, data.train.images)
+    texts = {".c": source.c, ".h": source.h, ".ino": source.sketch, ".md": source.readme}
+    return {f"{info.name}{ending}": text.encode() for ending, text in texts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +127,7 @@ def open_bundle(path: Path) -> Bundle:
         raise ModelError(f"{path}: no such folder or file; `tinydigits export` makes one")
     card = _card(path)
     info = read_info(card)
-    known = {f"{card.stem}{ending}" for ending in ENDINGS.values()}
+    known = {f"{card.stem}{ending}" for ending in (*ENDINGS.values(), *BESIDE)}
     if info.name != card.stem or not info.artifacts or info.artifacts.keys() - known:
         raise ModelError(
             f"{card}: describes {info.name!r} with {', '.join(info.artifacts) or 'no artefacts'}, "
@@ -176,8 +205,10 @@ def _proved(
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror}, but {info.name}.json lists it") from error
         artifacts[name] = Artifact(len(data), hashlib.sha256(data).hexdigest())
+        if path.suffix in BESIDE:
+            continue
         try:
-            backend = open_backend(path, data)
+            backend = _opened(path, data)
             _check_description(backend, info)
             parity[name] = compare(reference, backend)
         except ModelError as error:
@@ -188,6 +219,14 @@ def _proved(
             failed[name] = broken
     proved = dataclasses.replace(info, artifacts=artifacts, parity=parity)
     return Receipt(proved, reference.accuracy, failed)
+
+
+def _opened(path: Path, data: bytes) -> Backend:
+    if path.suffix == ".c":
+        return CBackend(read_source(path))
+    if path.suffix == ".html":
+        return HtmlBackend(data, str(path))
+    return open_backend(path, data)
 
 
 def _check_description(backend: Backend, info: ModelInfo) -> None:

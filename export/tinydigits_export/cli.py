@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinydigits import SourceError
+from tinydigits import MissingExtra, SourceError
 
 if TYPE_CHECKING:
     from tinydigits_export.bundle import Receipt
     from tinydigits_export.original import Original
     from tinydigits_train.data import Dataset
 
-FORMATS = ("onnx", "tflite", "int8")
+FORMATS = ("onnx", "tflite", "int8", "c", "html")
+DEFAULT = ("onnx", "tflite", "int8")
+DEVICE_IMAGES = 100  # test images that are run in simulation
 
 _data = click.option(
     "--data",
@@ -35,7 +37,9 @@ def _split(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
     help="The folder to write to.",
 )  # fmt: skip
-@click.option("--formats", callback=_split, default=",".join(FORMATS), show_default=True)
+@click.option("--formats", callback=_split, default=",".join(DEFAULT), show_default=True,
+    help=f"Of {', '.join(FORMATS)}; c: for microcontrollers; html: a page to draw on.",
+)  # fmt: skip
 @_data
 def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> None:
     """Turn MODEL, a .keras file, into other formats and prove each equal to it.
@@ -47,8 +51,11 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     from tinydigits_export.original import open_original
 
     original = open_original(model)
-    receipt = export_bundle(original, output, formats, _matching(original, data, "export"))
+    found = _matching(original, data, "export")
+    receipt = export_bundle(original, output, formats, found)
     _show(receipt)
+    if "c" in formats:
+        _show_devices(output / f"{receipt.info.name}.c", found)
     click.echo(f"wrote {', '.join(receipt.info.artifacts)} to {output}", err=True)
 
 
@@ -60,9 +67,6 @@ def verify(ctx: click.Context, model: Path, data: str) -> None:
     """Prove again that what `export` wrote equals its Keras model.
 
     MODEL is the folder that was exported to, or one artefact in it.
-
-    \b
-    Exit status: 0 all hold; 1 some do not; 2 something is missing or cannot be opened.
 
     \b
     Exit status: 0 all hold; 1 some do not; 2 something is missing or cannot be opened.
@@ -113,18 +117,37 @@ def _show(receipt: "Receipt") -> None:
     )
     for name, artifact in info.artifacts.items():
         figures = " " * 45
-        if parity := info.parity.get(name):
+        parity = info.parity.get(name)
+        if parity:
             figures = (
                 f"{parity.accuracy:>8.2%}  {parity.agreement:>9.2%}  {parity.max_delta:>7.1e}  "
                 f"{parity.ties:>4}  {len(parity.disagreeing):>6}"
             )
-        proof = "FAILED" if name in receipt.failures else "holds"
+        proof = "FAILED" if name in receipt.failures else "holds" if parity else "listed"
         click.echo(
             f"{name:<{width}}  {artifact.bytes:>9,}  {figures}  {artifact.sha256[:12]}  {proof}"
         )
     for name, parity in info.parity.items():
         if parity.disagreeing:
             click.echo(f"{name} differs on test images {_listed(parity.disagreeing)}")
+
+
+def _show_devices(source: Path, data: "Dataset") -> None:
+    from tinydigits_export.c_backend import MissingTool, read_source
+    from tinydigits_export.device_table import measured
+
+    try:
+        rows = measured(read_source(source), data.test.images[:DEVICE_IMAGES])
+    except (MissingTool, MissingExtra) as error:
+        click.echo(f"devices: not measured: {error}", err=True)
+        return
+    click.echo(f"in simulation, {DEVICE_IMAGES} test images; of Cortex-M, cycles are instructions")
+    click.echo("device         flash  stack  mean cycles   worst    time")
+    for row in rows:
+        click.echo(
+            f"{row.target.name:<12} {row.flash:>6} B {row.stack:>4} B {row.mean:>12,.0f} "
+            f"{row.worst:>7,} {row.milliseconds:>5.2f} ms at {row.target.clock / 1e6:.0f} MHz"
+        )
 
 
 def _listed(indices: tuple[int, ...], most: int = 20) -> str:

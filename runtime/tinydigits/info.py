@@ -18,7 +18,8 @@ SCHEMA = 1
 METADATA_KEY = "tinydigits"
 
 INPUT_NAME, OUTPUT_NAME = "images", "scores"
-SUFFIXES = (".int8.tflite", ".tflite", ".onnx")  # what a NAME.json can describe; longest first
+# What a NAME.json can describe; longest first.
+SUFFIXES = (".int8.tflite", ".tflite", ".onnx", ".html", ".c", ".h")
 
 
 class Thresholds(NamedTuple):

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.runtime.test_cli import run
 from tests.train.test_folder import shapes
-from tinydigits_export.bundle import ENDINGS, export
+from tinydigits_export.bundle import export
 from tinydigits_export.original import open_original
 from tinydigits_train.data import Dataset
 from tinydigits_train.fit import save, train
@@ -84,7 +84,7 @@ def test_mlp_reaches_97_percent_and_is_proved(
         assert trained.test.accuracy >= 0.975
         assert trained.train.accuracy >= 0.97
     save(trained, tmp_path / "mlp.keras")
-    receipt = export(open_original(tmp_path / "mlp.keras"), tmp_path, tuple(ENDINGS), mnist)
+    receipt = export(open_original(tmp_path / "mlp.keras"), tmp_path, ("onnx", "tflite", "int8", "html"), mnist)
     assert receipt.failures == {}
 
 
@@ -128,4 +128,35 @@ def test_wrong_usage_is_one_clear_error(
     assert (found, rows) == (status, "")
     assert said in errors
     assert "Traceback" not in errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_c_and_the_page_are_written_proved_and_proved_again(
+    keras_path: Path, mnist_dir: Path, tmp_path: Path
+) -> None:
+    out, data = tmp_path / "out", ("--data", str(mnist_dir))
+    words = ("export", str(keras_path), "-o", str(out), "--formats", "c,html", *data)
+    status, table, _ = run(*words)
+    assert status == 0
+    for ending in (".c", ".h", ".ino", ".md", ".html"):
+        assert f"\ndigits{ending} " in table
+    assert "ATmega328P" in table
+    assert run("verify", str(out), *data)[0] == 0
+    for ending in (".c", ".h", ".html"):
+        path = out / f"digits{ending}"
+        text = path.read_text("utf-8")
+        path.write_text(text + "\n", "utf-8")
+        status, _, errors = run("verify", str(out), *data)
+        assert status == 1
+        assert f"digits{ending}: its SHA-256 is not the one listed" in errors
+        path.write_text(text, "utf-8")
+
+
+def test_c_wants_a_name_that_c_can_have(keras_path: Path, mnist_dir: Path, tmp_path: Path) -> None:
+    named = tmp_path / "my-digits.keras"
+    named.write_bytes(keras_path.read_bytes())
+    words = ("export", str(named), "-o", str(tmp_path / "out"), "--formats", "c")
+    status, _, errors = run(*words, "--data", str(mnist_dir))
+    assert status == 2
+    assert "rename the file" in errors
     assert not (tmp_path / "out").exists()
