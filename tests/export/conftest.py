@@ -1,13 +1,18 @@
 """A trained model and its bundle, made once for all tests of this folder."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.export.pages import Opens, chromium, opened, opener
 from tinydigits_export.bundle import ENDINGS, export
-from tinydigits_export.original import open_original
+from tinydigits_export.original import Original, open_original
 from tinydigits_train.data import Dataset, load_data
 from tinydigits_train.fit import save, train
+from tinydigits_train.recipes import RECIPES
+from tinydigits_train.tensorflow import load_tensorflow
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +34,25 @@ def bundle(keras_path: Path, mnist: Dataset, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("bundle")
     export(open_original(keras_path), folder, tuple(ENDINGS), mnist)
     return folder
+
+
+@pytest.fixture(scope="module")
+def dense(keras_path: Path) -> Original:
+    return open_original(keras_path)
+
+
+@pytest.fixture(scope="module")
+def conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """Its layers, untrained."""
+    keras = load_tensorflow("a test", "train").keras
+    return opened(RECIPES["conv"].build(keras, 100, 10), tmp_path_factory.mktemp("conv"))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from chromium(tmp_path_factory.mktemp("chromium"))
+
+
+@pytest.fixture
+def opens(browser: Any, tmp_path: Path) -> Iterator[Opens]:
+    yield from opener(browser, tmp_path)

@@ -1,21 +1,17 @@
 """The page is used with a mouse, with a keyboard, on a phone, and without a network."""
 
 from base64 import b64encode
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.export.pages import Opens, chromium, info_of, opened, opener, png
+from tests.export.pages import Opens, info_of, png
 from tests.golden.make import HERE as GOLDEN
 from tinydigits.info import Thresholds
-from tinydigits_export.original import Original, open_original
+from tinydigits_export.original import Original
 from tinydigits_export.to_html import to_html
 from tinydigits_train.folder import Digits
-from tinydigits_train.recipes import RECIPES
-from tinydigits_train.tensorflow import load_tensorflow
 
 SEVEN = [(52, 46), (90, 44), (136, 40), (120, 80), (98, 122), (84, 162)]  # of 192
 GIVE = """
@@ -26,27 +22,6 @@ data.items.add(new File([bytes], "digit.png", { type: "image/png" }));
 dispatchEvent(kind === "drop" ? new DragEvent("drop", { dataTransfer: data, cancelable: true })
   : new ClipboardEvent("paste", { clipboardData: data }));
 """
-
-
-@pytest.fixture(scope="module")
-def dense(keras_path: Path) -> Original:
-    return open_original(keras_path)
-
-
-@pytest.fixture(scope="module")
-def conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
-    keras = load_tensorflow("a test", "train").keras
-    return opened(RECIPES["conv"].build(keras, 100, 10), tmp_path_factory.mktemp("conv"))
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    yield from chromium(tmp_path_factory.mktemp("chromium"))
-
-
-@pytest.fixture
-def opens(browser: Any, tmp_path: Path) -> Iterator[Opens]:
-    yield from opener(browser, tmp_path)
 
 
 def test_a_drawn_seven_is_read(opens: Opens, dense: Original) -> None:

@@ -1,13 +1,13 @@
 """A page's network is the Keras model, and its fit is the runtime's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.export.pages import THRESHOLDS, Opens, chromium, info_of, opened, opener, png
+from tests.export.pages import THRESHOLDS, Opens, info_of, opened, png
 from tests.golden.make import HERE as GOLDEN
 from tests.golden.test_golden import NAMES, TOLERANCE
 from tinydigits import Classifier, ModelError
@@ -17,10 +17,9 @@ from tinydigits.reading import Found, Reading
 from tinydigits.sources import Chunk
 from tinydigits_export import to_html as to_html_module
 from tinydigits_export.html_backend import HtmlBackend
-from tinydigits_export.original import Original, open_original
+from tinydigits_export.original import Original
 from tinydigits_export.to_html import to_html
 from tinydigits_train.folder import Digits
-from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 
 
@@ -28,27 +27,6 @@ def network(*layers: Any, shape: tuple[int, ...] = (28, 28, 1)) -> Any:
     keras = load_tensorflow("a test", "train").keras
     last = keras.layers.Dense(10, activation="sigmoid")
     return keras.Sequential([keras.Input(shape), *layers, last], name="small")
-
-
-@pytest.fixture(scope="module")
-def dense(keras_path: Path) -> Original:
-    return open_original(keras_path)
-
-
-@pytest.fixture(scope="module")
-def conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
-    keras = load_tensorflow("a test", "train").keras
-    return opened(RECIPES["conv"].build(keras, 100, 10), tmp_path_factory.mktemp("conv"))
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    yield from chromium(tmp_path_factory.mktemp("chromium"))
-
-
-@pytest.fixture
-def opens(browser: Any, tmp_path: Path) -> Iterator[Opens]:
-    yield from opener(browser, tmp_path)
 
 
 def test_the_fit_is_as_written_down(opens: Opens, dense: Original) -> None:
