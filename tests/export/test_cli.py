@@ -84,7 +84,9 @@ def test_mlp_reaches_97_percent_and_is_proved(
         assert trained.test.accuracy >= 0.975
         assert trained.train.accuracy >= 0.97
     save(trained, tmp_path / "mlp.keras")
-    receipt = export(open_original(tmp_path / "mlp.keras"), tmp_path, ("onnx", "tflite", "int8", "html"), mnist)
+    receipt = export(
+        open_original(tmp_path / "mlp.keras"), tmp_path, ("onnx", "tflite", "int8", "html"), mnist
+    )
     assert receipt.failures == {}
 
 
