@@ -19,11 +19,10 @@ import numpy as np
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
 from tinydigits.info import Artifact, Parity, Thresholds, info_path, read_info
 from tinydigits.model import Backend, open_backend
-from tinydigits_export.c_backend import CBackend, read_source
+from tinydigits_export.c_files import BESIDE, TINY, c_files, open_c
 from tinydigits_export.html_backend import HtmlBackend
 from tinydigits_export.original import Original, open_original
 from tinydigits_export.parity import TOLERANCES, Reference, compare, failures
-from tinydigits_export.to_c import to_c
 from tinydigits_export.to_html import to_html
 from tinydigits_export.to_onnx import to_onnx
 from tinydigits_export.to_tflite import to_int8, to_tflite
@@ -37,9 +36,10 @@ ENDINGS: Mapping[str, str] = {
     "tflite": ".tflite",
     "int8": ".int8.tflite",
     "c": ".c",
+    "c4": "_c4.c",
     "html": ".html",
 }
-BESIDE = (".h", ".ino", ".md")  # what comes with the .c: listed, and proved with it
+IN_C = ("c", "c4", "tiny")
 REFUSED_SHARE = 0.01  # of the training digits, by each of the two thresholds
 
 
@@ -71,8 +71,8 @@ def export(original: Original, folder: Path, formats: Sequence[str], data: Datas
         with _staging(folder) as staging:
             made: list[str] = []
             for format_ in formats:
-                if format_ == "c":
-                    files = _c_files(original, info, data)
+                if format_ in IN_C:
+                    files = c_files(format_, original, info, data)
                 else:
                     files = {f"{name}{ENDINGS[format_]}": makers[format_]()}
                 for file, content in files.items():
@@ -92,17 +92,6 @@ def export(original: Original, folder: Path, formats: Sequence[str], data: Datas
     except OSError as error:
         raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return receipt
-
-
-def _c_files(original: Original, info: ModelInfo, data: Dataset) -> dict[str, bytes]:
-    if not (info.name.isidentifier() and info.name.isascii()):
-        raise ModelError(
-            f"{original.path}: C functions are named for the model, so letters, digits and _ are "
-            "all that its name may have: rename the file"
-        )
-    source = to_c(original, info, data.train.images)
-    texts = {".c": source.c, ".h": source.h, ".ino": source.sketch, ".md": source.readme}
-    return {f"{info.name}{ending}": text.encode() for ending, text in texts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +116,8 @@ def open_bundle(path: Path) -> Bundle:
         raise ModelError(f"{path}: no such folder or file; `tinydigits export` makes one")
     card = _card(path)
     info = read_info(card)
-    known = {f"{card.stem}{ending}" for ending in (*ENDINGS.values(), *BESIDE)}
+    known = set(_formats(card.stem))
+    known |= {str(Path(file).with_suffix(end)) for file in known for end in BESIDE}
     if info.name != card.stem or not info.artifacts or info.artifacts.keys() - known:
         raise ModelError(
             f"{card}: describes {info.name!r} with {', '.join(info.artifacts) or 'no artefacts'}, "
@@ -214,16 +204,21 @@ def _proved(
         except ModelError as error:
             failed[name] = [str(error)]
             continue
-        format_ = next(key for key, ending in ENDINGS.items() if name == f"{info.name}{ending}")
+        format_ = _formats(info.name)[name]
         if broken := failures(parity[name], reference, TOLERANCES[format_]):
             failed[name] = broken
     proved = dataclasses.replace(info, artifacts=artifacts, parity=parity)
     return Receipt(proved, reference.accuracy, failed)
 
 
+def _formats(name: str) -> dict[str, str]:
+    """The file of each format → the format, for a model of that name."""
+    return {TINY: "tiny"} | {f"{name}{ending}": format_ for format_, ending in ENDINGS.items()}
+
+
 def _opened(path: Path, data: bytes) -> Backend:
     if path.suffix == ".c":
-        return CBackend(read_source(path))
+        return open_c(path)
     if path.suffix == ".html":
         return HtmlBackend(data, str(path))
     return open_backend(path, data)

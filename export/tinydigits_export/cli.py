@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tinydigits_export.original import Original
     from tinydigits_train.data import Dataset
 
-FORMATS = ("onnx", "tflite", "int8", "c", "html")
+FORMATS = ("onnx", "tflite", "int8", "c", "c4", "tiny", "html")
 DEFAULT = ("onnx", "tflite", "int8")
 DEVICE_IMAGES = 100  # test images that are run in simulation
 
@@ -38,7 +38,7 @@ def _split(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
     help="The folder to write to.",
 )  # fmt: skip
 @click.option("--formats", callback=_split, default=",".join(DEFAULT), show_default=True,
-    help=f"Of {', '.join(FORMATS)}; c: for microcontrollers; html: a page to draw on.",
+    help=f"Of {', '.join(FORMATS)}; c, c4, tiny: for microcontrollers; html: a page to draw on.",
 )  # fmt: skip
 @_data
 def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> None:
@@ -54,8 +54,8 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     found = _matching(original, data, "export")
     receipt = export_bundle(original, output, formats, found)
     _show(receipt)
-    if "c" in formats:
-        _show_devices(output / f"{receipt.info.name}.c", found)
+    sources = [output / f"{receipt.info.name}{end}" for end in (".c", "_c4.c")]
+    _show_devices([path for path in sources if path.name in receipt.info.artifacts], found)
     click.echo(f"wrote {', '.join(receipt.info.artifacts)} to {output}", err=True)
 
 
@@ -132,21 +132,25 @@ def _show(receipt: "Receipt") -> None:
             click.echo(f"{name} differs on test images {_listed(parity.disagreeing)}")
 
 
-def _show_devices(source: Path, data: "Dataset") -> None:
+def _show_devices(sources: list[Path], data: "Dataset") -> None:
     from tinydigits_export.c_backend import MissingTool, read_source
     from tinydigits_export.device_table import measured
 
+    images = data.test.images[:DEVICE_IMAGES]
     try:
-        rows = measured(read_source(source), data.test.images[:DEVICE_IMAGES])
+        rows = [(path, row) for path in sources for row in measured(read_source(path), images)]
     except (MissingTool, MissingExtra) as error:
         click.echo(f"devices: not measured: {error}", err=True)
         return
-    click.echo(f"in simulation, {DEVICE_IMAGES} test images; of Cortex-M, cycles are instructions")
-    click.echo("device         flash  stack  mean cycles   worst    time")
-    for row in rows:
+    if not rows:
+        return
+    click.echo(f"in simulation, {len(images)} test images; of Cortex-M, cycles are instructions")
+    width = max(len(path.name) for path in sources)
+    click.echo(f"{'':<{width}}  device         flash  stack  mean cycles   worst    time")
+    for path, row in rows:
         click.echo(
-            f"{row.target.name:<12} {row.flash:>6} B {row.stack:>4} B {row.mean:>12,.0f} "
-            f"{row.worst:>7,} {row.milliseconds:>5.2f} ms at {row.target.clock / 1e6:.0f} MHz"
+            f"{path.name:<{width}}  {row.target.name:<12} {row.flash:>6} B {row.stack:>4} B "
+            f"{row.mean:>12,.0f} {row.worst:>7,} {row.milliseconds:>5.2f} ms at {row.target.clock / 1e6:.0f} MHz"
         )
 
 

@@ -92,12 +92,12 @@ def to_c(original: Original, info: ModelInfo, train_images: NDArray[np.uint8]) -
 
     Raises ModelError where the network is not one dense layer of 2 to 100 sigmoids.
     """
-    kernel, bias = _dense_layer(original)
+    kernel, bias = dense_layer(original)
     pixels = train_images.reshape(len(train_images), PIXELS)
     return _written(info, quantize(kernel, bias, pixels), pixels.max(axis=0) > 0)
 
 
-def _dense_layer(original: Original) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def dense_layer(original: Original) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Kernel [784, K] and bias [K] of the only layer."""
     layers = [
         layer
@@ -192,10 +192,10 @@ def _written(info: ModelInfo, model: Quantized, lit: NDArray[np.bool_]) -> CSour
         "stack": 32 + 4 * group * groups,  # measured of 10 classes: 60 on an AVR, 72 on an ARM
         "table_bytes": len(weights) + 5 * classes + STEPS + 1,
         "weight_bytes": len(weights),
-        "weights": _rows(weights),
-        "scales": _rows(model.scales.tolist()),
-        "biases": _rows(model.biases.tolist()),
-        "sigmoid": _rows(np.rint(255 / (1 + np.exp(-np.arange(STEPS + 1) / 4))).astype(int)),
+        "weights": rows(weights),
+        "scales": rows(model.scales.tolist()),
+        "biases": rows(model.biases.tolist()),
+        "sigmoid": rows(np.rint(255 / (1 + np.exp(-np.arange(STEPS + 1) / 4))).astype(int)),
         "bounds": _bounds(model, info.labels),
         "each": _each(group),
         "each_k": " ".join(f"DO({k})" for k in range(group)),
@@ -261,7 +261,7 @@ def _runs(lit: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return runs
 
 
-def _rows(values: Iterable[int]) -> str:
+def rows(values: Iterable[int]) -> str:
     """Numbers, comma separated, in lines of at most 100 characters."""
     lines, line = [], "   "
     for value in values:

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from tests.export.pages import Opens, chromium, opened, opener
-from tinydigits_export.bundle import ENDINGS, export
+from tinydigits_export.bundle import export
 from tinydigits_export.original import Original, open_original
 from tinydigits_train.data import Dataset, load_data
 from tinydigits_train.fit import save, train
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
+
+FORMATS = ("onnx", "tflite", "int8", "c", "html")  # those that are trained on take longer
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +32,9 @@ def keras_path(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def bundle(keras_path: Path, mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Exported to every format. Tests that change it copy it first."""
+    """Exported to FORMATS. Tests that change it copy it first."""
     folder = tmp_path_factory.mktemp("bundle")
-    export(open_original(keras_path), folder, tuple(ENDINGS), mnist)
+    export(open_original(keras_path), folder, FORMATS, mnist)
     return folder
 
 

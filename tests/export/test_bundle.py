@@ -10,7 +10,7 @@ import pytest
 from tinydigits import Classifier, ModelError, ProofError, SinkError
 from tinydigits.info import read_info
 from tinydigits_export import bundle as bundle_module
-from tinydigits_export.bundle import ENDINGS, export, open_bundle, verify
+from tinydigits_export.bundle import export, open_bundle, verify
 from tinydigits_export.original import Original, open_original
 from tinydigits_export.to_tflite import to_tflite
 from tinydigits_train.data import Dataset
@@ -193,4 +193,4 @@ def test_where_it_cannot_be_written_it_is_said(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match="cannot be written"):
-        export(open_original(keras_path), tmp_path / "file", tuple(ENDINGS), mnist)
+        export(open_original(keras_path), tmp_path / "file", ("onnx",), mnist)

@@ -1,0 +1,108 @@
+/* tiny: see tiny.h for how to call it.
+ *
+ * A pixel of at least INK adds the weights of its region to UNITS sums. Regions are the squares of a
+ * grid of $bands x $bands: 2 pixels wide, but those at the border reach as far as the image does.
+ *
+ * total[k] = sum over units of (sum of the unit, brought into 0..CEILING) * HEAD[k][unit]
+ *
+ * The largest total is the class. No sum is beyond 784 * 2, and no total over 20 * 127 * 15.
+ */
+#include "tiny.h"
+
+#ifdef __AVR__
+#include <avr/pgmspace.h>
+#define UNCLEARED __attribute__((section(".noinit"))) /* tiny_begin does that: 16 bytes less */
+#else
+#define PROGMEM
+#define UNCLEARED
+#define pgm_read_byte(address) (*(address))
+#endif
+
+#ifdef __GNUC__
+#define NOINLINE __attribute__((noinline)) /* so that flash holds it once */
+#else
+#define NOINLINE
+#endif
+
+enum { SIDE = 28, INK = $ink, UNITS = $units, CEILING = $ceiling, BANDS = $bands };
+enum { FIRST_EDGE = $first_edge, LAST_EDGE = $last_edge }; /* bands begin at each even number */
+enum { REGION_BYTES = UNITS / 4 };
+
+/* For each region, row by row: a weight of 2 bits for each unit, 2 more than it is. */
+static const uint8_t REGIONS[BANDS * BANDS * REGION_BYTES] PROGMEM = {
+$regions
+};
+
+/* For each class: a weight of 4 bits for each unit. Of these, too, only differences count. */
+static const uint8_t HEAD[TINY_CLASSES * UNITS / 2] PROGMEM = {
+$head
+};
+
+static struct {
+    int16_t sums[UNITS];
+    uint8_t row, column; /* of the next pixel */
+} state UNCLEARED;
+
+void tiny_begin(void) {
+    uint8_t *byte = (uint8_t *)&state, left = sizeof state;
+    do *byte++ = 0;
+    while (--left);
+}
+
+/* `weight`, moved on by `step` for each band before that of `place`, a row or a column. */
+NOINLINE static const uint8_t *moved(const uint8_t *weight, uint8_t place, uint8_t step) {
+    if (place > LAST_EDGE) place = LAST_EDGE;
+    for (; place >= FIRST_EDGE; place = (uint8_t)(place - 2)) weight += step;
+    return weight;
+}
+
+NOINLINE static void add(const uint8_t *weight) {
+    int16_t *sum = state.sums;
+    uint8_t bytes = REGION_BYTES;
+    do {
+        uint8_t bits = pgm_read_byte(weight++), left = 4;
+        do {
+            *sum = (int16_t)(*sum + (int8_t)((bits & 3) - 2));
+            sum++;
+            bits >>= 2;
+        } while (--left);
+    } while (--bytes);
+}
+
+void tiny_push(uint8_t pixel) {
+    if (pixel >= INK) {
+        const uint8_t *row = moved(REGIONS, state.row, BANDS * REGION_BYTES);
+        add(moved(row, state.column, REGION_BYTES));
+    }
+    if (++state.column == SIDE) {
+        state.column = 0;
+        state.row++;
+    }
+}
+
+/* Multiplies bit by bit: many of these parts cannot. */
+uint8_t tiny_end(void) {
+    const uint8_t *weights = HEAD;
+    uint16_t best = 0;
+    uint8_t k, best_k = 0;
+    for (k = 0; k < TINY_CLASSES; k++) {
+        const int16_t *sum = state.sums;
+        uint16_t total = 0, unit = 0;
+        uint8_t bits = 0, left = UNITS * 4;
+        do {
+            if (!(left & 7)) bits = pgm_read_byte(weights++);
+            if (!(left & 3)) {
+                const int16_t next = *sum++;
+                unit = next < 0 ? 0 : next > CEILING ? CEILING : (uint16_t)next;
+            }
+            if (bits & 1) total = (uint16_t)(total + unit);
+            unit = (uint16_t)(unit + unit);
+            bits >>= 1;
+        } while (--left);
+        if (total > best) {
+            best = total;
+            best_k = k;
+        }
+    }
+    return best_k;
+}
