@@ -148,9 +148,10 @@ def _show_devices(sources: list[Path], data: "Dataset") -> None:
     width = max(len(path.name) for path in sources)
     click.echo(f"{'':<{width}}  device         flash  stack  mean cycles   worst    time")
     for path, row in rows:
+        size = f"{path.name:<{width}}  {row.target.name:<12} {row.flash:>6} B {row.stack:>4} B"
+        clock = f"{row.target.clock / 1e6:.0f} MHz"
         click.echo(
-            f"{path.name:<{width}}  {row.target.name:<12} {row.flash:>6} B {row.stack:>4} B "
-            f"{row.mean:>12,.0f} {row.worst:>7,} {row.milliseconds:>5.2f} ms at {row.target.clock / 1e6:.0f} MHz"
+            f"{size} {row.mean:>12,.0f} {row.worst:>7,} {row.milliseconds:>5.2f} ms at {clock}"
         )
 
 
