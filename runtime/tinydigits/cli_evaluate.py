@@ -6,7 +6,8 @@ from contextlib import ExitStack, closing
 import click
 
 from tinydigits.classifier import Classifier, Prediction
-from tinydigits.cli_classify import check_usage, passed_over, reading_options
+from tinydigits.cli_classify import passed_over
+from tinydigits.cli_options import check_usage, reading_options
 from tinydigits.evaluation import Tally, check_classes, truth_of
 from tinydigits.fit import Fit, Invert
 from tinydigits.images import Limits

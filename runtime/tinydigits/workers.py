@@ -10,7 +10,7 @@ import os
 import pickle
 import signal
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
@@ -68,78 +68,122 @@ def shared(
     """Each chunk with its reading, in order, by `count` workers."""
     with suppress(ModuleNotFoundError):
         import cv2  # noqa: F401 - before there are workers, which then need not
-    pending: dict[int, Chunk] = {}
-    done: dict[int, Reading] = {}
-    failures: dict[int, int] = {}
-    again: list[int] = []  # to be sent once more
-    numbered = enumerate(chunks)
-    awaited, failed_starts, held = 0, 0, 0
-    workers: list[_Worker] = []
+    pool = _Pool(classifier, keep, chunks)
     try:
-        for _ in range(count):
-            workers.append(_Worker(classifier, keep, workers))
-        exhausted = False
+        pool.start(count)
         while True:
-            for worker in workers:
-                while len(worker.chunks) < IN_FLIGHT and (again or not exhausted):
-                    if again:
-                        number = again.pop(0)
-                    elif len(pending) >= AHEAD * count or held > MOST_BYTES:
-                        break
-                    elif (new := next(numbered, None)) is None:
-                        exhausted = True
-                        break
-                    else:
-                        number, pending[new[0]] = new
-                        held += _bytes_in(new[1])
-                    worker.chunks.append(number)
-                    try:
-                        worker.connection.send((number, pending[number]))
-                    except OSError:
-                        break  # it has died, which the reading of its end will show
-            while awaited in done:
-                chunk = pending.pop(awaited)
-                held -= _bytes_in(chunk)
-                yield chunk, done.pop(awaited)
-                awaited += 1
-            if exhausted and not pending:
+            pool.feed()
+            yield from pool.finished()
+            if pool.is_done:
                 return
-            ready = wait([worker.connection for worker in workers])
-            for place, worker in enumerate(workers):
-                if worker.connection not in ready:
-                    continue
-                try:
-                    number, reading = worker.connection.recv()
-                except (EOFError, OSError):
-                    worker.stop()
-                    failed_starts += not worker.ready
-                    if failed_starts >= STARTS:
-                        raise TinydigitsError(
-                            "workers die before they are ready: read with one process (workers 1), "
-                            'or, in a script, below `if __name__ == "__main__":`'
-                        ) from None
-                    first, *rest = worker.chunks or (-1,)
-                    if first >= 0:
-                        failures[first] = failures.get(first, 0) + 1
-                        if failures[first] < ATTEMPTS:
-                            rest = [first, *rest]
-                        else:
-                            classes = len(classifier.info.labels)
-                            done[first] = read_nothing(pending[first], classes, GIVEN_UP, keep)
-                    again = sorted([*again, *rest])
-                    others = [other for other in workers if other is not worker]
-                    workers[place] = _Worker(classifier, keep, others)
-                    continue
-                if isinstance(reading, BaseException):
-                    raise reading
-                if reading is None:
-                    worker.ready, failed_starts = True, 0
-                    continue
-                worker.chunks.remove(number)
-                done[number] = reading
+            pool.collect()
     finally:
-        for worker in workers:
+        pool.stop()
+
+
+class _Pool:
+    """Workers, and the chunks that were taken on and are not given back yet."""
+
+    def __init__(self, classifier: "Classifier", keep: Keep, chunks: Iterator[Chunk]) -> None:
+        self._classifier, self._keep = classifier, keep
+        self._chunks = enumerate(chunks)
+        self._exhausted = False
+        self._workers: list[_Worker] = []
+        self._pending: dict[int, Chunk] = {}
+        self._bytes = 0  # of encoded pictures in them
+        self._done: dict[int, Reading] = {}
+        self._awaited = 0  # the number of the chunk that is to be given back next
+        self._again: list[int] = []  # numbers of those to be sent once more
+        self._failures: Counter[int] = Counter()
+        self._failed_starts = 0
+
+    def start(self, count: int) -> None:
+        for _ in range(count):
+            self._workers.append(_Worker(self._classifier, self._keep, self._workers))
+
+    def stop(self) -> None:
+        for worker in self._workers:
             worker.stop()
+
+    @property
+    def is_done(self) -> bool:
+        return self._exhausted and not self._pending
+
+    def feed(self) -> None:
+        """Every worker has its chunks, as far as there are any."""
+        for worker in self._workers:
+            while len(worker.chunks) < IN_FLIGHT and (number := self._next()) is not None:
+                worker.chunks.append(number)
+                try:
+                    worker.connection.send((number, self._pending[number]))
+                except OSError:
+                    break  # it has died, which the reading of its end will show
+
+    def _next(self) -> int | None:
+        """The number of a chunk to be read; None while there is none, or enough are pending."""
+        if self._again:
+            return self._again.pop(0)
+        full = len(self._pending) >= AHEAD * len(self._workers) or self._bytes > MOST_BYTES
+        if self._exhausted or full:
+            return None
+        taken = next(self._chunks, None)
+        if taken is None:
+            self._exhausted = True
+            return None
+        number, chunk = taken
+        self._pending[number] = chunk
+        self._bytes += _bytes_in(chunk)
+        return number
+
+    def finished(self) -> Iterator[tuple[Chunk, Reading]]:
+        """In order, as far as all before them are read."""
+        while self._awaited in self._done:
+            chunk = self._pending.pop(self._awaited)
+            self._bytes -= _bytes_in(chunk)
+            yield chunk, self._done.pop(self._awaited)
+            self._awaited += 1
+
+    def collect(self) -> None:
+        """Waits for what workers send, and replaces those that died. Raises what they raised."""
+        ready = wait([worker.connection for worker in self._workers])
+        for place, worker in enumerate(self._workers):
+            if worker.connection not in ready:
+                continue
+            try:
+                number, answer = worker.connection.recv()
+            except (EOFError, OSError):
+                self._replace(place)
+                continue
+            if isinstance(answer, BaseException):
+                raise answer
+            if answer is None:
+                worker.ready, self._failed_starts = True, 0
+                continue
+            worker.chunks.remove(number)
+            self._done[number] = answer
+
+    def _replace(self, place: int) -> None:
+        """Another worker for one that died. The chunk that it was reading has had an attempt."""
+        dead = self._workers[place]
+        dead.stop()
+        if dead.ready and dead.chunks:
+            first = dead.chunks[0]
+            self._failures[first] += 1
+            if self._failures[first] >= ATTEMPTS:
+                dead.chunks.popleft()
+                classes = len(self._classifier.info.labels)
+                self._done[first] = read_nothing(
+                    self._pending[first], classes, GIVEN_UP, self._keep
+                )
+        self._failed_starts += not dead.ready
+        if self._failed_starts >= STARTS:
+            raise TinydigitsError(
+                "workers die before they are ready: read with one process (workers 1), "
+                'or, in a script, below `if __name__ == "__main__":`'
+            )
+        self._again = sorted([*self._again, *dead.chunks])
+        others = [worker for worker in self._workers if worker is not dead]
+        self._workers[place] = _Worker(self._classifier, self._keep, others)
 
 
 def _work(
