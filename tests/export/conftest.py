@@ -8,6 +8,7 @@ import pytest
 
 from tests.export.pages import Opens, chromium, opened, opener
 from tinydigits_export.bundle import export
+from tinydigits_export.c_backend import MissingTool, host_compiler
 from tinydigits_export.original import Original, open_original
 from tinydigits_train.data import Dataset, load_data
 from tinydigits_train.fit import save, train
@@ -36,6 +37,20 @@ def bundle(keras_path: Path, mnist: Dataset, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("bundle")
     export(open_original(keras_path), folder, FORMATS, mnist)
     return folder
+
+
+@pytest.fixture(scope="session")
+def compiler() -> None:
+    """Tests that use it are skipped where there is no C compiler."""
+    try:
+        host_compiler()
+    except MissingTool as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def original(keras_path: Path) -> Original:
+    return open_original(keras_path)
 
 
 @pytest.fixture(scope="module")

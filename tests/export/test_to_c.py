@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from tinydigits import ModelError
 from tinydigits.info import ModelInfo, read_info
 from tinydigits_export.c_backend import WARNINGS, CBackend, MissingTool, host_compiler
-from tinydigits_export.original import Original, open_original
+from tinydigits_export.original import Original
 from tinydigits_export.parity import Reference, compare
 from tinydigits_export.to_c import CSource, c_string, identifier, quantize, to_c
 from tinydigits_train.data import Dataset
 from tinydigits_train.tensorflow import load_tensorflow
 
 # Reads images from standard input and writes class, probability and logits of each.
+pytestmark = pytest.mark.usefixtures("compiler")
 MAIN = """
 #include <stdio.h>
 #include "{name}.h"
@@ -37,19 +38,6 @@ int main(void) {{
     return 0;
 }}
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _compiler() -> None:
-    try:
-        host_compiler()
-    except MissingTool as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def original(keras_path: Path) -> Original:
-    return open_original(keras_path)
 
 
 @pytest.fixture(scope="module")

@@ -14,48 +14,18 @@ from numpy.typing import NDArray
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
 from tinydigits_export import to_c4
-from tinydigits_export.c_backend import CBackend, MissingTool, host_compiler
+from tinydigits_export.c_backend import CBackend
+from tinydigits_export.device_table import MAIN
 from tinydigits_export.devices import ATMEGA328P, CORTEX_M0PLUS, Firmware, Run, Target, build
-from tinydigits_export.original import Original, open_original
+from tinydigits_export.original import Original
 from tinydigits_export.to_c import CSource
 from tinydigits_export.to_c4 import HIGH, LOW, FourBit, fine_tuned, written
 from tinydigits_train.data import Dataset
 from tinydigits_train.folder import Digits
 from tinydigits_train.tensorflow import load_tensorflow
 
+pytestmark = pytest.mark.usefixtures("compiler")
 IMAGES = int(os.environ.get("TINYDIGITS_DEVICE_IMAGES", "300"))
-
-MAIN = """
-#include "device.h"
-#include "{name}.h"
-int main(void) {{
-    static uint8_t image[784], answer[2];
-    static int32_t logits[{classes}];
-    for (;;) {{
-        uint16_t i;
-        for (i = 0; i < 784; i++) image[i] = device_read();
-        device_start();
-        answer[0] = {name}_classify(image, &answer[1]);
-        device_stop();
-        {name}_scores(image, logits);
-        for (i = 0; i < 2; i++) device_write(answer[i]);
-        for (i = 0; i < sizeof logits; i++) device_write(((uint8_t *)logits)[i]);
-    }}
-}}
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiler() -> None:
-    try:
-        host_compiler()
-    except MissingTool as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def original(keras_path: Path) -> Original:
-    return open_original(keras_path)
 
 
 @pytest.fixture(scope="module")

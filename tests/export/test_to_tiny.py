@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
 from tinydigits_export import to_tiny
-from tinydigits_export.c_backend import MissingTool, host_compiler
 from tinydigits_export.devices import ATTINY13A, Firmware, Run, build
 from tinydigits_export.to_tiny import (
     HEAD_HIGH,
@@ -33,6 +32,7 @@ from tinydigits_export.to_tiny import (
 from tinydigits_train.data import Dataset
 from tinydigits_train.folder import Digits
 
+pytestmark = pytest.mark.usefixtures("compiler")
 IMAGES = int(os.environ.get("TINYDIGITS_DEVICE_IMAGES", "300"))
 CALL_OF_MAIN = 2  # bytes of stack, which the simulator's count leaves out
 
@@ -54,14 +54,6 @@ int main(void) {
     }
 }
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiler() -> None:
-    try:
-        host_compiler()
-    except MissingTool as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
