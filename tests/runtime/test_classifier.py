@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from tinydigits import Classifier, ImageError, Limits, TinydigitsError
-from tinydigits.sources import Item
+from tinydigits.reading import Keep
+from tinydigits.sources import Chunk, Item
 from tinydigits_train.folder import Digits
 
 
@@ -168,3 +169,20 @@ def test_the_way_to_fit_can_be_chosen(mnist_test: Digits) -> None:
         Classifier("dense", fit="none")(np.zeros((20, 20), np.uint8))
     inverted = Classifier("dense", fit="none", invert="yes")(255 - mnist_test.images[0])
     assert inverted.scores == Classifier("dense")(mnist_test.images[0]).scores
+
+
+def test_among_many_of_28_by_28_those_that_are_no_model_inputs_are_fitted(
+    classifier: Classifier, mnist_test: Digits
+) -> None:
+    images = list(mnist_test.images[:20])
+    plain = list(classifier.classify(images))
+    mixed = list(
+        classifier.classify([255 - image if n % 2 else image for n, image in enumerate(images)])
+    )
+    assert [row.inverted for row in mixed] == [None, True] * 10
+    assert [row.label for row in mixed[::2]] == [row.label for row in plain[::2]]
+    fitted = classifier.read(
+        Chunk([None] * 20, [255 - image for image in images]), Keep(fitted=True)
+    )
+    assert fitted.fitted is not None
+    assert (fitted.fitted[:, 0].max(axis=1) < 50).all()

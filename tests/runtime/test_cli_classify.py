@@ -17,6 +17,9 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT, write_idx
+from tinydigits import cli_classify, watch
+from tinydigits.sources import Item, Skipped
+from tinydigits.stopping import Stopper
 
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 SCANS = ROOT / "examples" / "scans"
@@ -214,7 +217,9 @@ def test_a_journal_is_not_gone_on_with_under_other_settings(tmp_path: Path) -> N
         status, _, errors = run("classify", SCANS, "-o", out, "--resume", *words)
         assert (status, out.read_bytes()) == (2, rows)
         assert differs in errors
-    assert run("classify", ONE, "-o", out, "--resume")[0] == 2
+    for inputs in ([ONE], [SEVEN, SCANS]):
+        assert run("classify", *inputs, "-o", out, "--resume")[0] == 2
+        assert out.read_bytes() == rows
     assert run("classify", SCANS, ONE, "-o", out, "--resume")[0] == 0
     assert out.read_bytes().startswith(rows)
     assert len(rows_of(out.read_text())) == 29
@@ -288,3 +293,22 @@ def test_evaluate_says_how_well_a_model_reads(tmp_path: Path) -> None:
     status, _, errors = run("evaluate", tmp_path / "in")
     assert status == 2
     assert "letters" in errors
+
+
+def test_damaged_settings_of_a_journal_are_named(tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    assert run("classify", ONE, "-o", out, "--resume")[0] == 0
+    (tmp_path / "rows.csv.run.json").write_text("[1]")
+    status, _, errors = run("classify", ONE, "-o", out, "--resume")
+    assert status == 2
+    assert "rows.csv.run.json: damaged" in errors
+
+
+def test_watching_stops_between_two_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = [Item(str(place), "") for place in range(100)]
+    monkeypatch.setattr(watch, "watched_files", lambda *_: iter([batch]))
+    stopper = Stopper(raises=False)
+    chunks = cli_classify._arriving((), stopper, Skipped())
+    assert len(next(chunks).names) == cli_classify.WATCH_BATCH
+    stopper.asked = signal.SIGINT
+    assert list(chunks) == []

@@ -2,6 +2,8 @@
 what was found and what was expected."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -205,3 +207,13 @@ def test_a_fifo_is_refused_and_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "digits.onnx")
     with pytest.raises(ModelError, match="not a regular file"):
         load_model(tmp_path / "digits.onnx")
+
+
+def test_onnxruntime_is_told_to_report_nothing() -> None:
+    code = (
+        "import os; os.environ.pop('ORT_DISABLE_TELEMETRY', None)\n"
+        "from tinydigits import Classifier; Classifier('dense')\n"
+        "print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 
 from tinydigits import Classifier, ImageError
 from tinydigits.images import decode
-from tinydigits.opencv import OpenCV
+from tinydigits.opencv import OpenCV, _plain_jpeg
 
 pytest.importorskip("cv2", reason="OpenCV is not installed: the extra `fast`")
 
@@ -191,3 +191,10 @@ def test_what_is_too_large_is_left_to_pillow_to_refuse(opencv: OpenCV) -> None:
     for name in ("PNG L (640, 480)", "JPEG L (640, 480)"):
         assert opencv.grey(ZOO[name], 640 * 480) is not None
         assert opencv.grey(ZOO[name], 640 * 480 - 1) is None
+
+
+def test_a_scan_with_a_marker_that_does_not_belong_there_is_left_to_pillow() -> None:
+    """Of some of them OpenCV's library does not complain, and Pillow gives up."""
+    whole = ZOO["JPEG L (28, 28)"]
+    assert _plain_jpeg(whole, 784)
+    assert not _plain_jpeg(whole[:-12] + b"\xff\x74" + whole[-10:], 784)

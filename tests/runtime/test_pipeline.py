@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
-from tinydigits import Classifier, ModelError, Prediction, TinydigitsError, pipeline
+from tinydigits import Classifier, ModelError, Prediction, TinydigitsError, pipeline, workers
 from tinydigits.cpus import usable_cpus
 from tinydigits.images import ImageLike, Limits
 from tinydigits.reading import Keep
@@ -244,3 +244,40 @@ def test_thumbnails_are_small_and_of_every_mode(classifier: Classifier) -> None:
         assert data is not None
         assert data.startswith(b"RIFF")
         assert len(data) < 1000
+        assert max(Image.open(io.BytesIO(data)).size) <= 72
+
+
+def test_workers_that_die_before_they_are_ready_are_an_error(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "use_opencv", lambda: os.kill(os.getpid(), signal.SIGKILL))
+    before = children()
+    with pytest.raises(TinydigitsError, match="die before they are ready"):
+        list(classifier.classify(stack(10), batch_size=1, workers=2))
+    assert children() == before
+
+
+def test_no_more_bytes_wait_than_are_allowed(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of large pictures fewer chunks are taken on ahead than of small ones."""
+
+    def read(self: Classifier, chunk: Chunk, keep: Keep) -> object:
+        if chunk.names == ["0"]:
+            time.sleep(0.5)  # while the other worker could run ahead
+        return read_before(self, chunk, keep)
+
+    read_before = Classifier.read
+    monkeypatch.setattr(Classifier, "read", read)
+    monkeypatch.setattr(workers, "MOST_BYTES", 3000)
+    taken = []
+
+    def chunks() -> Iterator[Chunk]:
+        for place in range(40):
+            taken.append(place)
+            yield Chunk([str(place)], [bytes(1000)])
+
+    answers = classifier.answers(chunks(), 2)
+    next(answers)
+    assert len(taken) <= 6
+    assert len(list(answers)) == 39

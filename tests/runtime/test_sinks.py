@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.conftest import answers_of
 from tinydigits import Classifier, Prediction, SinkError
-from tinydigits.reading import Keep
+from tinydigits.reading import Keep, Reading
 from tinydigits.rows import Shown
 from tinydigits.sinks import file_sink, fit_sink, format_of, growing_sink
 from tinydigits.sources import Chunk
@@ -112,3 +112,10 @@ def test_pictures_are_not_saved_into_what_is_read(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "new"):
         with pytest.raises(SinkError, match="name a folder outside it"):
             fit_sink(str(folder), [str(tmp_path)])
+
+
+def test_a_name_that_no_file_can_have_is_saved_under_another(tmp_path: Path) -> None:
+    row = answers_of([Prediction("a\0b.png", "7", 0.98, "ok", None)])
+    reading = Reading(row.reading.scores, {}, np.zeros((1, 28, 28), np.uint8))
+    fit_sink(str(tmp_path / "seen"))(answers_of(row.predictions, reading))
+    assert [path.name for path in (tmp_path / "seen").iterdir()] == ["000001-a_b.png"]

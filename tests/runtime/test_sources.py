@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tinydigits.images import Limits
-from tinydigits.sources import Opening, Skipped, natural_key, open_inputs
+from tinydigits.sources import Opening, Skipped, natural_key, open_inputs, walked
 
 
 def names(inputs: list[str], skipped: Skipped | None = None, stdin: bytes = b"") -> list[str]:
@@ -83,3 +83,10 @@ def test_a_folder_that_cannot_be_listed_is_one_item(tmp_path: Path) -> None:
 
     gone = str(tmp_path / "gone")
     assert [item.name for item in walked(gone, Skipped())] == [gone]
+
+
+def test_names_that_differ_in_digits_alone_are_in_order_too(tmp_path: Path) -> None:
+    for number in (10, 9, 11, 2):
+        (tmp_path / f"scan-{number:03}.png").touch()
+    found = [Path(str(item.name)).name for item in walked(str(tmp_path), Skipped())]
+    assert found == ["scan-002.png", "scan-009.png", "scan-010.png", "scan-011.png"]

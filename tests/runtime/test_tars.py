@@ -62,3 +62,12 @@ def test_damage_at_the_very_end_is_found(tmp_path: Path, ending: str) -> None:
     rows = read(tmp_path, ending, bytes(content))
     assert rows["a.png"] == b"a"
     assert str(rows[""]).startswith("damaged")
+
+
+def test_of_a_name_without_end_the_end_is_shown(tmp_path: Path) -> None:
+    name = "x" * 200_000 + ".png"
+    rows = read(tmp_path, "tar", tarred((name, b"a"), ("b.png", b"b")))
+    (long, why), *rest = rows.items()
+    assert len(long) < 5000
+    assert "a name of 200,004 letters" in str(why)
+    assert [image for _, image in rest] == [b"b"]
