@@ -77,8 +77,8 @@ def classify(
     """Read the digit in each image: one row an image, in order.
 
     INPUTS are images, folders (searched through), .zip, .tar, .tar.gz and .tar.zst archives, IDX
-    files as of MNIST, .npy and .npz of uint8 [N, 28, 28], or - for a list of them on stdin, one a
-    line or each ended by NUL.
+    files as of MNIST, .npy and .npz of uint8 [N, 28, 28], or - for a list of files on stdin, one
+    a line or each ended by NUL.
 
     \b
     Exit status: 0 all read; 1 some could not be read; 2 wrong usage, no model or no image;
