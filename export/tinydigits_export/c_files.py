@@ -13,6 +13,7 @@ from tinydigits_export.c_backend import CBackend, read_source
 from tinydigits_export.original import Original
 from tinydigits_export.to_c import CSource, to_c
 from tinydigits_export.to_c4 import to_c4
+from tinydigits_export.to_conv import to_conv
 from tinydigits_export.to_tiny import TinyBackend, to_tiny
 from tinydigits_train.data import Dataset
 
@@ -32,8 +33,13 @@ def c_files(format_: str, original: Original, info: ModelInfo, data: Dataset) ->
             "all that its name may have: rename the file"
         )
     if format_ == "c":
-        return _texts(to_c(original, info, data.train.images))
+        writer = to_conv if _convolves(original) else to_c
+        return _texts(writer(original, info, data.train.images))
     return _texts(to_c4(original, info, data.train))
+
+
+def _convolves(original: Original) -> bool:
+    return any(type(layer).__name__ == "Conv2D" for layer in original.model.layers)
 
 
 def _texts(source: CSource) -> dict[str, bytes]:

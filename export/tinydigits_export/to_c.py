@@ -7,10 +7,7 @@ Transformers", 2022): of 10,000 MNIST test digits, 6 are then decided otherwise 
 plain rounding gives 28.
 """
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -18,11 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
+from tinydigits_export.c_text import (
+    TEMPLATES,
+    accuracy,
+    c_string,
+    identifier,
+    in_comment,
+    registers,
+    rows,
+)
 from tinydigits_export.fold import folded
 from tinydigits_export.original import Original
 from tinydigits_train.data import DIGITS
 
-TEMPLATES = Path(__file__).with_name("templates")
 PIXELS = 784
 MAX_CLASSES = 100
 GROUP = 10  # classes at most that are summed in one walk: as many as an AVR has registers for
@@ -107,8 +112,9 @@ def dense_layer(original: Original) -> tuple[NDArray[np.float64], NDArray[np.flo
     found = " → ".join(type(layer).__name__ for layer in layers)
     if found != "Dense":
         raise ModelError(
-            f"{original.path}: holds {found}, where C can be written of one Dense layer only; "
-            "the recipe `dense` trains such a network"
+            f"{original.path}: holds {found} with {original.model.count_params():,} parameters, "
+            "where C can be written of one Dense layer (the recipe `dense`), and in the format `c` "
+            "of the recipe `conv`"
         )
     kernel, bias = (np.asarray(values, np.float64) for values in layers[0].get_weights())
     if not 2 <= len(bias) <= MAX_CLASSES:
@@ -181,7 +187,7 @@ def _written(info: ModelInfo, model: Quantized, lit: NDArray[np.bool_]) -> CSour
         "what": "digit" if info.labels == DIGITS else "character",
         "recipe": in_comment(info.recipe),
         "created_by": in_comment(info.created_by),
-        "accuracy": _accuracy(info),
+        "accuracy": accuracy(info),
         "classes": classes,
         "last": classes - 1,
         "labels": ", ".join(map(c_string, info.labels)),
@@ -197,7 +203,7 @@ def _written(info: ModelInfo, model: Quantized, lit: NDArray[np.bool_]) -> CSour
         "biases": rows(model.biases.tolist()),
         "sigmoid": rows(np.rint(255 / (1 + np.exp(-np.arange(STEPS + 1) / 4))).astype(int)),
         "bounds": _bounds(model, info.labels),
-        "each": _each(group),
+        "each": registers(group),
         "each_k": " ".join(f"DO({k})" for k in range(group)),
     }
     texts = {
@@ -205,27 +211,6 @@ def _written(info: ModelInfo, model: Quantized, lit: NDArray[np.bool_]) -> CSour
         for ending in ("c", "h", "ino", "md")
     }
     return CSource(name, texts["c"], texts["h"], texts["ino"], texts["md"], classes, model.fraction)
-
-
-def identifier(name: str) -> str:
-    """What of a model's name can stand in a C program: `my-digits` becomes my_digits."""
-    plain = re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
-    return plain if plain[:1].isalpha() else f"model_{plain}".rstrip("_")
-
-
-def in_comment(text: str) -> str:
-    """One line that ends no C comment and begins none."""
-    return re.sub(r"[^ -)+-.0-~]", "?", text)
-
-
-def c_string(text: str) -> str:
-    """A C string literal in ASCII, UTF-8 as octal escapes."""
-    plain = re.compile(rb"""[ !#-\[\]-~]""")
-    escaped = (
-        chr(byte) if plain.match(bytes([byte])) and byte != ord("?") else f"\\{byte:03o}"
-        for byte in text.encode()
-    )
-    return f'"{"".join(escaped)}"'
 
 
 def _stream(weights: NDArray[np.int64], lit: NDArray[np.bool_], group: int) -> list[int]:
@@ -261,17 +246,6 @@ def _runs(lit: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return runs
 
 
-def rows(values: Iterable[int]) -> str:
-    """Numbers, comma separated, in lines of at most 100 characters."""
-    lines, line = [], "   "
-    for value in values:
-        if len(line) + len(f" {value},") > 100:
-            lines.append(line)
-            line = "   "
-        line += f" {value},"
-    return "\n".join([*lines, line])
-
-
 def _bounds(model: Quantized, labels: tuple[str, ...]) -> str:
     low, high = model.sums
     least, most = model.logits
@@ -279,17 +253,3 @@ def _bounds(model: Quantized, labels: tuple[str, ...]) -> str:
     for k in range(len(labels)):
         lines.append(f" *   {k:5} {low[k]:17,} {high[k]:11,} {least[k]:17,} {most[k]:12,}")
     return "\n".join(lines)
-
-
-def _accuracy(info: ModelInfo) -> str:
-    test = info.metrics.get("test", {})
-    if "accuracy" not in test:
-        return "not measured"
-    return f"{test['accuracy']:.2%} of the test images read right by the Keras model"
-
-
-def _each(group: int) -> str:
-    """Registers of each sum in the AVR's assembly: those that nothing else is in there."""
-    pairs = [*range(2, 16, 2), 20, 22, 24][:group]
-    each = [f"DO(r{low}, r{low + 1}, {3 * k + 2})" for k, low in enumerate(pairs)]
-    return " \\\n    ".join(" ".join(each[at : at + 5]) for at in range(0, group, 5))

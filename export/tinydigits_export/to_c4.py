@@ -16,19 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
+from tinydigits_export.c_text import TEMPLATES, c_string, identifier, in_comment, rows
 from tinydigits_export.original import Original
 from tinydigits_export.quantise import Floats, accuracy, learn, rounded, split
-from tinydigits_export.to_c import (
-    PIXELS,
-    STEPS,
-    TEMPLATES,
-    CSource,
-    c_string,
-    dense_layer,
-    identifier,
-    in_comment,
-    rows,
-)
+from tinydigits_export.to_c import PIXELS, STEPS, CSource, dense_layer
 from tinydigits_train.data import DIGITS
 from tinydigits_train.folder import Digits
 

@@ -1,9 +1,12 @@
 """A trained model and its bundle, made once for all tests of this folder."""
 
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 
 from tests.export.pages import Opens, chromium, opened, opener
@@ -63,6 +66,35 @@ def conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
     """Its layers, untrained."""
     keras = load_tensorflow("a test", "train").keras
     return opened(RECIPES["conv"].build(keras, 100, 10), tmp_path_factory.mktemp("conv"))
+
+
+@pytest.fixture(scope="session")
+def read_conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """`conv` with the weights of the bundled model: it takes too long to train in a test."""
+    graph = onnx.load(str(resources.files("tinydigits") / "models" / "conv.onnx")).graph
+    known = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    found = [
+        known[name]
+        for node in graph.node
+        if node.op_type in ("Conv", "MatMul", "Add")
+        for name in node.input
+        if name in known
+    ]
+    keras = load_tensorflow("a test", "train").keras
+    model = RECIPES["conv"].build(keras, 100, 10)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            layer.set_weights([found.pop(0).transpose(2, 3, 0, 1)])
+        elif isinstance(layer, keras.layers.Conv2D):
+            layer.set_weights([found.pop(0).transpose(2, 3, 1, 0)])
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            ones, bias = np.ones(layer.gamma.shape), found.pop(0)
+            layer.set_weights([ones, bias, 0 * ones, ones - layer.epsilon])
+        elif isinstance(layer, keras.layers.Dense):
+            layer.set_weights(found)
+    path = tmp_path_factory.mktemp("conv") / "conv.keras"
+    model.save(path)
+    return open_original(path)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,55 @@
+"""What the writers of C have in common: names, strings and rows of numbers, as text."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from tinydigits import ModelInfo
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def identifier(name: str) -> str:
+    """What of a model's name can stand in a C program: `my-digits` becomes my_digits."""
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
+    return plain if plain[:1].isalpha() else f"model_{plain}".rstrip("_")
+
+
+def in_comment(text: str) -> str:
+    """One line that ends no C comment and begins none."""
+    return re.sub(r"[^ -)+-.0-~]", "?", text)
+
+
+def c_string(text: str) -> str:
+    """A C string literal in ASCII, UTF-8 as octal escapes."""
+    plain = re.compile(rb"""[ !#-\[\]-~]""")
+    escaped = (
+        chr(byte) if plain.match(bytes([byte])) and byte != ord("?") else f"\\{byte:03o}"
+        for byte in text.encode()
+    )
+    return f'"{"".join(escaped)}"'
+
+
+def rows(values: Iterable[int]) -> str:
+    """Numbers, comma separated, in lines of at most 100 characters."""
+    lines, line = [], "   "
+    for value in values:
+        if len(line) + len(f" {value},") > 100:
+            lines.append(line)
+            line = "   "
+        line += f" {value},"
+    return "\n".join([*lines, line])
+
+
+def accuracy(info: ModelInfo) -> str:
+    test = info.metrics.get("test", {})
+    if "accuracy" not in test:
+        return "not measured"
+    return f"{test['accuracy']:.2%} of the test images read right by the Keras model"
+
+
+def registers(group: int) -> str:
+    """Registers of each sum in the AVR's assembly: those that nothing else is in there."""
+    pairs = [*range(2, 16, 2), 20, 22, 24][:group]
+    each = [f"DO(r{low}, r{low + 1}, {3 * k + 2})" for k, low in enumerate(pairs)]
+    return " \\\n    ".join(" ".join(each[at : at + 5]) for at in range(0, group, 5))

@@ -1,0 +1,332 @@
+/* $name: small convolutions over 28 x 28 pixels, and $classes sigmoids. See $name.h for how to call it.
+ *
+ *   28 x 28   first, second   3 x 3 each, $maps_1 and $maps_2 maps; then the largest of 2 x 2
+ *   14 x 14   third, fourth   3 x 3 each, $maps_3 and $maps_4 maps; then the largest of 2 x 2
+ *    7 x 7    fifth           3 x 3, $maps_5 maps
+ *             features        a sum over the places of each map, with a weight for each
+ *             logit[k]        features * weights[k] + BIASES[k]
+ *
+ * A map's value is uint8: a sum of int8 weights times values, and a bias, is shifted by 8 bits and cut
+ * off at 0 and 255. Beyond the border all is 0. Nothing can overflow. From the weights below, for
+ * every image there can be, and after every step of a sum:
+ *
+$bounds
+ *
+ * Rows of pixels come one by one. Of every map only those rows are kept that are still needed, and
+ * first maps are made anew for each row that needs them, so an image takes $state_bytes bytes of RAM.
+ */
+#include "$name.h"
+
+#ifdef __AVR__
+#include <avr/pgmspace.h>
+typedef __int24 sum_t; /* the bounds above fit */
+#else
+#define PROGMEM
+#define pgm_read_byte(address) (*(address))
+#define pgm_read_word(address) (*(address))
+#define pgm_read_dword(address) (*(address))
+typedef int32_t sum_t;
+#endif
+
+#ifdef __GNUC__
+#define NOINLINE __attribute__((noinline)) /* so that their registers are not saved all at once */
+#else
+#define NOINLINE
+#endif
+
+enum { SIDE = 28, HALF = 14, QUARTER = 7 };
+enum { MAPS_1 = $maps_1, MAPS_2 = $maps_2, MAPS_3 = $maps_3, MAPS_4 = $maps_4, MAPS_5 = $maps_5 };
+
+/* Of the convolutions. For each group of maps: 3 x 3 places, there each map that is read, and for
+ * that the weights of the group. Half a unit is in the biases, so that the shift rounds. */
+$tables
+/* The second maps where all around is paper. */
+static const uint8_t PAPER[MAPS_2] PROGMEM = {
+$paper
+};
+
+/* Of the features: row by row, place by place, a weight for each map. */
+static const int8_t PLACES[QUARTER * QUARTER * MAPS_5] PROGMEM = {
+$places
+};
+static const int32_t PLACE_BIASES[MAPS_5] PROGMEM = {
+$place_biases
+};
+
+/* For each class, a weight for each feature. */
+static const int16_t HEAD[${guard}_CLASSES * MAPS_5] PROGMEM = {
+$head
+};
+static const int32_t BIASES[${guard}_CLASSES] PROGMEM = {
+$biases
+};
+
+/* 255 * sigmoid(x) at x = 0, 1/4, 1/2, ... 8. */
+static const uint8_t SIGMOID[33] PROGMEM = {
+$sigmoid
+};
+
+/* The image that is being read. */
+static struct {
+    uint8_t image[5][SIDE];              /* the last five rows: row r in r % 5 */
+    uint8_t first[3][3 * MAPS_1];        /* around one pixel */
+    uint8_t second[3][HALF * MAPS_2];    /* the largest of 2 x 2, the last three rows: r % 3 */
+    uint8_t third[2][HALF * MAPS_3];     /* the last two whole rows: r % 2 */
+    uint8_t newest[3][MAPS_3];           /* of the row after these, the last three places */
+    uint8_t fourth[3][QUARTER * MAPS_4]; /* as `second` */
+    sum_t features[MAPS_5];
+    uint8_t rows; /* of pixels that came */
+} state;
+
+/* What a convolution sees of the maps that it reads: up to three rows of up to three places. */
+typedef struct {
+    uint8_t rows;
+    uint8_t gap; /* weights between two rows: those of a place beyond the border */
+    struct {
+        uint8_t count;
+        const uint8_t *values;
+    } row[3];
+} seen_t;
+
+#if defined(__AVR_HAVE_MUL__) && defined(__AVR_HAVE_LPMX__)
+#define FAST_AVR
+
+/* The same as the C below, for AVRs that multiply. The lower two bytes of every sum are in registers.
+ * The third is in memory, for it is reached for only when two bytes overflow: seldom. Meanwhile
+ * `high` has a sign of its own, which the third byte gives and takes over again. */
+#define LOAD(low, high, third)                                                                     \
+    "ldd " #low ", Y+" #third "-2 \n ldd " #high ", Y+" #third "-1 \n"                             \
+    "ldd r19, Y+" #third " \n sbrc " #high ", 7 \n inc r19 \n std Y+" #third ", r19 \n"
+/* low:high += weight (r17) * value (r16). After an overflow bit 7 of `high` says which way it was. */
+#define ADD(low, high, third)                                                                      \
+    "lpm r17, Z+ \n mulsu r17, r16 \n add " #low ", r0 \n adc " #high ", r1 \n brvc .+10 \n"       \
+    "ldd r19, Y+" #third " \n inc r19 \n sbrs " #high ", 7 \n subi r19, 2 \n"                      \
+    "std Y+" #third ", r19 \n"
+#define STORE(low, high, third)                                                                    \
+    "std Y+" #third "-2, " #low " \n std Y+" #third "-1, " #high " \n"                             \
+    "ldd r19, Y+" #third " \n sbrc " #high ", 7 \n dec r19 \n std Y+" #third ", r19 \n"
+
+#else
+
+#define LOAD(k) sum_##k = sums[k];
+#define ADD(k) sum_##k += (int8_t)pgm_read_byte(weight + k) * factor;
+#define STORE(k) sums[k] = sum_##k;
+
+#endif
+
+/* Sums of a group of maps: += values * weights. */
+$sums
+$convolutions
+static void copy(uint8_t *to, const uint8_t *from, uint8_t bytes) {
+    for (; bytes; bytes--) *to++ = *from++;
+}
+
+static void clear(uint8_t *to, uint8_t bytes) {
+    for (; bytes; bytes--) *to++ = 0;
+}
+
+/* Keeps the largest of 2 x 2. */
+static void pool(uint8_t *kept, const uint8_t *found, uint8_t maps, uint8_t is_first) {
+    for (; maps; maps--, kept++, found++) {
+        if (is_first || *found > *kept) *kept = *found;
+    }
+}
+
+/* Of row y and its two neighbours in a ring of three rows, `bytes` each: where they begin at x - 1. */
+static void around(const uint8_t *rows[3], const uint8_t *ring, uint8_t bytes, uint8_t height,
+                   uint8_t maps, uint8_t y, uint8_t x) {
+    const uint8_t *const here = x ? ring + (uint8_t)(x - 1) * maps : ring;
+    rows[0] = y ? here + (uint8_t)(y + 2) % 3 * bytes : 0;
+    rows[1] = here + y % 3 * bytes;
+    rows[2] = y + 1 < height ? here + (uint8_t)(y + 1) % 3 * bytes : 0;
+}
+
+NOINLINE static void fifth_row(uint8_t y) {
+    const int8_t *weight = PLACES + y * QUARTER * MAPS_5;
+    uint8_t x, k;
+    for (x = 0; x < QUARTER; x++) {
+        const uint8_t *rows[3];
+        uint8_t maps[MAPS_5];
+        around(rows, state.fourth[0], QUARTER * MAPS_4, QUARTER, MAPS_4, y, x);
+        fifth(rows, x, maps);
+        for (k = 0; k < MAPS_5; k++) {
+            state.features[k] += (sum_t)maps[k] * (int8_t)pgm_read_byte(weight);
+            weight++;
+        }
+    }
+}
+
+/* `below`: of the row that is still being made, from x - 1 on. */
+NOINLINE static void fourth_place(uint8_t y, uint8_t x, const uint8_t *below) {
+    const uint16_t left = x ? (uint16_t)(x - 1) * MAPS_3 : 0;
+    const uint8_t *rows[3];
+    uint8_t maps[MAPS_4];
+    rows[0] = y ? state.third[(y + 1) % 2] + left : 0;
+    rows[1] = state.third[y % 2] + left;
+    rows[2] = below;
+    fourth(rows, x, maps);
+    pool(state.fourth[y / 2 % 3] + x / 2 * MAPS_4, maps, MAPS_4, !(y & 1) && !(x & 1));
+}
+
+static void fourth_row_is_there(uint8_t y) {
+    if ((y & 1) && y > 1) fifth_row((uint8_t)(y / 2 - 1));
+    if (y == HALF - 1) fifth_row(QUARTER - 1);
+}
+
+/* Makes the fourth maps of the row before, as far as they are known, while it makes row y. */
+NOINLINE static void third_row(uint8_t y) {
+    uint8_t x;
+    for (x = 0; x <= HALF; x++) {
+        copy(state.newest[0], state.newest[1], 2 * MAPS_3);
+        if (x < HALF) {
+            const uint8_t *rows[3];
+            around(rows, state.second[0], HALF * MAPS_2, HALF, MAPS_2, y, x);
+            third(rows, x, state.newest[2]);
+        }
+        if (x && y) fourth_place((uint8_t)(y - 1), (uint8_t)(x - 1), state.newest[x > 1 ? 0 : 1]);
+        /* Two rows above, this place is not needed any more. */
+        if (x > 1) copy(state.third[y % 2] + (x - 2) * MAPS_3, state.newest[0], MAPS_3);
+    }
+    copy(state.third[y % 2] + (HALF - 1) * MAPS_3, state.newest[1], MAPS_3);
+    if (y) fourth_row_is_there((uint8_t)(y - 1));
+    if (y < HALF - 1) return;
+    for (x = 0; x < HALF; x++) fourth_place(HALF - 1, x, 0);
+    fourth_row_is_there(HALF - 1);
+}
+
+/* One place further to the right: the three first maps at x, around row y. */
+static void first_column(uint8_t y, uint8_t x) {
+    uint8_t r, k;
+    for (r = 0; r < 3; r++) {
+        const uint8_t at = (uint8_t)(y + r); /* one row below the one that is made */
+        uint8_t *const maps = state.first[r];
+        copy(maps, maps + MAPS_1, 2 * MAPS_1);
+        if (x < SIDE && at > 0 && at <= SIDE) {
+            const uint8_t *rows[3];
+            /* Rows beyond the border are blank, so those below the last do as well as any. */
+            for (k = 0; k < 3; k++) rows[k] = state.image[(at + k + 3) % 5] + (x ? x - 1 : 0);
+            first(rows, x, maps + 2 * MAPS_1);
+        } else {
+            clear(maps + 2 * MAPS_1, MAPS_1);
+        }
+    }
+}
+
+static uint8_t is_paper(uint8_t x) {
+    uint8_t r, ink = 0;
+    if (x >= SIDE) return 1;
+    for (r = 0; r < 5; r++) ink |= state.image[r][x];
+    return !ink;
+}
+
+/* Needs the pixels up to row y + 2. */
+NOINLINE static void second_row(uint8_t y) {
+    const uint8_t *rows[3];
+    uint8_t x, paper = 2, next = 0; /* columns of paper up to x + 2; the next first_column */
+    for (x = 0; x < 3; x++) {
+        rows[x] = state.first[x];
+        clear(state.first[x], 3 * MAPS_1);
+    }
+    for (x = 0; x < 2; x++) paper = is_paper(x) ? (uint8_t)(paper + 1) : 0;
+    for (x = 0; x < SIDE; x++) {
+        uint8_t maps[MAPS_2], k;
+        paper = is_paper((uint8_t)(x + 2)) ? (uint8_t)(paper + 1) : 0;
+        if (paper >= 5 && x > 0 && x < SIDE - 1 && y > 0 && y < SIDE - 1) {
+            for (k = 0; k < MAPS_2; k++) maps[k] = pgm_read_byte(PAPER + k);
+        } else {
+            if (x > 1 && next < x - 1) next = (uint8_t)(x - 1);
+            for (; next <= x + 1; next++) first_column(y, next);
+            second(rows, 1, maps);
+        }
+        pool(state.second[y / 2 % 3] + x / 2 * MAPS_2, maps, MAPS_2, !(y & 1) && !(x & 1));
+    }
+}
+
+/* Makes all that can be made now that the rows up to y + 2 have come. */
+static void go_on(uint8_t y) {
+    second_row(y);
+    if ((y & 1) && y > 1) third_row((uint8_t)(y / 2 - 1));
+    if (y == SIDE - 1) third_row(HALF - 1);
+}
+
+void ${prefix}_begin(void) {
+    uint8_t k;
+    for (k = 0; k < 5; k++) clear(state.image[k], SIDE);
+    for (k = 0; k < MAPS_5; k++) state.features[k] = (sum_t)pgm_read_dword(PLACE_BIASES + k);
+    state.rows = 0;
+}
+
+void ${prefix}_push(const uint8_t row[28]) {
+    if (state.rows == SIDE) return;
+    copy(state.image[state.rows % 5], row, SIDE);
+    state.rows++;
+    if (state.rows > 2) go_on((uint8_t)(state.rows - 3));
+}
+
+/* What is missing is paper, and so are the two rows that follow. Brings features to their unit. */
+static void finish(void) {
+    uint8_t k;
+    for (; state.rows < SIDE + 2; state.rows++) {
+        clear(state.image[state.rows % 5], SIDE);
+        if (state.rows > 1) go_on((uint8_t)(state.rows - 2));
+    }
+    for (k = 0; k < MAPS_5; k++) {
+        const sum_t sum = state.features[k];
+        state.features[k] = sum < 0 ? -((255 - sum) >> 8) : sum >> 8;
+    }
+}
+
+static int32_t logit(uint8_t k) {
+    const int16_t *weight = HEAD + (uint16_t)k * MAPS_5;
+    int32_t sum = (int32_t)pgm_read_dword(BIASES + k);
+    uint8_t feature;
+    for (feature = 0; feature < MAPS_5; feature++) {
+        sum += (int32_t)state.features[feature] * (int16_t)pgm_read_word(weight);
+        weight++;
+    }
+    return sum;
+}
+
+/* 0 to 255: between two entries of the table, and beyond 8 or -8 the last of them. */
+static uint8_t probability_of(int32_t logit) {
+    const int32_t size = (logit < 0 ? -logit : logit) >> ($fraction - 10);
+    const uint16_t x = size < 8192 ? (uint16_t)size : 8191; /* 1024 to the one */
+    const uint8_t *const entry = SIGMOID + (x >> 8);
+    const uint8_t from = pgm_read_byte(entry), to = pgm_read_byte(entry + 1);
+    const uint8_t result = (uint8_t)(from + (((uint16_t)(to - from) * (x & 255)) >> 8));
+    return logit < 0 ? (uint8_t)(255 - result) : result;
+}
+
+uint8_t ${prefix}_end(uint8_t *probability) {
+    int32_t best;
+    uint8_t k, best_k = 0;
+    finish();
+    best = logit(0);
+    for (k = 1; k < ${guard}_CLASSES; k++) {
+        const int32_t next = logit(k);
+        if (next > best) {
+            best = next;
+            best_k = k;
+        }
+    }
+    *probability = probability_of(best);
+    return best_k;
+}
+
+static void push_all(const uint8_t image[784]) {
+    uint8_t y;
+    ${prefix}_begin();
+    for (y = 0; y < SIDE; y++) ${prefix}_push(image + y * SIDE);
+}
+
+void ${prefix}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]) {
+    uint8_t k;
+    push_all(image);
+    finish();
+    for (k = 0; k < ${guard}_CLASSES; k++) logits[k] = logit(k);
+}
+
+uint8_t ${prefix}_classify(const uint8_t image[784], uint8_t *probability) {
+    push_all(image);
+    return ${prefix}_end(probability);
+}

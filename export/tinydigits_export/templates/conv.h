@@ -1,0 +1,54 @@
+/* $name: reads a handwritten $what from 28 x 28 pixels, in plain integers.
+ *
+ *     uint8_t image[784];                  28 rows of 28, ink bright: 0 is paper, 255 is ink
+ *     uint8_t probability;
+ *     uint8_t class = ${prefix}_classify(image, &probability);
+ *
+ * or, where there is no room for an image, row by row:
+ *
+ *     ${prefix}_begin();
+ *     for each of the 28 rows:  ${prefix}_push(row);
+ *     uint8_t class = ${prefix}_end(&probability);
+ *
+ * Model:    $recipe, $classes classes; exported from Keras by
+ *           $created_by
+ * Accuracy: $accuracy
+ * Flash:    $table_bytes bytes of tables, and about 4 kB of code
+ * RAM:      $state_bytes bytes of static variables, and 170 bytes of stack on an AVR, 400 on an ARM
+ *
+ * C99 without any library. Nothing here allocates, prints or knows of floats. One image at a time.
+ */
+#ifndef ${guard}_H
+#define ${guard}_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ${guard}_CLASSES $classes
+
+/* The logit 1.0: what ${prefix}_scores gives are fixed-point numbers with this many to the one. */
+#define ${guard}_ONE ((int32_t)1 << $fraction)
+
+/* What the classes are called, in their order, to fill an array of strings with. */
+#define ${guard}_LABELS $labels
+
+/* The logit of each class. The largest is the answer; the sigmoid of logit / ${guard}_ONE is its
+ * probability, whatever that of the other classes is. */
+void ${prefix}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]);
+
+/* The class, 0 to $last, and its probability: 0 is impossible, 255 is certain. */
+uint8_t ${prefix}_classify(const uint8_t image[784], uint8_t *probability);
+
+/* The same in 28 + 2 steps. Most of the work is done as rows come. */
+void ${prefix}_begin(void);
+void ${prefix}_push(const uint8_t row[28]);
+uint8_t ${prefix}_end(uint8_t *probability);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

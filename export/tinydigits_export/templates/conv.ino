@@ -1,0 +1,23 @@
+/* $name on an Arduino Uno or Nano: send 28 rows of 28 bytes, bright ink, over the serial line at
+ * 115,200 baud. A dot comes back when a row has been read: wait for it before sending the next. After
+ * the last dot comes a line with the class, a space and its probability (0 to 255).
+ * Put $name.c and $name.h in the folder of this sketch. */
+#include "$name.h"
+
+void setup() {
+    Serial.begin(115200);
+    Serial.setTimeout(1000); /* ms: an image that stops coming for so long is dropped */
+}
+
+void loop() {
+    uint8_t row[28], rows, probability;
+    ${prefix}_begin();
+    for (rows = 0; rows < 28; rows++) {
+        if (Serial.readBytes(row, sizeof row) < sizeof row) return;
+        ${prefix}_push(row);
+        Serial.print('.');
+    }
+    Serial.print(${prefix}_end(&probability));
+    Serial.print(' ');
+    Serial.println(probability);
+}

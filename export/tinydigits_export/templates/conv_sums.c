@@ -1,0 +1,106 @@
+#define GROUP $group
+
+#ifdef FAST_AVR
+
+/* Where each sum is: low, high, and the offset of its third byte. */
+#define EACH(DO) \
+    $registers
+
+NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum_t *sums) {
+    __asm__ __volatile__(
+        EACH(LOAD)
+        "   ld r23, X+     \n" /* rows: r23 counts them down */
+        "   ld r22, X+     \n" /* weights between them */
+        "   movw r24, r26  \n" /* what is seen of the next row */
+        "1: movw r26, r24  \n"
+        "   ld r18, X+     \n" /* values of this row: r18 counts them down */
+        "   ld r19, X+     \n"
+        "   ld r17, X+     \n"
+        "   movw r24, r26  \n"
+        "   mov r26, r19   \n"
+        "   mov r27, r17   \n"
+        "2: ld r16, X+     \n" /* a value; 9 cycles where it is 0 */
+        "   tst r16        \n"
+        "   brne 3f        \n"
+        "   adiw r30, %[group] \n"
+        "   dec r18        \n"
+        "   brne 2b        \n"
+        "   rjmp 4f        \n"
+        "3:                \n"
+        EACH(ADD)
+        "   dec r18        \n"
+        "   breq 4f        \n"
+        "   rjmp 2b        \n"
+        "4: clr r1         \n"
+        "   add r30, r22   \n"
+        "   adc r31, r1    \n"
+        "   dec r23        \n"
+        "   breq .+2       \n"
+        "   rjmp 1b        \n"
+        EACH(STORE)
+        : "+x"(seen), "+z"(weight)
+        : "y"(sums), [group] "I"(GROUP)
+        : "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+          "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23", "r24", "r25", "memory");
+}
+
+#undef EACH
+
+#else
+
+#define EACH(DO) $each
+
+NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum_t *sums) {
+    $declared
+    uint8_t rows;
+    EACH(LOAD)
+    for (rows = 0; rows < seen->rows; rows++) {
+        const uint8_t *value = seen->row[rows].values;
+        const uint8_t *const end = value + seen->row[rows].count;
+        do {
+            const int32_t factor = *value++;
+            if (factor) { /* most of a map is 0 */
+                EACH(ADD)
+            }
+            weight += GROUP;
+        } while (value != end);
+        weight += seen->gap;
+    }
+    EACH(STORE)
+}
+
+#undef EACH
+
+#endif
+
+/* The maps at place x of a row: `rows` begin at its left neighbour, or where there is none, with it.
+ * A row that is none is outside of the image. */
+NOINLINE static void convolve_$group(const uint8_t *const rows[3], uint8_t x, uint8_t width, uint8_t maps,
+                                 uint8_t groups, const int8_t *weight, const int32_t *bias, uint8_t *found) {
+    seen_t seen;
+    uint8_t r, k;
+    seen.rows = 0;
+    seen.gap = (uint8_t)(x == 0 || x + 1 == width ? maps * GROUP : 0);
+    for (r = 0; r < 3; r++) {
+        if (!rows[r]) continue;
+        seen.row[seen.rows].values = rows[r];
+        seen.row[seen.rows].count = (uint8_t)(seen.gap ? 2 * maps : 3 * maps);
+        seen.rows++;
+    }
+    if (!rows[0]) weight += 3 * maps * GROUP;
+    if (x == 0) weight += maps * GROUP;
+    for (; groups; groups--) {
+        sum_t sums[GROUP];
+        for (k = 0; k < GROUP; k++) sums[k] = (sum_t)pgm_read_dword(bias + k);
+        add_up_$group(&seen, weight, sums);
+        for (k = 0; k < GROUP; k++) {
+            const sum_t sum = sums[k];
+            *found++ = (uint8_t)(sum < 0 ? 0 : sum >= 65536 ? 255 : sum >> 8);
+        }
+        weight += 9 * maps * GROUP;
+        bias += GROUP;
+    }
+}
+
+#undef GROUP
+
