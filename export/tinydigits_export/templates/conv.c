@@ -133,7 +133,7 @@ static void pool(uint8_t *kept, const uint8_t *found, uint8_t maps, uint8_t is_f
 }
 
 /* Of row y and its two neighbours in a ring of three rows, `bytes` each: where they begin at x - 1. */
-static void around(const uint8_t *rows[3], const uint8_t *ring, uint8_t bytes, uint8_t height,
+static void around(const uint8_t *rows[3], const uint8_t *ring, uint16_t bytes, uint8_t height,
                    uint8_t maps, uint8_t y, uint8_t x) {
     const uint8_t *const here = x ? ring + (uint8_t)(x - 1) * maps : ring;
     rows[0] = y ? here + (uint8_t)(y + 2) % 3 * bytes : 0;

@@ -73,10 +73,11 @@ NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum
 
 #endif
 
-/* The maps at place x of a row: `rows` begin at its left neighbour, or where there is none, with it.
- * A row that is none is outside of the image. */
-NOINLINE static void convolve_$group(const uint8_t *const rows[3], uint8_t x, uint8_t width, uint8_t maps,
-                                 uint8_t groups, const int8_t *weight, const int32_t *bias, uint8_t *found) {
+/* The maps at place x of a row, made of it and the rows above and below: each begins at the left
+ * neighbour, or where there is none, at x, and is null where it is outside of the image. */
+NOINLINE static void convolve_$group(const uint8_t *const rows[3], uint8_t x, uint8_t width,
+                                     uint8_t maps, uint8_t groups, const int8_t *weight,
+                                     const int32_t *bias, uint8_t *found) {
     seen_t seen;
     uint8_t r, k;
     seen.rows = 0;
