@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from tinydigits import ModelError
 from tinydigits.info import ModelInfo, read_info
 from tinydigits_export.c_backend import WARNINGS, CBackend, MissingTool, host_compiler
+from tinydigits_export.c_text import c_string, identifier
 from tinydigits_export.original import Original
 from tinydigits_export.parity import Reference, compare
-from tinydigits_export.to_c import CSource, c_string, identifier, quantize, to_c
+from tinydigits_export.to_c import CSource, quantize, to_c
 from tinydigits_train.data import Dataset
 from tinydigits_train.tensorflow import load_tensorflow
 
@@ -164,7 +165,7 @@ def test_weights_of_any_size_stay_within_bounds(mnist: Dataset) -> None:
 
 def test_another_network_is_refused_with_what_it_is(mnist: Dataset) -> None:
     original = random_original(10, layers=2)
-    with pytest.raises(ModelError, match="holds Dense → Dense, where"):
+    with pytest.raises(ModelError, match="holds Dense → Dense with 6,370 parameters, where"):
         to_c(original, info_of(original), mnist.train.images)
     with pytest.raises(ModelError, match="101 classes"):
         to_c(random_original(101), info_of(original), mnist.train.images)

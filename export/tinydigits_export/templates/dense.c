@@ -107,9 +107,59 @@ NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight,
 
 #else
 
-#define CLEAR(k) sums[k] = 0;
-#define ADD(k) sums[k] += (int8_t)pgm_read_byte(weight + k) * ink;
 #define EACH(DO) $each_k
+#define CLEAR(k) sums[k] = 0;
+
+#if defined(__GNUC__) && defined(__thumb__)
+
+/* The same as the C below, for ARMs. GCC saves one register more for that, which costs stack. */
+
+#ifdef __thumb2__
+#define LOAD_INK "ldrb %[ink], [%[pixel]], #1 \n"
+#define ADD(k)                                                                                     \
+    "ldrsb %[part], [%[weight], #" #k "] \n ldr %[sum], [%[sums], #4*" #k "] \n"                   \
+    "mla %[sum], %[part], %[ink], %[sum] \n str %[sum], [%[sums], #4*" #k "] \n"
+#else
+#define LOAD_INK "ldrb %[ink], [%[pixel]] \n adds %[pixel], #1 \n"
+#define ADD(k)                                                                                     \
+    "movs %[part], #" #k " \n ldrsb %[part], [%[weight], %[part]] \n"                              \
+    "muls %[part], %[ink], %[part] \n ldr %[sum], [%[sums], #4*" #k "] \n"                         \
+    "adds %[sum], %[sum], %[part] \n str %[sum], [%[sums], #4*" #k "] \n"
+#endif
+
+NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight, sum_t *sums) {
+    uint32_t left, ink, part, sum;
+    EACH(CLEAR)
+    __asm__ __volatile__(
+        "   .syntax unified                  \n"
+        "1: ldrb %[left], [%[weight]]        \n" /* pixels to skip */
+        "   adds %[pixel], %[pixel], %[left] \n"
+        "   ldrb %[left], [%[weight], #1]    \n" /* pixels to take, counted down */
+        "   adds %[weight], #2               \n"
+        "   cmp %[left], #0                  \n"
+        "   beq 5f                           \n"
+        "2:                                  \n"
+        LOAD_INK
+        "   cmp %[ink], #0                   \n"
+        "   bne 4f                           \n"
+        "3: adds %[weight], %[group]         \n"
+        "   subs %[left], #1                 \n"
+        "   bne 2b                           \n"
+        "   b 1b                             \n"
+        "4:                                  \n"
+        EACH(ADD)
+        "   b 3b                             \n"
+        "5:                                  \n"
+        : [pixel] "+l"(pixel), [weight] "+l"(weight), [left] "=&l"(left), [ink] "=&l"(ink),
+          [part] "=&l"(part), [sum] "=&l"(sum)
+        : [sums] "l"(sums), [group] "i"(GROUP)
+        : "cc", "memory");
+    return weight;
+}
+
+#else
+
+#define ADD(k) sums[k] += (int8_t)pgm_read_byte(weight + k) * ink;
 
 /* The sums of one group, from its first weight on. Gives the first weight of the next group. */
 NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight, sum_t *sums) {
@@ -130,6 +180,7 @@ NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight,
     }
 }
 
+#endif
 #endif
 
 static void add_up_all(const uint8_t image[784], sum_t sums[GROUPS * GROUP]) {
@@ -153,12 +204,18 @@ static uint8_t probability_of(int32_t logit) {
     return logit < 0 ? (uint8_t)(255 - result) : result;
 }
 
+#ifdef __AVR__
+#define LOGIT(k) logit(k, sums[k])
+#else
+#define LOGIT(k) sums[k] /* which `give` made of the sum: both are of 32 bits there */
+#endif
+
 /* The class of the largest logit, and of equal ones the first. */
 NOINLINE static uint8_t decide(const sum_t *sums, uint8_t *probability) {
-    int32_t best = logit(0, sums[0]);
+    int32_t best = LOGIT(0);
     uint8_t k, best_k = 0;
     for (k = 1; k < ${guard}_CLASSES; k++) {
-        const int32_t next = logit(k, sums[k]);
+        const int32_t next = LOGIT(k);
         if (next > best) {
             best = next;
             best_k = k;
@@ -182,5 +239,8 @@ void ${prefix}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]
 uint8_t ${prefix}_classify(const uint8_t image[784], uint8_t *probability) {
     sum_t sums[GROUPS * GROUP];
     add_up_all(image, sums);
+#ifndef __AVR__
+    give(sums, sums);
+#endif
     return decide(sums, probability);
 }
