@@ -53,7 +53,9 @@ def _tiny_files(info: ModelInfo, data: Dataset) -> dict[str, bytes]:
     found = TinyBackend(source.c, source.h).answers(images)
     if not np.array_equal(found, source.network.answers(images)):
         raise ProofError(f"{TINY}: does not answer as the network that it was made from")
-    return {TINY: source.c.encode(), "tiny.h": source.h.encode()}
+    texts = (source.c, source.h, source.sketch, source.readme)
+    names = (TINY, "tiny.h", "tiny.ino", "tiny.md")
+    return {name: text.encode() for name, text in zip(names, texts, strict=True)}
 
 
 def open_c(path: Path) -> Backend:

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits_export.c_backend import WARNINGS, compiled, host_compiler
+from tinydigits_export.c_text import TEMPLATES, in_comment, rows
 from tinydigits_export.quantise import Floats, accuracy, learn, rounded, split
-from tinydigits_export.to_c import TEMPLATES, in_comment, rows
 from tinydigits_train.data import DIGITS
 from tinydigits_train.folder import Digits
 
@@ -92,6 +92,12 @@ class TinySource:
 
     h: str
     """tiny.h"""
+
+    sketch: str
+    """tiny.ino: answers 784 bytes that come over a serial line with the class."""
+
+    readme: str
+    """tiny.md"""
 
     network: TinyNetwork
 
@@ -195,11 +201,11 @@ def written(network: TinyNetwork, info: ModelInfo) -> TinySource:
         "regions": rows(packed(network.regions - LOW, bits=2)),
         "head": rows(packed((network.head - HEAD_LOW).T, bits=4)),
     }
-    c, h = (
-        Template((TEMPLATES / file).read_text("utf-8")).substitute(values)
-        for file in ("tiny.c", "tiny.h")
+    c, h, sketch, readme = (
+        Template((TEMPLATES / f"tiny.{ending}").read_text("utf-8")).substitute(values)
+        for ending in ("c", "h", "ino", "md")
     )
-    return TinySource(c, h, network)
+    return TinySource(c, h, sketch, readme, network)
 
 
 def packed(values: NDArray[np.int64], bits: int) -> list[int]:

@@ -1,10 +1,7 @@
 """The reader for the smallest parts answers the same in NumPy, in C and on an ATtiny13A, whose
-flash and RAM hold the whole program.
-
-TINYDIGITS_DEVICE_IMAGES=10000 pytest tests/export/test_to_tiny.py simulates all test digits.
+flash and RAM hold the whole program: for all test digits.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ from numpy.typing import NDArray
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
 from tinydigits_export import to_tiny
+from tinydigits_export.device_table import CALL_OF_MAIN, MAIN_OF_TINY
 from tinydigits_export.devices import ATTINY13A, Firmware, Run, build
 from tinydigits_export.to_tiny import (
     HEAD_HIGH,
@@ -33,27 +31,6 @@ from tinydigits_train.data import Dataset
 from tinydigits_train.folder import Digits
 
 pytestmark = pytest.mark.usefixtures("compiler")
-IMAGES = int(os.environ.get("TINYDIGITS_DEVICE_IMAGES", "300"))
-CALL_OF_MAIN = 2  # bytes of stack, which the simulator's count leaves out
-
-# A whole program: pixels come from one port, the class goes to another.
-MAIN = """
-#include "device.h"
-#include "tiny.h"
-int main(void) {
-    for (;;) {
-        uint16_t left = 784;
-        uint8_t digit;
-        device_start();
-        tiny_begin();
-        do tiny_push(device_read());
-        while (--left);
-        digit = tiny_end();
-        device_stop();
-        device_write(digit);
-    }
-}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +63,7 @@ def simulated(source: TinySource, images: NDArray[np.uint8], folder: Path) -> tu
     """Skips the test where the compiler or the simulator is missing."""
     files = {"tiny.c": source.c, "tiny.h": source.h}
     try:
-        firmware = build(files, ATTINY13A, MAIN, folder, "-Os")
+        firmware = build(files, ATTINY13A, MAIN_OF_TINY, folder, "-Os")
         return firmware, firmware.run(images.reshape(-1, 784))
     except ModelError:
         raise
@@ -107,7 +84,7 @@ def test_c_answers_as_numpy_does(source: TinySource, mnist: Dataset) -> None:
 def test_an_attiny13a_holds_the_program_and_answers_as_numpy_does(
     source: TinySource, mnist: Dataset, tmp_path: Path
 ) -> None:
-    images = mnist.test.images[:IMAGES]
+    images = mnist.test.images
     firmware, run = simulated(source, images, tmp_path)
     assert (run.outputs[:, 0] == source.network.answers(images)).all()
     assert firmware.program.flash <= ATTINY13A.flash

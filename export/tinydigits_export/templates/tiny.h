@@ -7,7 +7,7 @@
  * Classes:  $classes ($label_list)
  * Model:    a little network of its own, trained by $created_by
  * Accuracy: $accuracy of training digits that were set aside
- * Memory:   0.9 kB of flash and 42 bytes of RAM on an ATtiny13A, with avr-gcc -Os; 8 bytes of stack
+ * Memory:   0.9 kB of flash, 42 bytes of variables and 8 of stack on an ATtiny13A, with avr-gcc -Os
  *
  * C99 without any library. Nothing here multiplies or divides. One image at a time.
  */
