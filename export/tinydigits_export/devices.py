@@ -25,8 +25,8 @@ Every step reads, counts and writes the same number of bytes and spans. Reading 
 ends the run. A program whose network reads its pixels one by one, because the chip has no room for
 the image, calls device_read() within the counted span: on an AVR that costs 1 cycle.
 
-RAM lies where the compiler puts it; an ATtiny13A's 64 bytes hold the stack too, and a program that
-outgrows them is not found out by the linker: hold `program.ram + run.stack` to `target.ram`.
+A program whose code or variables outgrow the target is refused when it is built. The stack is known
+only after a run: hold `program.ram + run.stack` to `target.ram` (see `device_table`).
 
 AVR: libsimavr, cycle for cycle. Cortex-M: Unicorn (QEMU's processor cores as a library), which
 counts instructions, not cycles: a Cortex-M0+ takes 1 to 2 cycles for most.
@@ -45,6 +45,10 @@ from tinydigits_export.c_backend import MissingTool, compiled, find_tool, host_c
 from tinydigits_export.simulators.cortex_m import run_cortex_m
 
 SIMULATORS = Path(__file__).with_name("simulators")
+BARE = ["-nostartfiles"]
+# More room than there is, so that what does not fit is measured too.
+AVR_MEMORY = [f"-Wl,--defsym=__{kind}_REGION_LENGTH__=1M" for kind in ("TEXT", "DATA")]
+ARM_MEMORY = ["-Wl,-Ttext=0,-Tdata=0x20000000"]
 MAX_CYCLES = 100_000_000  # of one step: beyond it the program is taken to hang
 
 
@@ -93,6 +97,16 @@ CORTEX_M4 = Target(
     256 * 1024, 64 * 1024, 84_000_000,
 )  # fmt: skip
 TARGETS = (ATMEGA328P, ATTINY13A, CORTEX_M0PLUS, CORTEX_M4)
+
+
+class DoesNotFit(ModelError):  # noqa: N818 - named for what it says
+    """A microcontroller has too little flash or RAM. The message gives the numbers."""
+
+    def __init__(self, what: str, needed: int, memory: str, target: "Target", most: int) -> None:
+        article = "an" if target.name[0] in "AEIOU" else "a"
+        super().__init__(
+            f"{what} needs {needed:,} B of {memory}, where {article} {target.name} has {most:,}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +180,8 @@ def build(
     folder: an existing one, for the files; call it with a fresh one for each target.
     optimize, flags: for the sources; `main` is compiled with -Os. Of `dense`, -O2 takes less stack
     than -Os, a tenth fewer instructions on a Cortex-M0+, and no more flash on an AVR.
-    Raises MissingTool without the compiler, ModelError where something does not compile.
+    Raises MissingTool without the compiler, ModelError where something does not compile, and
+    DoesNotFit where the target is too small for the code or the variables.
     """
     for name, text in {**sources, "main.c": main}.items():
         (folder / name).write_text(text, "utf-8")
@@ -179,18 +194,18 @@ def build(
         objects.append(str((folder / name).with_suffix(".o")))
         compiled([*compiler, *sections, *chosen, "-c", str(folder / name), "-o", objects[-1]], name)
     alone, whole = folder / "model.elf", folder / "program.elf"
-    link = [*compiler, "-nostartfiles", *_memory(target)]
+    link = [*compiler, *(AVR_MEMORY if target.prefix == "avr-" else ARM_MEMORY)]
     # Without start-up code and --gc-sections: all that the sources define, and nothing else.
-    compiled([*link, "-Wl,-e,0", *objects[:-1], "-o", str(alone)], "the sources")
+    compiled([*link, *BARE, "-Wl,-e,0", *objects[:-1], "-o", str(alone)], "the sources")
     # An ARM program starts at main: the simulator lays its memory out and sets its stack.
-    start = ["-Wl,-e,main", *_memory(target), "-nostartfiles"] if _memory(target) else []
-    compiled([*compiler, *start, "-Wl,--gc-sections", *objects, "-o", str(whole)], "the program")
-    return Firmware(whole, target, _sizes(alone, target), _sizes(whole, target))
-
-
-def _memory(target: Target) -> list[str]:
-    """Where flash and RAM lie; avr-gcc knows by itself."""
-    return [] if target.prefix == "avr-" else ["-Wl,-Ttext=0,-Tdata=0x20000000"]
+    start = [] if target.prefix == "avr-" else [*BARE, "-Wl,-e,main"]
+    compiled([*link, *start, "-Wl,--gc-sections", *objects, "-o", str(whole)], "the program")
+    program = _sizes(whole, target)
+    if program.flash > target.flash:
+        raise DoesNotFit("the program", program.flash, "flash", target, target.flash)
+    if program.ram >= target.ram:
+        raise DoesNotFit("the program", program.ram, "RAM for variables", target, target.ram)
+    return Firmware(whole, target, _sizes(alone, target), program)
 
 
 def _sizes(elf: Path, target: Target) -> Sizes:

@@ -87,7 +87,9 @@ class QuantizedConv:
     def largest_feature(self) -> Integers:
         """[C]: the most that each can be away from 0."""
         places = self.places.reshape(-1, self.places.shape[-1])
-        return (255 * np.abs(places).sum(axis=0) + np.abs(self.place_biases)) // 2**SHIFT + 1
+        sums = 255 * np.abs(places).sum(axis=0) + np.abs(self.place_biases)
+        result: Integers = sums // 2**SHIFT + 1
+        return result
 
     @property
     def largest_logit(self) -> int:

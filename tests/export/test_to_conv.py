@@ -1,5 +1,6 @@
-"""The C of the conv recipe reads as Keras does, and gives on every processor the same logits."""
+"""The C of the conv recipe reads as Keras does, and answers alike on every processor."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinydigits import ModelError
+from tinydigits import MissingExtra, ModelError
 from tinydigits.info import ModelInfo
-from tinydigits_export.c_backend import WARNINGS, CBackend, host_compiler
+from tinydigits_export.c_backend import WARNINGS, CBackend, MissingTool, host_compiler
+from tinydigits_export.device_table import MAIN_BY_ROW
+from tinydigits_export.devices import ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4, Target, build
 from tinydigits_export.original import Original
 from tinydigits_export.parity import Reference, compare
 from tinydigits_export.quantise_conv import QuantizedConv, quantize_conv
@@ -235,3 +238,25 @@ def test_what_it_says_of_its_memory_is_so(source: CSource) -> None:
     assert int(said[1]) == state_bytes([8, 12, 16, 16, 12]) == 1585
     assert "conv_push" in source.sketch
     assert "1585 bytes" in source.readme
+
+
+@pytest.mark.parametrize(
+    ("target", "images", "cycles"),
+    [(ATMEGA328P, 10, 13e6), (CORTEX_M0PLUS, 1, 6e6), (CORTEX_M4, 1, 4e6)],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_every_processor_answers_as_this_one_and_has_room(
+    target: Target, images: int, cycles: float, source: CSource, mnist: Dataset, tmp_path: Path
+) -> None:
+    digits = mnist.test.images[: int(os.environ.get("TINYDIGITS_CONV_IMAGES", images))]
+    inputs = np.concatenate([digits, hard_images(digits[:0])[19:21]]).reshape(-1, 784)
+    main = MAIN_BY_ROW.format(name="conv")
+    try:
+        firmware = build({"conv.c": source.c, "conv.h": source.h}, target, main, tmp_path)
+        run = firmware.run(inputs)
+    except (MissingTool, MissingExtra) as error:
+        pytest.skip(str(error))
+    assert (run.outputs == CBackend(source).classify(inputs.reshape(-1, 28, 28))).all()
+    assert run.cycles[: len(digits)].mean() < cycles
+    assert firmware.model.flash < 13_000
+    assert firmware.program.ram + run.stack < (1_800 if target is ATMEGA328P else 2_048 + 28)
