@@ -21,6 +21,7 @@ from tinydigits.errors import TinydigitsError
 _COMMANDS = {
     "classify": "tinydigits.cli_classify:classify",
     "evaluate": "tinydigits.cli_evaluate:evaluate",
+    "bench": "tinydigits.cli_bench:bench",
     "train": "tinydigits_train.cli:train",
     "export": "tinydigits_export.cli:export",
     "verify": "tinydigits_export.cli:verify",

@@ -1,0 +1,36 @@
+"""Shell completion: what may stand where, as far as click cannot tell by itself.
+
+`_TINYDIGITS_COMPLETE=bash_source tinydigits` prints the script that asks for it, and so do
+`zsh_source` and `fish_source`.
+"""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def models(_ctx: click.Context, _param: click.Parameter, start: str) -> "list[CompletionItem]":
+    """The bundled models whose names begin so, and files, which bash offers if there are none."""
+    from click.shell_completion import CompletionItem
+
+    from tinydigits.model import BUNDLED
+
+    names = [CompletionItem(name) for name in BUNDLED if name.startswith(start)]
+    # Files first: in bash they throw away what came before them.
+    return [CompletionItem(start, type="file"), *names]
+
+
+def files(_ctx: click.Context, _param: click.Parameter, start: str) -> "list[CompletionItem]":
+    """Files and folders."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(start, type="file")]
+
+
+def folders(_ctx: click.Context, _param: click.Parameter, start: str) -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(start, type="dir")]
