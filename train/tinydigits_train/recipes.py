@@ -39,7 +39,7 @@ def dense(keras: ModuleType, _steps: int, classes: int = 10) -> Any:
     others; more epochs do not change that.
     """
     layers = [keras.layers.Dense(classes, activation="sigmoid")]
-    return _ratio_trained(keras, "dense", layers)
+    return _categorical(keras, "dense", layers)
 
 
 def mlp(keras: ModuleType, _steps: int, classes: int = 10) -> Any:
@@ -48,13 +48,13 @@ def mlp(keras: ModuleType, _steps: int, classes: int = 10) -> Any:
         keras.layers.Dense(784, activation="sigmoid"),
         keras.layers.Dense(classes, activation="sigmoid"),
     ]
-    return _ratio_trained(keras, "mlp", layers)
+    return _categorical(keras, "mlp", layers)
 
 
-def _ratio_trained(keras: ModuleType, name: str, layers: list[Any]) -> Any:
+def _categorical(keras: ModuleType, name: str, layers: list[Any]) -> Any:
     model = keras.Sequential([keras.Input((784,), name="pixels"), *layers], name=name)
-    # This loss divides the ten sigmoids by their sum, so what is learnt is their ratios: one score
-    # by itself is not a probability.
+    # Keras takes this loss of the softmax of what goes into the sigmoids, so differences between the
+    # ten logits are learnt and not their level: one score by itself is not a probability.
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
