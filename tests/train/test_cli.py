@@ -59,3 +59,30 @@ def test_a_bad_output_is_refused_before_training(tmp_path: Path, output: str, sa
     status, _, errors = run("train", "-o", output, cwd=tmp_path)
     assert status == 2
     assert said in errors
+
+
+def test_plots_are_drawn_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    data, folder = small_mnist(tmp_path), tmp_path / "new" / "plots"
+    words = ("train", "--data", str(data), "--epochs", "1", "--plots", str(folder), "-o")
+    status, _, progress = run(*words, str(tmp_path / "dense.keras"))
+    assert status == 0
+    assert f"weights to {folder}, each as .png and .svg" in progress
+    assert len(list(folder.iterdir())) == 12
+    status, _, progress = run(*words, str(tmp_path / "mlp.keras"), "--recipe", "mlp")
+    assert status == 0
+    assert progress.endswith("no weights drawn: mlp has more than one layer of them\n")
+
+
+def test_a_folder_that_cannot_hold_plots_is_refused_before_training(tmp_path: Path) -> None:
+    data, output = small_mnist(tmp_path), tmp_path / "digits.keras"
+    file = data / FILES[0]
+    for folder, expected, said in (
+        (file, 2, "is a file"),
+        (file / "plots", 1, f"error: {file / 'plots'}: cannot be written: Not a directory"),
+    ):
+        words = ("--plots", str(folder), "-o", str(output))
+        status, figures, errors = run("train", "--data", str(data), *words)
+        assert (status, figures) == (expected, "")
+        assert said in errors
+        assert "epoch" not in errors
+    assert not output.exists()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from tinydigits.completion import folders
 from tinydigits.fit import Fit
 from tinydigits_train.recipes import RECIPES
 
@@ -12,11 +13,20 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
 
 
 @click.command()
-@click.option("--recipe", type=click.Choice(list(RECIPES)), default="dense", show_default=True)
+@click.option(
+    "--recipe",
+    type=click.Choice(list(RECIPES)),
+    default="dense",
+    show_default=True,
+    help="The network. dense: a single layer; mlp: with a hidden layer; conv: convolutions, the "
+    "most accurate and by far the slowest to train.",
+)
 @click.option(
     "--data",
     default="mnist",
     show_default=True,
+    metavar="DIR",
+    shell_complete=folders,
     help="A folder whose sub-folders are the classes; or one with the four IDX files of MNIST "
     "(plain or .gz); or `mnist`: the folder that $TINYDIGITS_DATA names, else the copy that Keras "
     "keeps or downloads.",
@@ -28,8 +38,18 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     show_default=True,
     help="How the pictures of a labelled folder are brought to 28×28.",
 )
-@click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's own.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    help="Passes over the training images. Default: the recipe's own.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Of all that is random: the same seed gives the same weights on one machine.",
+)
 @click.option(
     "-o",
     "--output",
@@ -37,8 +57,36 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     required=True,
     help="The .keras file to write; its record goes beside it as NAME.train.json.",
 )
-def train(recipe: str, data: str, fit: Fit, epochs: int | None, seed: int, output: Path) -> None:
-    """Train a network on MNIST, or on your own pictures, with Keras."""
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder for pictures of the training, PNG and SVG: samples, learning curves, confusion "
+    "matrix, accuracy of each class, worst mistakes, and the weights of a single layer.",
+)
+def train(
+    recipe: str,
+    data: str,
+    fit: Fit,
+    epochs: int | None,
+    seed: int,
+    output: Path,
+    plots: Path | None,
+) -> None:
+    """Train a network on MNIST, or on your own pictures.
+
+    Keras trains it; the accuracy on the training and on the test images is shown at the end.
+
+    \b
+    Examples:
+      tinydigits train -o digits.keras
+      tinydigits train --recipe mlp --epochs 3 --data digits -o own.keras
+
+    \b
+    Exit status:
+      0  trained
+      1  the files cannot be written
+      2  wrong usage, no data that can be trained on, or no TensorFlow
+    """
     if output.suffix != ".keras":
         raise click.BadParameter(f"{output}: the name must end in .keras", param_hint="-o")
     if not output.parent.is_dir():
@@ -47,8 +95,11 @@ def train(recipe: str, data: str, fit: Fit, epochs: int | None, seed: int, outpu
     from tinydigits_train.data import load_data
     from tinydigits_train.fit import Epoch, save
     from tinydigits_train.fit import train as train_recipe
+    from tinydigits_train.plots import ready, write_plots
     from tinydigits_train.tensorflow import load_tensorflow
 
+    if plots:
+        ready(plots)
     load_tensorflow("train", "train")  # what is missing is said before data is looked for
 
     dataset = load_data(data, seed=seed, fit=fit)
@@ -81,3 +132,8 @@ def train(recipe: str, data: str, fit: Fit, epochs: int | None, seed: int, outpu
         + ", ".join(f"{names[t]} read as {names[a]} ×{n}" for t, a, n in pairs)
     )
     click.echo(f"wrote {output} and {record.name}", err=True)
+    if plots:
+        drawn = write_plots(trained, plots)
+        click.echo(f"wrote {', '.join(drawn)} to {plots}, each as .png and .svg", err=True)
+        if "weights" not in drawn:
+            click.echo(f"no weights drawn: {recipe} has more than one layer of them", err=True)
