@@ -17,7 +17,11 @@ SCANS = ROOT / "examples" / "scans"
 def test_the_script_draws_what_is_there(tmp_path: Path) -> None:
     draw_scans.draw(tmp_path)
     drawn = {p.relative_to(tmp_path) for p in tmp_path.rglob("*.*")}
-    there = {p.relative_to(SCANS.parent) for p in SCANS.parent.rglob("*.*") if p.suffix != ".py"}
+    there = {
+        p.relative_to(SCANS.parent)
+        for p in SCANS.parent.rglob("*.*")
+        if p.suffix not in (".py", ".ipynb")
+    }
     assert drawn == {path for path in there if "__pycache__" not in path.parts}
     for path in sorted((tmp_path / "scans").iterdir()):
         with Image.open(path) as new, Image.open(SCANS / path.name) as old:
