@@ -131,8 +131,8 @@ class _Learner:
         steps = weights / scales
         whole = rounded(steps, LOW, HIGH)
         scores = _sigmoid(ink @ (whole * scales) + biases)
-        # -log(score of the right class / sum of the scores). Keras trains the recipe with the softmax
-        # of the logits in its place; that reads 0.3 points less of the validation digits here.
+        # -log(score of the right class / sum of the scores). Keras trains the recipe with the
+        # softmax of the logits instead, which here reads 0.3 points less of the validation digits.
         shares = scores / np.maximum(scores.sum(axis=1, keepdims=True), np.float32(1e-12))
         at_logits = (shares - self._wanted[chosen]) * (1 - scores)
         at_logits /= np.float32(len(chosen))

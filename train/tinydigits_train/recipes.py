@@ -53,8 +53,8 @@ def mlp(keras: ModuleType, _steps: int, classes: int = 10) -> Any:
 
 def _categorical(keras: ModuleType, name: str, layers: list[Any]) -> Any:
     model = keras.Sequential([keras.Input((784,), name="pixels"), *layers], name=name)
-    # Keras takes this loss of the softmax of what goes into the sigmoids, so differences between the
-    # ten logits are learnt and not their level: one score by itself is not a probability.
+    # Keras takes this loss of the softmax of what goes into the sigmoids, so differences between
+    # logits are learnt and not their level: one score by itself is not a probability.
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
