@@ -6,6 +6,7 @@ time.
 
 from collections.abc import Iterator
 
+from tinydigits.addresses import redacted
 from tinydigits.entries import guarded, open_regular
 from tinydigits.images import Limits
 from tinydigits.sources import Item, Skipped
@@ -17,11 +18,12 @@ def members(path: str, limits: Limits, skipped: Skipped) -> Iterator[Item]:
     """Each image in the archive, with its encoded bytes or with why it cannot be read, and the
     archive itself where it cannot be read. Raises MissingExtra alone.
     """
-    return guarded(path, _members(path, limits, skipped))
+    shown = redacted(path)
+    return guarded(shown, _members(path, shown, limits, skipped))
 
 
-def _members(path: str, limits: Limits, skipped: Skipped) -> Iterator[Item]:
-    inside = in_zip if path.lower().endswith(".zip") else in_tar
+def _members(path: str, shown: str, limits: Limits, skipped: Skipped) -> Iterator[Item]:
+    inside = in_zip if shown.lower().endswith(".zip") else in_tar
     with open_regular(path) as file:
         for name, image in inside(file, limits, skipped):
-            yield Item(f"{path}/{name}", image)
+            yield Item(f"{shown}/{name}", image)

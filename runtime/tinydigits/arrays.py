@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
-from tinydigits.entries import guarded, open_regular
+from tinydigits.addresses import redacted
+from tinydigits.entries import guarded, open_regular, said
 from tinydigits.errors import ImageError
 from tinydigits.idx import IMAGES_MAGIC, read_shape, unzipped
 from tinydigits.images import without_warnings
@@ -32,20 +33,21 @@ def stacks(path: str, skipped: Skipped) -> Iterator[Item | Stack]:
     """The images in the file, uint8 [N, 28, 28] a Stack, and one Item that says why where it
     cannot be read (any further). Of an .npz, the arrays that are no such images are counted.
     """
-    return guarded(path, _stacks(path, skipped))
+    shown = redacted(path)
+    return guarded(shown, _stacks(path, shown, skipped))
 
 
-def _stacks(path: str, skipped: Skipped) -> Iterator[Item | Stack]:
+def _stacks(path: str, shown: str, skipped: Skipped) -> Iterator[Item | Stack]:
     with open_regular(path) as file:
-        if path.lower().endswith(".npz"):
-            yield from _in_npz(path, file, skipped)
-        elif path.lower().endswith(".npy"):
+        if shown.lower().endswith(".npz"):
+            yield from _in_npz(shown, file, skipped)
+        elif shown.lower().endswith(".npy"):
             header = _read_header(file)
             if not header.fits():
                 raise ImageError(f"{header}, where uint8 [N, 28, 28] was expected")
-            yield from _in_npy(path, file, header)
+            yield from _in_npy(shown, file, header)
         else:
-            yield from _in_idx(path, file)
+            yield from _in_idx(shown, file)
 
 
 def _in_idx(path: str, file: io.BufferedReader) -> Iterator[Stack]:
@@ -159,5 +161,5 @@ def _filled(file: Readable, size: int) -> tuple[bytearray, str]:
     except EOFError:
         return data, "truncated"
     except Exception as error:  # as in `entries.guarded`
-        return data, f"damaged: {error}"
+        return data, said(error)
     return data, "truncated"

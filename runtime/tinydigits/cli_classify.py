@@ -5,34 +5,43 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from typing import BinaryIO, Literal, get_args
+from itertools import chain, islice
+from typing import BinaryIO, Literal, NoReturn, get_args
 
 import click
 
 from tinydigits import sinks
+from tinydigits.addresses import is_remote, redacted
 from tinydigits.classifier import Answers, Classifier
 from tinydigits.cli_options import check_usage, reading_options
+from tinydigits.completion import files, folders
 from tinydigits.errors import SinkError, SourceError
 from tinydigits.fit import Fit, Invert
 from tinydigits.images import Limits
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep
 from tinydigits.rows import Shown, printable
-from tinydigits.sources import Chunk, Opening, Skipped, chunked, open_inputs
+from tinydigits.sources import Chunk, Opening, Skipped, at_hand, chunked, open_inputs
 from tinydigits.stopping import Stopped, Stopper, stoppable
 
 WATCH_BATCH = 32  # images: fewer than otherwise, so that rows and signals wait less
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True)
+@click.argument("inputs", nargs=-1, required=True, shell_complete=files)
 @reading_options
-@click.option("-o", "--output", help="Write the rows to this file instead of stdout.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=files,
+    help="Write the rows to this file instead of stdout.",
+)
 @click.option(
     "--format",
     "format_",
     type=click.Choice(get_args(sinks.Format)),
-    help="Default: by the ending of -o, else text.",
+    help="How rows are written. Default: by the ending of -o, else text.",
 )
 @click.option("--scores", is_flag=True, help="Show the score of every class.")
 @click.option(
@@ -40,16 +49,34 @@ WATCH_BATCH = 32  # images: fewer than otherwise, so that rows and signals wait 
 )
 @click.option("--resume", is_flag=True, help="Go on with the rows that an earlier run left in -o.")
 @click.option("--watch", is_flag=True, help="Keep going: read pictures as they arrive.")
-@click.option("--sort-into", metavar="DIR", help="Sort the pictures into folders by class.")
+@click.option(
+    "--sort-into",
+    metavar="DIR",
+    shell_complete=folders,
+    help="Sort the pictures into folders by class.",
+)
 @click.option(
     "--sort-by",
     type=click.Choice(("copy", "link", "move")),
     default="copy",
     show_default=True,
-    help="`tinydigits unsort DIR/sort-log.jsonl` undoes a move.",
+    help="How they get there. `tinydigits unsort DIR/sort-log.jsonl` undoes a move.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say how pictures would be sorted.")
-@click.option("--save-fit", metavar="DIR", help="Write what the model sees of each image here.")
+@click.option(
+    "--save-fit",
+    metavar="DIR",
+    shell_complete=folders,
+    help="Write what the model sees of each picture here, as PNG.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(("local", "ray")),
+    default="local",
+    show_default=True,
+    help="ray: many machines read, and write Parquet parts into the folder -o.",
+)
+@click.option("--ray-address", metavar="HOST:PORT", help="Of a Ray cluster; else one starts here.")
 @click.pass_context
 def classify(
     ctx: click.Context,
@@ -73,6 +100,8 @@ def classify(
     sort_by: Literal["copy", "link", "move"],
     dry_run: bool,
     save_fit: str | None,
+    engine: Literal["local", "ray"],
+    ray_address: str | None,
 ) -> None:
     """Read the digit in each image: one row an image, in order.
 
@@ -81,9 +110,26 @@ def classify(
     a line or each ended by NUL.
 
     \b
-    Exit status: 0 all read; 1 some could not be read; 2 wrong usage, no model or no image;
-    130 or 143 stopped by Ctrl-C or SIGTERM.
+    Examples:
+      tinydigits classify examples/scans
+      tinydigits classify examples/scans/1-small.png -m dense --scores
+      find examples/scans -name '*.png' | tinydigits classify - -o rows.csv
+      tinydigits classify examples/scans -o rows.jsonl --resume
+      tinydigits classify examples/scans --sort-into sorted --report all.html
+
+    \b
+    Exit status:
+      0         all were read
+      1         some could not be read or sorted, or rows not be written
+      2         wrong usage, no model, or no image
+      130, 143  stopped by Ctrl-C, by SIGTERM
     """
+    if engine == "ray":
+        from tinydigits.cli_engine import classify_parts
+
+        classify_parts(ctx)
+    if ray_address is not None:
+        raise click.UsageError("--ray-address goes with --engine ray")
     if output == "-":
         output = None
     format_ = format_ or (sinks.format_of(output) if output else "text")
@@ -97,9 +143,12 @@ def classify(
         try:
             with ExitStack() as stack:
                 items = stack.enter_context(
-                    closing(open_inputs(inputs, Opening(_stdin, limits, skipped)))
+                    closing(open_inputs(inputs, Opening(open_stdin, limits, skipped)))
                 )
                 chunks: Iterable[Chunk] = chunked(items, batch_size)
+                if any(map(is_remote, inputs)):  # what fails fails before anything is written
+                    begun = list(islice(chunks, 1)) or _nothing(inputs, skipped)
+                    chunks = chain(begun, chunks)
                 if watch:
                     chunks, workers = _arriving(inputs, stopper, skipped), 1
                     write = stack.enter_context(_rows(output, format_, shown, grows=True))
@@ -108,7 +157,7 @@ def classify(
 
                     assert output is not None
                     assert format_ in ("csv", "jsonl")
-                    how = _how(classifier, shown, format_, batch_size)
+                    how = row_settings(classifier, shown, format_, batch_size)
                     journal = stack.enter_context(open_journal(output, format_, shown, how))
                     chunks, write, counts = journal.remaining(chunks), journal.write, journal.found
                 else:
@@ -123,11 +172,12 @@ def classify(
                 if sort_into is not None:
                     from tinydigits.sort import sort_sink
 
-                    say = _say if dry_run else None
-                    sorter = stack.enter_context(sort_sink(sort_into, sort_by, inputs, say))
+                    tell = say if dry_run else None
+                    sorter = stack.enter_context(sort_sink(sort_into, sort_by, inputs, tell))
                     failed = sorter.failed
                     writes.append(sorter)  # behind the rows: what is moved is written down
                 keep = Keep(fitted=bool(save_fit or report), thumbnails=bool(report))
+                chunks = at_hand(chunks, max_bytes)
                 answered = stack.enter_context(closing(classifier.answers(chunks, workers, keep)))
                 for answers in stack.enter_context(_progress(answered, output)):
                     with stopper.held():
@@ -135,19 +185,22 @@ def classify(
                             write(answers)
                         counts.update(prediction.status for prediction in answers.predictions)
                 if not counts and not watch:  # raised in here, so that -o replaces nothing
-                    raise SourceError(
-                        f"no image found in {', '.join(inputs)}{passed_over(skipped)}"
-                    )
+                    _nothing(inputs, skipped)
         except Stopped as stopped:
             unwritten = f" · {output} is not written" if output and not resume else ""
-            _say(f"stopped: {summary(counts, time.monotonic() - began)}{unwritten}")
+            say(f"stopped: {summary(counts, time.monotonic() - began)}{unwritten}")
             ctx.exit(stopped.exit_code)
     for path, why in failed:
-        _say(f"{printable(path)} is not sorted: {printable(why)}")
-    _say(summary(counts, time.monotonic() - began) + passed_over(skipped))
+        say(f"{printable(path)} is not sorted: {printable(why)}")
+    say(summary(counts, time.monotonic() - began) + passed_over(skipped))
     if stopper.asked is not None:
         ctx.exit(128 + stopper.asked)
     ctx.exit(1 if counts["error"] or failed else 0)
+
+
+def _nothing(inputs: tuple[str, ...], skipped: Skipped) -> NoReturn:
+    names = ", ".join(map(redacted, inputs))
+    raise SourceError(f"no image found in {names}{passed_over(skipped)}")
 
 
 def _arriving(inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped) -> Iterator[Chunk]:
@@ -163,7 +216,9 @@ def _arriving(inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped) -> It
             yield chunk
 
 
-def _how(classifier: Classifier, shown: Shown, format_: str, batch_size: int) -> dict[str, object]:
+def row_settings(
+    classifier: Classifier, shown: Shown, format_: str, batch_size: int
+) -> dict[str, object]:
     """All that the rows of a run depend on, beside its inputs."""
     from tinydigits import __version__
 
@@ -184,12 +239,12 @@ def _how(classifier: Classifier, shown: Shown, format_: str, batch_size: int) ->
     }
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
     with suppress(OSError):  # what cannot be said changes nothing
         click.echo(sentence, err=True)
 
 
-def _stdin() -> BinaryIO:
+def open_stdin() -> BinaryIO:
     if sys.stdin is None:
         raise SourceError("-: stdin is closed, where a list of files was expected")
     return sys.stdin.buffer

@@ -6,9 +6,12 @@ from typing import Any, get_args
 import click
 
 from tinydigits import sinks
+from tinydigits.addresses import is_remote, redacted
 from tinydigits.classifier import BATCH_SIZE
+from tinydigits.completion import files, models
 from tinydigits.fit import Fit, Invert
 from tinydigits.images import MOST_PIXELS, Limits
+from tinydigits.model import BUNDLED
 from tinydigits.pipeline import Workers
 
 _LIMITS = Limits()
@@ -31,28 +34,39 @@ def reading_options(command: Any) -> Any:
     """The options of every command that reads pictures."""
     for option in reversed(
         (
-            click.option("-m", "--model", help="A bundled model, or an .onnx or .tflite file."),
             click.option(
-                "--fit", type=click.Choice(get_args(Fit)), help="Default: the model's own."
+                "-m",
+                "--model",
+                metavar="MODEL",
+                shell_complete=models,
+                help=f"A bundled model ({', '.join(BUNDLED)}), or an .onnx or .tflite file. "
+                f"Default: {BUNDLED[0]}.",
+            ),
+            click.option(
+                "--fit",
+                type=click.Choice(get_args(Fit)),
+                help="How pictures become 28×28. auto: what already looks like MNIST stays as it "
+                "is; mnist: nothing does; resize: only the size is changed; none: all must be "
+                "28×28. Default: the model's own.",
             ),
             click.option(
                 "--invert",
                 type=click.Choice(get_args(Invert)),
                 default="auto",
                 show_default=True,
-                help="Is the ink darker than its ground?",
+                help="Is the ink darker than its ground? auto: look.",
             ),
             click.option(
                 "--min-score",
                 type=click.FloatRange(0, 1),
-                help="Below this an answer is uncertain.",
+                help="Below this score an answer is uncertain. Default: the model's own.",
             ),
             click.option(
                 "--max-pixels",
                 type=click.IntRange(1, MOST_PIXELS),
                 default=_LIMITS.max_pixels,
                 show_default=True,
-                help="Refuse larger images.",
+                help="Refuse images with more pixels, width × height.",
             ),
             click.option(
                 "--max-bytes",
@@ -76,7 +90,10 @@ def reading_options(command: Any) -> Any:
                 help="Images that a process reads at a time.",
             ),
             click.option(
-                "--report", metavar="FILE.html", help="Write a page that shows every picture."
+                "--report",
+                metavar="FILE.html",
+                shell_complete=files,
+                help="Write a page that shows every picture.",
             ),
         )
     ):
@@ -89,6 +106,11 @@ def check_usage(options: dict[str, Any]) -> None:
     for name in ("output", "report", "sort_into", "save_fit"):
         if options.get(name) == "":
             raise click.UsageError(f"--{name.replace('_', '-')} has an empty name")
+        if is_remote(address := options.get(name) or ""):
+            raise click.UsageError(
+                f"{redacted(address)}: results are written to files of this machine: name one, and "
+                "copy it there; or, with --engine ray, -o a folder there"
+            )
     output, report, inputs = options.get("output"), options.get("report"), options["inputs"]
     if output and report and os.path.realpath(output) == os.path.realpath(report):
         raise click.UsageError("-o and --report name one file")
@@ -108,6 +130,8 @@ def check_usage(options: dict[str, Any]) -> None:
         raise click.UsageError("--dry-run says how --sort-into DIR would sort")
     if watch and "-" in inputs:
         raise click.UsageError("--watch watches folders and files, not a list on stdin")
+    if watch and any(map(is_remote, inputs)):
+        raise click.UsageError("--watch watches folders and files, not addresses")
     if watch and options["workers"] not in ("auto", 1):
         raise click.UsageError("--watch reads in one process")
     if options.get("format_") == "parquet" and (watch or not output):

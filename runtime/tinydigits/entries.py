@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from tinydigits.addresses import is_remote
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
 from tinydigits.images import Limits
 from tinydigits.sources import Item, Skipped, has_image_ending
@@ -39,7 +40,13 @@ def guarded(name: str, rows: Iterable[Row]) -> Iterator[Row | Item]:
 
 
 def open_regular(path: str) -> io.BufferedReader:
-    """The file, open for reading; never a FIFO, socket or device. Raises ImageError."""
+    """The file, open for reading; never a FIFO, socket or device. Raises ImageError, and of what
+    is at an address MissingExtra.
+    """
+    if is_remote(path):
+        from tinydigits.remote_file import opened
+
+        return opened(path)
     try:
         # Opening a FIFO would disturb whoever writes to it, so the kind is asked first; and again
         # of what was opened, without waiting, since files can be replaced in between.
@@ -58,6 +65,8 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def said(error: Exception) -> str:
+    if isinstance(error, TinydigitsError):
+        return str(error)
     if isinstance(error, EOFError):
         return "truncated: it ends early"
     return f"damaged: {str(error) or type(error).__name__}"

@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
+from tinydigits.addresses import is_remote, redacted
 from tinydigits.classifier import Answers, Prediction
 from tinydigits.errors import ImageError, SinkError, SinkRefused
 from tinydigits.rows import printable
@@ -40,7 +41,7 @@ ENDING_BYTES = 16  # what is longer is no ending that is worth keeping whole
 # Of a name that the file system of the sort folder cannot hold.
 _NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 _HOLD_MANY = re.compile(f"{ARCHIVES.pattern}|{ARRAYS.pattern}", re.IGNORECASE)
-_ONLY_COPIES = "pictures in archives and arrays can only be copied: sort by copy"
+_ONLY_COPIES = "pictures in archives, in arrays and at addresses can only be copied: sort by copy"
 _WINDOWS = os.name == "nt"
 _SEPARATORS = ("/", "\\") if _WINDOWS else ("/",)
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f<>:"|?*]' if _WINDOWS else "\0")
@@ -74,7 +75,7 @@ def sort_sink(
 
 class _Picture(NamedTuple):
     source: str  # its file, or the name that it has in an archive or array
-    origin: Path  # the same, absolute
+    origin: Path | str  # the same, absolute; or an address
     content: bytes | None  # None for a file
     ending: str  # what its name lacks
 
@@ -139,7 +140,8 @@ class Sorter:
             raise SinkError(f"{name}: {_ONLY_COPIES}")
         name = name.replace("\0", "%00")
         ending = ".png" if isinstance(image, np.ndarray) else ""
-        return _Picture(name, self._absolute(name), _encoded(image), ending)
+        origin = name if is_remote(name) else self._absolute(name)
+        return _Picture(name, origin, _encoded(image), ending)
 
     def _absolute(self, path: str) -> Path:
         """The directory entry itself: links above it are resolved, it is not."""
@@ -183,8 +185,9 @@ class Sorter:
 
     def _parts(self, picture: _Picture) -> list[str]:
         """The sub-path. What lies in the sort folder is sorted anew and keeps the one it has."""
-        if picture.content is None and picture.origin.is_relative_to(self._root):
-            below = picture.origin.relative_to(self._root).parts
+        at = picture.origin
+        if picture.content is None and isinstance(at, Path) and at.is_relative_to(self._root):
+            below = at.relative_to(self._root).parts
             return list(below[1:] or below)
         return self._sub_paths.of(picture.source)
 
@@ -222,8 +225,10 @@ class _SubPaths:
     def __init__(self, inputs: tuple[str, ...]) -> None:
         self._files: set[str] = set()
         self._tops: dict[str, str] = {}  # base names by what the names of pictures begin with
-        for name in inputs:
-            if os.path.isdir(name) or _HOLD_MANY.search(name):  # noqa: PTH112 - of any name
+        for name in map(redacted, inputs):
+            if is_remote(name):  # of a prefix, or of one picture
+                self._files.add(name)
+            if os.path.isdir(name) or _HOLD_MANY.search(name) or is_remote(name):  # noqa: PTH112
                 prefix = name if name.endswith(_SEPARATORS) else f"{name}/"
                 self._tops[_slashed(prefix)] = _base_name(name)
             else:
@@ -238,7 +243,7 @@ class _SubPaths:
             if (base := self._tops.get(name[: end + 1])) is not None:
                 below = _components(name[end + 1 :])
                 return [base, *below] if base and len(self._tops) > 1 else below
-        return _components(name)
+        return _components(name.partition("://")[2] if is_remote(name) else name)
 
 
 def class_folder(label: str) -> str:
@@ -274,8 +279,8 @@ def _check(folder: str, by: SortBy, inputs: tuple[str, ...]) -> None:
     if os.path.lexists(root) and not root.is_dir():
         raise SinkRefused(f"{folder}: not a folder")
     check_outside(folder, inputs)
-    for name in inputs:
-        if by != "copy" and _HOLD_MANY.search(name):
+    for name in map(redacted, inputs):
+        if by != "copy" and (_HOLD_MANY.search(name) or is_remote(name)):
             raise SinkRefused(f"{name}: {_ONLY_COPIES}")
 
 

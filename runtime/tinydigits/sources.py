@@ -2,7 +2,8 @@
 
 Folders are walked in natural order (2.png before 10.png), one folder's listing in memory at a
 time. Pictures in folders are not opened here: one that turns out to be unreadable becomes an error
-row. Archives and arrays are streamed by `tinydigits.archives` and `tinydigits.arrays`.
+row. Archives and arrays are streamed by `tinydigits.archives` and `tinydigits.arrays`; what is at
+an address is listed by `tinydigits.remote` and fetched, chunk by chunk, by `tinydigits.fetching`.
 """
 
 import os
@@ -10,12 +11,14 @@ import re
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinydigits.addresses import is_remote, redacted
 from tinydigits.errors import ImageError
 from tinydigits.images import SUFFIXES, ImageLike, Limits
 
@@ -23,6 +26,12 @@ PART_PREFIX = ".tinydigits-"  # of files that tinydigits is writing, which are n
 CHUNK_BYTES = 8 * 1024 * 1024  # of encoded images in memory: a chunk with more is complete
 ARCHIVES = re.compile(r"\.(zip|tar|tar\.gz|tgz|tar\.zst)$", re.IGNORECASE)
 ARRAYS = re.compile(r"(ubyte|\.idx\d?)(\.gz)?$|\.np[yz]$", re.IGNORECASE)
+
+
+class Address(str):
+    """Where a picture is that has to be fetched before it can be read."""
+
+    __slots__ = ()
 
 
 class Item(NamedTuple):
@@ -87,6 +96,8 @@ class Opening(NamedTuple):
 def open_inputs(inputs: Iterable[str], opening: Opening) -> Generator[Item | Stack]:
     """Every input, in order: a folder is walked, `-` reads a list of files from stdin, archives
     and arrays are known by their ending, and anything else is one picture, whatever its ending.
+    Pictures at addresses come as an Address. Raises SourceError where there are none at one that is
+    named here; MissingExtra.
     """
     for name in inputs:
         if name == "-":
@@ -94,20 +105,26 @@ def open_inputs(inputs: Iterable[str], opening: Opening) -> Generator[Item | Sta
                 yield from _opened(listed_name, opening)
         elif os.path.isdir(name):  # noqa: PTH112 - pathlib would rewrite the name that rows show
             yield from walked(name, opening.skipped)
+        elif is_remote(name):
+            from tinydigits.remote import listed_remote
+
+            for url in listed_remote(name, opening.skipped):
+                yield from _opened(url, opening)
         else:
             yield from _opened(name, opening)
 
 
 def _opened(name: str, opening: Opening) -> Iterator[Item | Stack]:
-    if ARCHIVES.search(name):
+    shown = redacted(name)
+    if ARCHIVES.search(shown):
         from tinydigits.archives import members
 
         return members(name, opening.limits, opening.skipped)
-    if ARRAYS.search(name):
+    if ARRAYS.search(shown):
         from tinydigits.arrays import stacks
 
         return stacks(name, opening.skipped)
-    return iter((Item(name, name),))
+    return iter((Item(shown, Address(name) if is_remote(name) else name),))
 
 
 def listed(lines: BinaryIO) -> Iterator[str]:
@@ -150,6 +167,18 @@ def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
             names, images, all_regular, held = [], [], True, 0
     if names:
         yield Chunk(names, images, all_regular)
+
+
+def at_hand(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
+    """The chunks, from the first with an Address in it on by way of `fetching.fetched_chunks`."""
+    chunks = iter(chunks)
+    for chunk in chunks:
+        if Address in map(type, chunk.images):
+            from tinydigits.fetching import fetched_chunks
+
+            yield from fetched_chunks(chain([chunk], chunks), max_bytes)
+            return
+        yield chunk
 
 
 def _sliced(stack: Stack, size: int) -> Iterator[Chunk]:

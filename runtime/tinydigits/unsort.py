@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from tinydigits.addresses import is_remote
 from tinydigits.errors import ImageError, SourceError
 
 LOG = "sort-log.jsonl"
@@ -69,7 +70,7 @@ class Log:
         self._path = path
         self._file: BinaryIO | None = None
 
-    def record(self, by: str, origin: Path, target: Path) -> None:
+    def record(self, by: str, origin: Path | str, target: Path) -> None:
         """Says what is about to be done. Raises OSError."""
         if self._file is None:
             self._file = _appended(self._path)
@@ -81,7 +82,7 @@ class Log:
         if self._file.write(data) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def cancel(self, origin: Path, target: Path) -> None:
+    def cancel(self, origin: Path | str, target: Path) -> None:
         """Says that it was not done after all."""
         self.record(CANCELLED, origin, target)
 
@@ -226,7 +227,8 @@ def _entries(path: Path, root: Path) -> list[_Entry]:
 def _entry(line: bytes) -> _Entry:
     fields = json.loads(line)
     entry = _Entry(fields["by"], fields["from"], fields["to"])
-    for path in entry[1:]:
+    copied = is_remote(entry.origin) and entry.by in ("copy", CANCELLED)
+    for path in entry[2:] if copied else entry[1:]:
         if b"\0" in os.fsencode(path) or not Path(path).is_absolute() or not Path(path).name:
             raise ValueError(path)
     if entry.by not in ("copy", "link", "move", CANCELLED):

@@ -9,7 +9,7 @@ import tinydigits
 
 PACKAGE = Path(tinydigits.__file__).parent
 DEPENDENCIES = {"click", "numpy", "onnxruntime", "PIL"}
-EXTRAS = {"ai_edge_litert", "cv2", "pyarrow", "zstandard"}
+EXTRAS = {"ai_edge_litert", "aiohttp", "cv2", "fsspec", "pandas", "pyarrow", "ray", "zstandard"}
 
 
 def modules_after(code: str) -> set[str]:
@@ -40,6 +40,14 @@ def test_help_and_classify_do_not_import_tensorflow() -> None:
         code = f"import sys; sys.argv = ['tinydigits', *{words!r}]\n"
         modules = modules_after(code + "from tinydigits.cli import main; main()")
         assert not {name for name in modules if name.partition(".")[0] in ("tensorflow", "keras")}
+
+
+def test_pictures_that_are_here_are_read_without_what_is_for_the_cloud() -> None:
+    digit = PACKAGE.parents[1] / "examples" / "scans" / "1-small.png"
+    code = f"import sys; sys.argv = ['tinydigits', 'classify', {str(digit)!r}]\n"
+    modules = modules_after(code + "from tinydigits.cli import main; main()")
+    assert "tinydigits.addresses" in modules
+    assert not {name for name in modules if name.startswith(("fsspec", "tinydigits.remote"))}
 
 
 def test_the_runtime_imports_only_what_it_may() -> None:

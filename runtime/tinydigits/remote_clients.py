@@ -1,0 +1,174 @@
+"""Clients of stores: one of fsspec's file systems for each, asked with patience but not for ever.
+
+The libraries below retry by themselves, each in its own way, or hang. Where they let it be turned
+off, they try once, and what follows is decided here.
+"""
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from tinydigits.errors import MissingExtra, TinydigitsError
+from tinydigits.remote_errors import Failure, explained, scrubbed
+
+Answer = TypeVar("Answer")
+
+WEB, S3, GOOGLE = ("http", "https"), ("s3", "s3a"), ("gs", "gcs")
+PACKAGES = {**dict.fromkeys(WEB, "aiohttp"), **dict.fromkeys(S3, "s3fs")}  # of the extra
+PACKAGES |= dict.fromkeys(GOOGLE, "gcsfs")
+
+TRIES = 4
+FIRST_PAUSE = 0.25  # s: before the second try; each later pause is twice as long, and all vary
+CONNECT = 5  # s: by then a server takes a connection, or is tried again
+STALL = 10  # s: a server that has said nothing for so long has stopped
+ATTEMPT = 60  # s: the most that one try takes: 64 MB at 1 MB/s
+ENOUGH = 90  # s: after so long nothing is tried again
+OPENING = 20  # s: for a client to find its credentials, some of which are asked of other servers
+CONNECTIONS = 64  # to one server, at the most
+
+_clients: dict[object, Any] = {}
+_lock = threading.Lock()
+
+
+class Unreachable(Exception):  # noqa: N818 - what cannot be reached, rather than an error
+    """What was asked for did not come."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.why)
+        self.failure = failure
+
+
+def persistent(
+    scheme: str,
+    call: Callable[[float], Answer],
+    until: float | None = None,
+    attempt: float = ATTEMPT,
+) -> Answer:
+    """What `call` gives, which is told how many seconds it has: at most `attempt`. Tries again what
+    may pass, and gives up at the time `until`. Raises Unreachable.
+    """
+    until = time.monotonic() + ENOUGH if until is None else until
+    tries = 1 if scheme in GOOGLE else TRIES  # gcsfs tries six times, which cannot be changed
+    pause = FIRST_PAUSE
+    while True:
+        tries -= 1
+        try:
+            return call(max(0.001, min(attempt, until - time.monotonic())))
+        except Unreachable:
+            raise
+        except Exception as error:
+            failure = explained(error)
+        wait = random.uniform(pause / 2, pause)
+        if not failure.passes or not tries or time.monotonic() + wait >= until:
+            raise Unreachable(failure)
+        time.sleep(wait)
+        pause *= 2
+
+
+def ask(
+    client: Any, seconds: float, question: "str | Callable[..., Any]", *args: Any, **options: Any
+) -> Any:
+    """Calls a client's method by its name, or a coroutine function on its event loop; gives up
+    after so many seconds. Raises what that raises.
+    """
+    from fsspec.asyn import sync
+
+    if client.async_impl:
+        coroutine = getattr(client, f"_{question}") if isinstance(question, str) else question
+        return sync(client.loop, coroutine, *args, timeout=seconds, **options)
+    assert isinstance(question, str)
+    return _in_time(seconds, partial(getattr(client, question), *args, **options))
+
+
+def client_of(scheme: str, url: str) -> Any:
+    """fsspec's file system for an address. Raises MissingExtra, Unreachable."""
+    # Those of the extra serve all threads; of others, which may not, each thread has its own.
+    known = scheme in PACKAGES
+    key = scheme if known else (scheme, urlsplit(url).netloc, threading.get_ident())
+    with _lock:
+        if key not in _clients:
+            try:
+                _clients[key] = _in_time(OPENING, partial(_opened, scheme, url))
+            except TinydigitsError:
+                raise
+            except Unreachable as error:
+                _clients[key] = error
+            except Exception as error:
+                _clients[key] = Unreachable(explained(error))
+        client = _clients[key]
+    if isinstance(client, Unreachable):  # not looked for again, which may take long
+        raise Unreachable(client.failure)
+    return client
+
+
+def _opened(scheme: str, url: str) -> Any:
+    try:
+        import fsspec
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{scheme}://", "fsspec", "cloud") from error
+    for library in ("aiobotocore", "asyncio", "botocore", "fsspec", "gcsfs", "google", "s3fs"):
+        # What they log would else go to stderr, with addresses as they are.
+        logging.getLogger(library).addHandler(logging.NullHandler())
+    try:
+        if scheme not in PACKAGES:
+            return fsspec.core.url_to_fs(url)[0]
+        client = fsspec.filesystem(scheme, **_options(scheme))
+    except ImportError as error:
+        if scheme in PACKAGES:
+            raise MissingExtra(f"{scheme}://", PACKAGES[scheme], "cloud") from error
+        raise Unreachable(Failure(scrubbed(str(error)), passes=False)) from error
+    except ValueError as error:
+        if scheme in fsspec.available_protocols():
+            raise
+        why = (
+            f"no scheme {scheme}:// is known; s3://, gs://, https:// are read, and those of other "
+            "fsspec packages that are installed"
+        )
+        raise Unreachable(Failure(why, passes=False)) from error
+    client.retries = 1  # s3fs's own
+    return client
+
+
+def _options(scheme: str) -> dict[str, Any]:
+    """How a client waits, and tries once."""
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
+    if scheme in WEB:
+        # Proxies and ~/.netrc are taken from the environment.
+        return {"client_kwargs": {"timeout": timeout, "trust_env": True}, "encoded": True}
+    if scheme in GOOGLE:
+        # Else gcsfs asks by gRPC what kind of bucket it is, which is not to be had everywhere; only
+        # zonal buckets need that.
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        return {"requests_timeout": timeout, "use_listings_cache": False}
+    config = {
+        "connect_timeout": CONNECT,
+        "read_timeout": STALL,
+        "max_pool_connections": CONNECTIONS,
+        "retries": {"mode": "standard", "total_max_attempts": 1},
+    }
+    return {"config_kwargs": config, "use_listings_cache": False}
+
+
+def _in_time(seconds: float, call: Callable[[], Answer]) -> Answer:
+    """What `call` gives. Raises what it raises, and TimeoutError where it takes longer: it then
+    goes on, in a thread that keeps nothing from ending.
+    """
+    answer: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return answer.result(seconds)

@@ -1,0 +1,179 @@
+"""An S3 server on loopback (moto's), and before it a server that spoils what it gives, as networks
+and stores do.
+"""
+
+import http.client
+import logging
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
+from threading import Lock, Thread
+from typing import Any, Literal, NamedTuple
+
+Fault = Literal["500", "slow down", "forbidden", "reset", "slow", "cut", "stall"]
+Faults = Callable[[str, int], Fault | None]
+"""What becomes of a path that is asked for the n-th time, from 0 on."""
+
+ACCOUNT = "123456789012"  # moto's own
+SLOW = 0.2  # s
+STALLED = 60  # s: longer than any test waits
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIALOOPBACKTESTONLY",
+    "AWS_SECRET_ACCESS_KEY": "loopback/secret+that/nobody/may/see",
+    "AWS_SESSION_TOKEN": "loopback-token-that-nobody-may-see",
+}
+
+
+class S3(NamedTuple):
+    """A server that runs."""
+
+    environment: dict[str, str]
+    """What leads the usual credential chain to it."""
+
+    asked: Counter[str]
+    """How often each path was asked for, by the method and the path without its query."""
+
+    put: Callable[[str, Mapping[str, bytes]], None]
+    """Makes a bucket with objects in it."""
+
+
+def none(path: str, time_: int) -> Fault | None:
+    """A server without faults."""
+    del path, time_
+    return None
+
+
+def some(seed: int, shares: Mapping[Fault, float]) -> Faults:
+    """Faults of each kind for a share of the requests, the same ones in each run."""
+
+    def chosen(path: str, time_: int) -> Fault | None:
+        roll = Random(f"{seed} {path} {time_}").random()
+        for kind, share in shares.items():
+            roll -= share
+            if roll < 0:
+                return kind
+        return None
+
+    return chosen
+
+
+@contextmanager
+def s3_server(faults: Faults = none, delay: float = 0.0) -> Iterator[S3]:
+    """One with its own buckets, which answers after `delay` seconds."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from moto.s3.models import s3_backends
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    moto = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), True)
+    thread = Thread(target=moto.serve_forever, daemon=True)
+    thread.start()
+    backend = s3_backends[ACCOUNT]["aws"]
+
+    def put(bucket: str, objects: Mapping[str, bytes]) -> None:
+        backend.create_bucket(bucket, "us-east-1")
+        for key, data in objects.items():
+            backend.put_object(bucket, key, data)
+
+    try:
+        with spoiled(moto.port, faults, delay) as (port, asked):
+            environment = {
+                **KEYS,
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_EC2_METADATA_DISABLED": "true",
+            }
+            yield S3(environment, asked, put)
+    finally:
+        moto.shutdown()
+        moto.server_close()
+        thread.join()
+        backend.reset()
+
+
+@contextmanager
+def spoiled(behind: int, faults: Faults, delay: float) -> Iterator[tuple[int, Counter[str]]]:
+    """The port of a server that hands requests on to the one at the port `behind`, and what it was
+    asked.
+    """
+    asked, lock = Counter[str](), Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # which would delay every body by 40 ms
+
+        def log_message(self, *words: Any) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            with lock:
+                number = asked[f"{self.command} {path}"]
+                asked[f"{self.command} {path}"] += 1
+            fault = faults(self.path, number)
+            time.sleep(delay + (SLOW if fault == "slow" else 0))
+            if fault == "reset":
+                # Without a farewell: what is under way is lost, as when a machine dies.
+                linger = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                self.close_connection = True
+                self.connection.close()
+            elif fault in ("500", "slow down", "forbidden"):
+                self._refused(fault)
+            else:
+                self._handed_on(fault)
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def _refused(self, fault: Fault) -> None:
+            status, code = {
+                "500": (500, "InternalError"),
+                "slow down": (503, "SlowDown"),
+                "forbidden": (403, "AccessDenied"),
+            }[fault]
+            body = f"<Error><Code>{code}</Code><Message>{fault}</Message></Error>".encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def _handed_on(self, fault: Fault | None) -> None:
+            with closing(http.client.HTTPConnection("127.0.0.1", behind)) as connection:
+                connection.request(self.command, self.path, headers=dict(self.headers))
+                answer = connection.getresponse()
+                body = answer.read()
+            self.send_response_only(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                    self.send_header(name, value)
+            length = answer.getheader("Content-Length") if self.command == "HEAD" else None
+            self.send_header("Content-Length", length or str(len(body)))
+            self.end_headers()
+            if fault in ("cut", "stall"):
+                self.wfile.write(body[: len(body) // 2])
+                self.wfile.flush()
+                time.sleep(STALLED if fault == "stall" else 0)
+                self.close_connection = True
+            elif self.command != "HEAD":
+                self.wfile.write(body)
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads, block_on_close, request_queue_size = True, False, 128
+
+        def handle_error(self, *request: Any) -> None:
+            pass  # a client that has gone
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1], asked
+        finally:
+            server.shutdown()
+            thread.join()
