@@ -1,6 +1,6 @@
 """Parquet: rows in typed columns, for those who go on with them in a table (extra `parquet`)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -13,9 +13,12 @@ GROUP_ROWS = 65_536  # rows in memory, and in a row group
 
 
 @contextmanager
-def parquet_sink(file: BinaryIO, shown: Shown) -> Iterator[Write]:
+def parquet_sink(
+    file: BinaryIO, shown: Shown, notes: Callable[[], Mapping[str, str]] = dict
+) -> Iterator[Write]:
     """The columns of `shown`: strings, float64 for scores, bool for `inverted`; null where there is
     no value. Bytes of a name that are not UTF-8, which Parquet's strings cannot hold, become \\xff.
+    `notes` gives, when all rows are written, what the file's own metadata says.
     """
     try:
         import pyarrow
@@ -47,6 +50,7 @@ def parquet_sink(file: BinaryIO, shown: Shown) -> Iterator[Write]:
 
         yield write
         flush()
+        writer.add_key_value_metadata(notes())
 
 
 def _type(column: str, pyarrow: Any) -> Any:
