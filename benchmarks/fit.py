@@ -1,20 +1,17 @@
-"""How long the fit takes, beyond decoding: `python -m benchmarks.fit`.
+"""How long the fit takes, beyond decoding."""
 
-Targets, on one core: 28×28 that is a model input already, 10 µs; 128×128, 0.5 ms; a photograph of
-1280×960, 12 ms. CPU time is measured, the median of ROUNDS rounds, so that a busy machine blurs the
-figures less.
-"""
-
-import statistics
 import time
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.plan import Plan
+from benchmarks.results import Check, Contestant, Finding, Race, Target
 from examples import draw_scans as scans
 from tinydigits.fit import fit
 
-ROUNDS = 15
+TURNS = 15
 TARGETS = {"28×28, handed through": 10, "128×128": 500, "1280×960 photograph": 12_000}  # µs
 
 
@@ -29,20 +26,30 @@ def pictures() -> dict[str, Image.Image]:
     }
 
 
-def main() -> None:
-    print(f"fit, CPU time, median of {ROUNDS} rounds")
-    for name, picture in pictures().items():
-        target = TARGETS[name]
-        times = max(3, 20_000 // target)
-        rounds = []
-        for _ in range(ROUNDS):
-            began = time.process_time()
-            for _ in range(times):
-                fit(picture)
-            rounds.append((time.process_time() - began) / times * 1e6)
-        median = statistics.median(rounds)
-        print(f"{name:<24} {median:>8.1f} µs   target {target:>6,} µs   ×{median / target:.2f}")
+def measure(plan: Plan) -> Finding:
+    turns = plan.turns(TURNS)
+    measures = {
+        name: partial(_microseconds, picture, TARGETS[name]) for name, picture in pictures().items()
+    }
+    blocks = plan.alternated(measures, TURNS)
+    sides = tuple(Contestant(name, "fit=auto", blocks[name]) for name in measures)
+    return Finding(
+        "fit",
+        what="How long `tinydigits.fit.fit` takes to bring a decoded picture to 28×28.",
+        on="pictures drawn as the example scans are",
+        how=f"{turns} turns; CPU time of one core, so that a busy machine blurs the figures less",
+        races=(Race("fit", "the fit of one picture", "µs of CPU time", sides),),
+        checks=tuple(
+            Check(f"fit, {side.name}", side.spread.median, Target(TARGETS[side.name]), unit="µs")
+            for side in sides
+        ),
+    )
 
 
-if __name__ == "__main__":
-    main()
+def _microseconds(picture: Image.Image, most: int) -> float:
+    """most: the target, which tells how often to repeat it."""
+    times = max(3, 20_000 // most)
+    began = time.process_time()
+    for _ in range(times):
+        fit(picture)
+    return (time.process_time() - began) / times * 1e6

@@ -1,27 +1,34 @@
-"""How well models read, and what they refuse:
-
-    python -m benchmarks.reading --mnist DIR --people DIR
+"""How well models read, and what they refuse.
 
 Digits: the MNIST test digits as they are, forced through the fit, and shrunk to the 16×16 grey
-pixels of the USPS digits; and a folder of pictures by people, one sub-folder a label. No digits:
-capital letters in the fonts that matplotlib brings (none was trained on), textures and blanks.
+pixels of the USPS digits. No digits: capital letters in the fonts that matplotlib brings (none was
+trained on), textures and blanks.
 """
 
 import itertools
 from pathlib import Path
+from typing import NamedTuple
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from tinydigits import Classifier, Prediction
-from tinydigits.idx import read_images, read_labels
+from benchmarks.plan import Plan, data
+from benchmarks.results import Column, Finding, Table, Value
+from tinydigits import Classifier
 from tinydigits.images import ImageLike
-from tinydigits.sources import Skipped, walked
 
 # Letters that nobody tells from a digit without its neighbours are left out.
 LETTERS = "".join(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in "OISZBG")
+
+
+class Shares(NamedTuple):
+    """Of all pictures, each in [0, 1]."""
+
+    right: float
+    refused: float
+    wrong: float
+    """And not refused."""
 
 
 def letters() -> list[ImageLike]:
@@ -69,47 +76,49 @@ def shrunk(images: NDArray[np.uint8]) -> list[ImageLike]:
     ]
 
 
-def read(classifier: Classifier, pictures: list[ImageLike], truth: list[str]) -> str:
+def shares(classifier: Classifier, pictures: list[ImageLike], truth: list[str]) -> Shares:
     rows = list(classifier.classify(pictures))
     right = np.mean([row.label == label for row, label in zip(rows, truth, strict=True)])
     kept = [(row, label) for row, label in zip(rows, truth, strict=True) if row.status == "ok"]
-    unanswered = 1 - len(kept) / len(rows)
-    wrong = sum(row.label != label for row, label in kept) / len(rows)
-    return f"{right:>8.2%}  {unanswered:>8.2%}  {wrong:>8.2%}"
+    wrong = sum(row.label != label for row, label in kept)
+    return Shares(float(right), 1 - len(kept) / len(rows), wrong / len(rows))
 
 
-def refused(rows: list[Prediction]) -> str:
-    return f"{'':>8}  {sum(row.status != 'ok' for row in rows) / len(rows):>8.2%}"
+COLUMNS = (
+    Column("model"),
+    Column("pictures"),
+    Column("number", ",d"),
+    Column("right", ".2%"),
+    Column("refused", ".2%"),
+    Column("wrong, ok", ".2%"),
+)
 
 
-@click.command()
-@click.option("-m", "--model", "models", multiple=True, default=("dense", "conv"))
-@click.option("--mnist", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--people", type=click.Path(path_type=Path, exists=True))
-def main(models: tuple[str, ...], mnist: Path, people: Path | None) -> None:
-    """Print the table for each model."""
-    images = read_images(next(mnist.glob("t10k-images*")))
-    labels = [str(label) for label in read_labels(next(mnist.glob("t10k-labels*")))]
-    digits: dict[str, tuple[list[ImageLike], list[str]]] = {
-        "MNIST test": (list(images), labels),
-        "MNIST test at 16×16": (shrunk(images), labels),
-    }
-    if people:
-        names = [str(item.name) for item in walked(str(people), Skipped())]
-        digits[f"people ({len(names)})"] = (list(names), [Path(name).parent.name for name in names])
+def measure(plan: Plan) -> Finding:
+    digits = data(plan).test
+    most = 500 if plan.short else len(digits.labels)
+    images = digits.images[:most]
+    truth = [str(label) for label in digits.labels[:most]]
+    mnist = {"MNIST test": list(images), "MNIST test at 16×16": shrunk(images)}
     others = {"letters in fonts": letters(), "textures and blanks": textures()}
-    for model in models:
-        classifier = Classifier(model)
-        print(f"{model:<24} {'right':>8}  {'refused':>8}  {'wrong, ok':>8}")
-        for name, (pictures, truth) in digits.items():
-            print(f"  {name:<22} {read(classifier, pictures, truth)}")
-        forced = Classifier(model, fit="mnist")
-        print(f"  {'MNIST test, fit=mnist':<22} {read(forced, list(images), labels)}")
+    rows: list[tuple[Value, ...]] = []
+    for model in plan.names:
+        classifier, forced = Classifier(model), Classifier(model, fit="mnist")
+        for name, pictures in mnist.items():
+            plan.say(f"{model}: {name}")
+            rows.append((model, name, most, *shares(classifier, pictures, truth)))
+        rows.append((model, "MNIST test, fit=mnist", most, *shares(forced, list(images), truth)))
         for name, pictures in others.items():
-            print(
-                f"  {name:<22} {refused(list(classifier.classify(pictures)))}  of {len(pictures)}"
-            )
-
-
-if __name__ == "__main__":
-    main()
+            found = shares(classifier, pictures, [""] * len(pictures))
+            rows.append((model, name, len(pictures), None, found.refused, None))
+    return Finding(
+        "reading",
+        what="How well the bundled models read, and what they refuse. `right` is the share whose "
+        "best class is the true one, `refused` the share that is not `ok`, `wrong, ok` the share "
+        "that is wrong and not refused; of what is no digit, refusing is right.",
+        on="the MNIST test digits as they are, shrunk to the 16×16 grey pixels of the USPS digits, "
+        "and forced through the fit; capital letters in fonts, none of which was trained on; "
+        "textures and blank sheets",
+        how="each picture once; the same in each run",
+        tables=(Table("reading", "how well the models read", COLUMNS, tuple(rows)),),
+    )

@@ -5,6 +5,7 @@ one independent sigmoid for each of its K labels. A file that does not is refuse
 """
 
 import hashlib
+import math
 import os
 import re
 import stat
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tinydigits.cpus import usable_cpus
 from tinydigits.errors import MissingExtra, ModelError
 from tinydigits.info import (
     INPUT_NAME,
@@ -32,7 +34,17 @@ MAX_MODEL_BYTES = 256 * 1024 * 1024
 # An external-data entry is a protobuf string pair with the key "location", here in every encoding
 # that protobuf reads. It would make onnxruntime open other files, by names that the model chooses.
 _EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
+
+# The op_type of a convolution, as protobuf writes it.
+_CONVOLUTION = b"\x22\x04Conv"
+# How large arrays are cut: images a run of the network, and the runs from which on threads share
+# them. Between its layers `conv` writes 30 times what it reads, which leaves the cache in larger
+# runs: on one thread 22,000 images/s by 32, 17,000 by 512. Of `dense`, a run by 32 is over before
+# its call has paid (1.6 million/s; 2.5 by 1,024, 1.2 by 10,000), and a few are before threads have
+# started, which takes 0.2 ms.
+_CUT, _CUT_OF_CONVOLUTIONS = (1024, 4), (32, 2)
 _NO_MODEL = "not an .onnx or .tflite file; `tinydigits export` makes both from a .keras file"
+_OUTPUTS = [OUTPUT_NAME]  # named, they are not looked up: 0.4 µs
 _EXPECTED = f"{INPUT_NAME} uint8 [N, 28, 28] → {OUTPUT_NAME} float32 [N, K]"
 
 
@@ -122,7 +134,9 @@ def _read(path: Path) -> bytes:
 
 
 class OnnxBackend:
-    """onnxruntime on one thread: the networks are too small to gain from more."""
+    """onnxruntime, one thread a run: the networks are too small to gain from more. Large arrays are
+    cut into runs, always the same, so that equal arrays have equal scores to the last bit.
+    """
 
     def __init__(self, data: bytes, origin: str) -> None:
         # It reports its use over the network unless it is told not to, which is done twice since
@@ -134,6 +148,7 @@ class OnnxBackend:
         if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
         self._origin = origin
+        self._run, self._many = _CUT_OF_CONVOLUTIONS if _CONVOLUTION in data else _CUT
         self.sha256 = hashlib.sha256(data).hexdigest()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -154,11 +169,22 @@ class OnnxBackend:
         self.metadata = ModelInfo.from_json(text, origin) if text is not None else None
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if len(images) > self._run:
+            return self._in_runs(images)
         try:
-            result = self._session.run(None, {INPUT_NAME: images})[0]
+            result = self._session.run(_OUTPUTS, {INPUT_NAME: images})[0]
         except Exception as error:  # its exceptions share no base but Exception
             raise ModelError(f"{self._origin}: fails when it is run: {error}") from error
         return _sound(result, len(images), self.classes, self._origin)
+
+    def _in_runs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        runs = [images[first : first + self._run] for first in range(0, len(images), self._run)]
+        if len(runs) < self._many or (threads := usable_cpus()) == 1:
+            return np.concatenate([self.scores(run) for run in runs])
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(threads) as pool:
+            return np.concatenate(list(pool.map(self.scores, runs)))
 
 
 class LiteRTBackend:
@@ -208,7 +234,11 @@ class LiteRTBackend:
 def _sound(
     scores: NDArray[np.float32], count: int, classes: int, origin: str
 ) -> NDArray[np.float32]:
-    if scores.shape != (count, classes) or not np.isfinite(scores).all():
+    # The sum of their squares is a number only if each of them is, and is had in 1 µs, not in 2.4;
+    # it is none of large numbers either, so that each is looked at before they are refused.
+    if scores.shape != (count, classes) or not (
+        math.isfinite(np.vdot(scores, scores)) or np.isfinite(scores).all()
+    ):
         raise ModelError(
             f"{origin}: gives scores {list(scores.shape)}, or some that are no numbers, where "
             f"finite ones [{count}, {classes}] were expected"

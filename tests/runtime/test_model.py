@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits import model as model_module
-from tinydigits.model import BUNDLED, load_model
+from tinydigits.model import BUNDLED, Backend, load_model
 
 INFO = ModelInfo("digits", "dense", tuple("0123456789"), 1, "0" * 64, "a test")
 
@@ -67,6 +67,20 @@ def test_the_bundled_models_open_and_answer(name: str | None) -> None:
     assert scores.shape == (3, len(info.labels))
     assert scores.dtype == np.float32
     assert ((scores >= 0) & (scores <= 1)).all()
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_large_arrays_are_answered_in_order_whoever_shares_the_work(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4200, 28, 28), np.uint8)
+    backend, _ = load_model(name)
+    whole = backend.scores(images)
+    one_by_one = [backend.scores(images[place : place + 1]) for place in range(0, 4200, 70)]
+    assert np.allclose(whole[::70], np.concatenate(one_by_one), atol=1e-5)
+    for cpus in (1, 3):
+        monkeypatch.setattr(model_module, "usable_cpus", lambda cpus=cpus: cpus)
+        assert backend.scores(images).tobytes() == whole.tobytes()
 
 
 def test_a_file_of_the_contract_opens(tmp_path: Path) -> None:
@@ -151,17 +165,36 @@ def test_a_model_that_cannot_run_is_refused_when_it_is_run(tmp_path: Path) -> No
         backend.scores(np.ones((2, 28, 28), np.uint8))
 
 
-def test_scores_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+def adding(value: str, folder: Path) -> Backend:
+    """A network whose sums have `value` added to them."""
     model = network()
-    nan = helper.make_node("Log", ["negative"], ["nan"])
-    add = helper.make_node("Add", ["cut", "nan"], ["summed"])
-    model.graph.initializer.append(numpy_helper.from_array(np.array([-1], np.float32), "negative"))
-    model.graph.node[-1].input[0] = "summed"
+    made = {
+        "nan": [helper.make_node("Log", ["minus"], ["added"])],
+        "infinity": [
+            helper.make_node("Add", ["minus", "plus"], ["zero"]),
+            helper.make_node("Div", ["plus", "zero"], ["added"]),
+        ],
+        "1e30": [helper.make_node("Identity", ["much"], ["added"])],
+    }[value]
+    for name, number in (("minus", -1), ("plus", 1), ("much", 1e30)):
+        array = np.array([number], np.float32)
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
     last = model.graph.node.pop()
-    model.graph.node.extend([nan, add, last])
-    backend, _ = load_model(saved(model, tmp_path))
+    last.input[0] = "summed"
+    model.graph.node.extend([*made, helper.make_node("Add", ["cut", "added"], ["summed"]), last])
+    return load_model(saved(model, folder))[0]
+
+
+@pytest.mark.parametrize("count", [2, 5000])
+@pytest.mark.parametrize("value", ["nan", "infinity"])
+def test_scores_that_are_no_numbers_are_refused(tmp_path: Path, value: str, count: int) -> None:
     with pytest.raises(ModelError, match="no numbers"):
-        backend.scores(np.ones((2, 28, 28), np.uint8))
+        adding(value, tmp_path).scores(np.ones((count, 28, 28), np.uint8))
+
+
+def test_large_numbers_are_numbers(tmp_path: Path) -> None:
+    scores = adding("1e30", tmp_path).scores(np.ones((2, 28, 28), np.uint8))
+    assert (scores == np.float32(1e30)).all()
 
 
 def test_a_file_beside_its_description_is_held_to_it(tmp_path: Path) -> None:

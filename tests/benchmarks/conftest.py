@@ -1,0 +1,43 @@
+"""A trained model and its bundle, made once for all tests of this folder."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.plan import Plan
+from tinydigits_export.bundle import export
+from tinydigits_export.original import open_original
+from tinydigits_train.data import load_data
+from tinydigits_train.fit import save, train
+from tinydigits_train.folder import Digits
+
+FORMATS = ("onnx", "tflite", "int8", "c")
+
+
+@pytest.fixture(scope="session")
+def bundles(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As --bundles takes it: dense/, which learned from fewer digits than there are."""
+    data = load_data(str(mnist_dir))
+    few = Digits(data.train.images[:4000], data.train.labels[:4000])
+    keras = tmp_path_factory.mktemp("trained") / "dense.keras"
+    save(train("dense", dataclasses.replace(data, train=few), seed=0), keras)
+    folder = tmp_path_factory.mktemp("bundles")
+    export(open_original(keras), folder / "dense", FORMATS, data)
+    return folder
+
+
+@pytest.fixture
+def plan(mnist_dir: Path, bundles: Path, tmp_path: Path) -> Callable[..., Plan]:
+    """The shortest plan, with whatever else is passed."""
+
+    def made(**options: object) -> Plan:
+        scratch = tmp_path / "scratch"
+        scratch.mkdir()
+        usual = Plan(
+            scratch, mnist_dir, bundles=bundles, names=("dense",), asked_turns=1, short=True
+        )
+        return dataclasses.replace(usual, **options)  # type: ignore[arg-type]
+
+    return made

@@ -1,0 +1,159 @@
+"""Every benchmark runs from the command line, prints what it found, and keeps nothing of a short
+run; where something is missing it says what to pass.
+"""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from benchmarks import __main__ as command_line
+from benchmarks.folders import commands
+from benchmarks.plan import Plan, drawn_digits, write_files
+from benchmarks.processes import run
+from benchmarks.report import ORDER
+from benchmarks.results import FOLDER
+from benchmarks.start import required
+from tinydigits.errors import TinydigitsError
+from tinydigits.model import MODELS
+from tinydigits_export.c_backend import find_tool
+
+# What the output of each must hold: its contestants, or its rows.
+EXPECTED = {
+    "accuracy": ("dense.keras", "dense.onnx", "dense.tflite", "dense.int8.tflite", "dense.c"),
+    "latency": ("Keras predict", "Keras model(x)", "tf.function", "onnxruntime, 1 thread",
+                "LiteRT int8", "NumPy", "\nC ", "Classifier.scores", "target ≥ ×2,000"),
+    "throughput": ("onnxruntime, its own threads", "Classifier.scores ÷ faster onnxruntime"),
+    "folders": ("tinydigits, OpenCV", "reading", "cv2", "image_dataset", "tf.data"),
+    "start": ("imports alone", "tinydigits classify", "LiteRT", "TensorFlow with Pillow"),
+    "memory": ("3,000", "largest process"),
+    "fit": ("128×128", "1280×960 photograph", "target ≤ 500.0 µs"),
+    "reading": ("MNIST test at 16×16", "letters in fonts", "textures and blanks"),
+    "people": ("fit=auto", "fit=mnist", "fit=resize"),
+    "devices": ("ATmega328P", "Cortex-M0+", "Cortex-M4"),
+}  # fmt: skip
+
+
+def invoked(*words: object) -> Result:
+    return CliRunner().invoke(command_line.main, [str(word) for word in words])
+
+
+def kept() -> dict[str, int]:
+    """What the last run for good left, and when it was written."""
+    files = [*FOLDER.glob("*"), *FOLDER.parent.glob("*.md")]
+    return {str(path): path.stat().st_mtime_ns for path in files}
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A labelled folder, drawn."""
+    folder = tmp_path_factory.mktemp("people")
+    write_files(drawn_digits(50), [place % 10 for place in range(50)], folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path) -> None:
+    if name == "devices":
+        try:
+            for tool in ("avr-gcc", "arm-none-eabi-gcc"):
+                find_tool(tool, "a test", "gcc-avr gcc-arm-none-eabi")
+        except TinydigitsError as error:
+            pytest.skip(str(error))
+    before = kept()
+    inputs = ("--mnist", mnist_dir, "--bundles", bundles, "--people", people)
+    done = invoked(name, "--short", "--turns", 1, "--model", "dense", *inputs)
+    assert done.exit_code == 0, done.output
+    for expected in EXPECTED[name]:
+        assert expected in done.stdout
+    assert kept() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["latency"], "needs MNIST: pass --mnist DIR"),
+        (["latency", "--mnist", "MNIST", "--models", "EMPTY"], "dense.keras: `make models"),
+        (["latency", "--mnist", "MNIST", "--bundles", "EMPTY"], "dense.keras: `make models"),
+        (["folders"], "needs MNIST: pass --mnist DIR"),
+        (["accuracy", "--mnist", "EMPTY"], "has no train-images"),
+        (["people"], "pass --people DIR"),
+        (["people", "--people", "MISSING"], "does not exist"),
+        (["no such"], "is not one of"),
+    ],
+)
+def test_what_is_missing_is_said(
+    words: list[str], said: str, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
+    (tmp_path / "empty").mkdir()
+    places = {"MNIST": mnist_dir, "EMPTY": tmp_path / "empty", "MISSING": tmp_path / "missing"}
+    done = invoked(*(places.get(word, word) for word in words))
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_a_bundle_that_lacks_a_format_says_how_to_add_it(
+    mnist_dir: Path, bundles: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(bundles, tmp_path / "bundles")
+    card = tmp_path / "bundles" / "dense" / "dense.json"
+    content = json.loads(card.read_text())
+    del content["artifacts"]["dense.c"]
+    card.write_text(json.dumps(content))
+    where = ("--mnist", mnist_dir, "--bundles", tmp_path / "bundles")
+    done = invoked("latency", "--short", "--model", "dense", *where)
+    assert done.exit_code == 2
+    assert "has no c: `tinydigits export" in done.stderr
+
+
+def test_all_goes_on_after_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
+    monkeypatch.setattr(command_line, "ORDER", ("people", "fit"))
+    done = invoked("--short", "--models", tmp_path)
+    assert done.exit_code == 0
+    assert "people      skipped: something is missing" in done.stderr
+    assert "fit         measured" in done.stderr
+
+
+def test_all_fails_where_a_benchmark_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(command_line, "ORDER", ("fit",))
+    monkeypatch.setattr("sys.executable", shutil.which("false"))
+    done = invoked("--short", "--models", tmp_path)
+    assert done.exit_code == 1
+    assert "fit         FAILED" in done.stderr
+
+
+def test_the_contestants_do_the_same_work(plan: Callable[..., Plan], bundles: Path) -> None:
+    scratch = plan().scratch
+    folder, out = scratch / "png", scratch / "out.csv"
+    write_files(drawn_digits(60), [place % 10 for place in range(60)], folder)
+    model, keras = (str(bundles / "dense" / f"dense.{end}") for end in ("onnx", "keras"))
+    bundled = ("dense", str(MODELS / "dense.onnx"))
+    found: dict[str, dict[str, str]] = {}
+    for name, command in commands(folder, out, Path(keras)).items():
+        run([model if word in bundled else word for word in command])
+        if name == "reading":
+            assert int(out.read_text()) == sum(p.stat().st_size for p in folder.glob("*/*"))
+            continue
+        with out.open(newline="") as file:
+            rows = [row[:2] for row in csv.reader(file) if row[0] != "path"]
+        found[name] = {Path(path).name: label for path, label in rows}
+    assert len(found) == 7
+    first = found["tinydigits, OpenCV"]
+    assert len(first) == 60
+    assert all(other == first for other in found.values())
+
+
+def test_what_has_to_be_installed_is_followed_to_its_end() -> None:
+    ours, absent = required(["tinydigits"])
+    assert {"tinydigits", "numpy", "onnxruntime", "pillow", "click", "protobuf"} <= ours.keys()
+    assert not {"tensorflow", "opencv-python-headless", "pytest"} & ours.keys()
+    assert not absent
+    theirs, _ = required(["tensorflow"])
+    assert {"tensorflow", "keras", "numpy", "h5py", "ml-dtypes"} <= theirs.keys()
+    assert required(["no-such-distribution"]) == ({}, {"no-such-distribution"})
