@@ -23,6 +23,10 @@ format:  ## let ruff mend what it can
 
 check: lint types test  ## all three
 
+docs:  ## docs/commands.md again, and docs/ as a site in site/
+	$(PYTHON) docs/make_commands.py
+	$(PYTHON) -m mkdocs build
+
 scans:  ## draw examples/scans and examples/broken again
 	$(PYTHON) examples/draw_scans.py
 
@@ -34,4 +38,4 @@ models:  ## train and export the bundled models again (needs MNIST: DATA=folder)
 	  cp build/$$recipe/$$recipe.onnx build/$$recipe/$$recipe.json runtime/tinydigits/models/ || exit 1; \
 	done
 
-.PHONY: help setup test lint types format check scans models
+.PHONY: help setup test lint types format check docs scans models

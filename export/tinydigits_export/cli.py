@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinydigits import MissingExtra, SourceError
+from tinydigits.completion import folders
 
 if TYPE_CHECKING:
     from tinydigits_export.bundle import Receipt
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("onnx", "tflite", "int8", "c", "c4", "tiny", "html")
 DEFAULT = ("onnx", "tflite", "int8")
-DEVICE_IMAGES = 100  # test images that are run in simulation
 
 _data = click.option(
     "--data",
     default="mnist",
     show_default=True,
+    metavar="DIR",
+    shell_complete=folders,
     help="What the model was trained on, as in `tinydigits train`: its test images prove.",
 )
 
@@ -38,13 +40,26 @@ def _split(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
     help="The folder to write to.",
 )  # fmt: skip
 @click.option("--formats", callback=_split, default=",".join(DEFAULT), show_default=True,
+    metavar="LIST",
     help=f"Of {', '.join(FORMATS)}; c, c4, tiny: for microcontrollers; html: a page to draw on.",
 )  # fmt: skip
 @_data
 def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> None:
-    """Turn MODEL, a .keras file, into other formats and prove each equal to it.
+    """Turn a Keras model into other formats, each proved.
 
-    Nothing is written unless the proof holds for all of them.
+    MODEL is a .keras file. Every artefact is run over the test images and held to what Keras
+    answers; nothing is written unless the proof holds for all of them.
+
+    \b
+    Examples:
+      tinydigits export digits.keras -o out --formats onnx,c,html
+      tinydigits export own.keras -o own --data digits
+
+    \b
+    Exit status:
+      0  all are proved and written
+      1  a proof failed, or the files cannot be written
+      2  wrong usage, no model of the contract, no data, or a package is missing
     """
 
     from tinydigits_export.bundle import export as export_bundle
@@ -54,8 +69,9 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     found = _matching(original, data, "export")
     receipt = export_bundle(original, output, formats, found)
     _show(receipt)
-    sources = [output / f"{receipt.info.name}{end}" for end in (".c", "_c4.c")]
-    _show_devices([path for path in sources if path.name in receipt.info.artifacts], found)
+    sources = [output / name for name in receipt.info.artifacts if name.endswith(".c")]
+    if sources:
+        _show_devices(sources, found)
     click.echo(f"wrote {', '.join(receipt.info.artifacts)} to {output}", err=True)
 
 
@@ -64,12 +80,20 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
 @_data
 @click.pass_context
 def verify(ctx: click.Context, model: Path, data: str) -> None:
-    """Prove again that what `export` wrote equals its Keras model.
+    """Prove again what `export` wrote.
 
     MODEL is the folder that was exported to, or one artefact in it.
 
     \b
-    Exit status: 0 all hold; 1 some do not; 2 something is missing or cannot be opened.
+    Examples:
+      tinydigits verify out
+      tinydigits verify own/own.onnx --data digits
+
+    \b
+    Exit status:
+      0  all proofs hold
+      1  some do not
+      2  wrong usage, or something is missing or cannot be opened
     """
 
     from tinydigits_export.bundle import open_bundle
@@ -133,26 +157,29 @@ def _show(receipt: "Receipt") -> None:
 
 
 def _show_devices(sources: list[Path], data: "Dataset") -> None:
-    from tinydigits_export.c_backend import MissingTool, read_source
-    from tinydigits_export.device_table import measured
+    from tinydigits_export.c_backend import MissingTool
+    from tinydigits_export.device_table import Measured, measured_file
 
-    images = data.test.images[:DEVICE_IMAGES]
     try:
-        rows = [(path, row) for path in sources for row in measured(read_source(path), images)]
+        tables = {path.name: measured_file(path, data.test.images) for path in sources}
     except (MissingTool, MissingExtra) as error:
         click.echo(f"devices: not measured: {error}", err=True)
         return
-    if not rows:
-        return
-    click.echo(f"in simulation, {len(images)} test images; of Cortex-M, cycles are instructions")
-    width = max(len(path.name) for path in sources)
-    click.echo(f"{'':<{width}}  device         flash  stack  mean cycles   worst    time")
-    for path, row in rows:
-        size = f"{path.name:<{width}}  {row.target.name:<12} {row.flash:>6} B {row.stack:>4} B"
-        clock = f"{row.target.clock / 1e6:.0f} MHz"
-        click.echo(
-            f"{size} {row.mean:>12,.0f} {row.worst:>7,} {row.milliseconds:>5.2f} ms at {clock}"
-        )
+    click.echo("in simulation; of Cortex-M, cycles are instructions; worst: ink everywhere")
+    width = max(map(len, tables))
+    click.echo(
+        f"{'':<{width}}  device           flash  static  stack  mean cycles       worst  mean time"
+    )
+    for name, rows in tables.items():
+        for row in rows:
+            head = f"{name:<{width}}  {row.target.name:<12}"
+            if not isinstance(row, Measured):
+                click.echo(f"{head}  {row.reason}")
+                continue
+            click.echo(
+                f"{head} {row.flash:>7,} B {row.static:>5,} B {row.stack:>4} B {row.mean:>12,.0f}"
+                f" {row.worst:>11,}  {row.milliseconds:.2f} ms at {row.target.clock / 1e6:g} MHz"
+            )
 
 
 def _listed(indices: tuple[int, ...], most: int = 20) -> str:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from tinydigits import __version__
+from tinydigits.completion import models
 from tinydigits.errors import TinydigitsError
 
 _COMMANDS = {
@@ -88,17 +89,38 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tinydigits", message="%(prog)s %(version)s")
 def main() -> None:
-    """Read handwritten digits from image files, in bulk and on small devices."""
+    """Read handwritten digits from image files, in bulk and on small devices.
+
+    \b
+    Examples:
+      tinydigits classify examples/scans
+      tinydigits classify --help
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not know Δ and ·
             stream.reconfigure(errors="backslashreplace")
 
 
 @main.command()
-@click.argument("model", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@click.argument("model", required=False, shell_complete=models)
+@click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 def info(model: str | None, as_json: bool) -> None:
-    """Say what a model is: a bundled one's name or a file."""
+    """Say what a model is.
+
+    MODEL is the name of a bundled one, or an .onnx or .tflite file; without it, the model that
+    `classify` takes by default.
+
+    \b
+    Examples:
+      tinydigits info
+      tinydigits info dense --json
+      tinydigits info out/digits.onnx
+
+    \b
+    Exit status:
+      0  it is a model
+      2  wrong usage, no such model, or none that runs here
+    """
     from tinydigits.model import load_model
 
     card = load_model(model)[1]
@@ -119,7 +141,15 @@ def unsort(ctx: click.Context, log: str) -> None:
     logs of your own: what is in DIR goes to wherever the log says, if nothing is there.
 
     \b
-    Exit status: 0 all are back; 1 some are not; 2 no such log.
+    Examples:
+      tinydigits classify inbox --sort-into by-class --sort-by move
+      tinydigits unsort by-class/sort-log.jsonl
+
+    \b
+    Exit status:
+      0  all are back
+      1  some are not
+      2  wrong usage, or no such log
     """
     from tinydigits.rows import printable
     from tinydigits.unsort import unsort as undo

@@ -107,8 +107,8 @@ def bench(
 
     \b
     Examples:
-      tinydigits bench --seconds 3 --json before.json
-      tinydigits bench --seconds 3 --compare before.json
+      tinydigits bench --seconds 2 --json before.json
+      tinydigits bench --seconds 2 --compare before.json
       tinydigits bench --seconds 1 -m out/digits.onnx --images examples/scans
 
     \b

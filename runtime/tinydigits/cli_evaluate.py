@@ -5,22 +5,24 @@ from contextlib import ExitStack, closing
 
 import click
 
+from tinydigits.addresses import is_remote, redacted
 from tinydigits.classifier import Classifier, Prediction
-from tinydigits.cli_classify import passed_over
+from tinydigits.cli_classify import open_stdin, passed_over
 from tinydigits.cli_options import check_usage, reading_options
+from tinydigits.completion import folders
 from tinydigits.evaluation import Tally, check_classes, truth_of
 from tinydigits.fit import Fit, Invert
 from tinydigits.images import Limits
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep
-from tinydigits.sources import Skipped, chunked, walked
+from tinydigits.sources import Opening, Skipped, at_hand, chunked, open_inputs, walked
 from tinydigits.stopping import Stopped, stoppable
 
 
 @click.command()
-@click.argument("folder")
+@click.argument("folder", shell_complete=folders)
 @reading_options
-@click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.pass_context
 def evaluate(
     ctx: click.Context,
@@ -38,25 +40,39 @@ def evaluate(
 ) -> None:
     """Say how well a model reads pictures whose classes are known.
 
-    The sub-folders of FOLDER are the truth: FOLDER/7/a.png is a 7.
+    The sub-folders of FOLDER are the truth: FOLDER/7/a.png is a 7. Shown are the accuracy with
+    its 95 % interval, precision and recall of each class, who was taken for whom, and the worst
+    mistakes.
 
     \b
-    Exit status: 0 all read; 1 some could not be read; 2 wrong usage or no such classes;
-    130 or 143 stopped by Ctrl-C or SIGTERM.
+    Examples:
+      tinydigits evaluate digits
+      tinydigits evaluate digits -m dense --json
+      tinydigits evaluate digits --report mistakes.html
+
+    \b
+    Exit status:
+      0         all were read
+      1         some could not be read, or the report not be written
+      2         wrong usage, no model, no image, or folders that are no classes
+      130, 143  stopped by Ctrl-C, by SIGTERM
     """
     check_usage(ctx.params | {"inputs": (folder,)})
     began = time.monotonic()
     limits = Limits(max_pixels, max_bytes)
     classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
     labels = classifier.info.labels
-    check_classes(folder, labels)
+    if not is_remote(folder):
+        check_classes(folder, labels)
     skipped, tally = Skipped(), Tally(labels)
 
     def truth(prediction: Prediction) -> str:
-        return truth_of(folder, prediction.path)
+        return truth_of(redacted(folder), prediction.path)
 
     keep = Keep(fitted=report is not None, thumbnails=report is not None)
-    chunks = chunked(walked(folder, skipped), batch_size)
+    opening = Opening(open_stdin, limits, skipped)
+    items = open_inputs((folder,), opening) if is_remote(folder) else walked(folder, skipped)
+    chunks = at_hand(chunked(items, batch_size), max_bytes)
     with stoppable():
         try:
             with ExitStack() as stack:

@@ -1,0 +1,54 @@
+"""What the pages begin with: few digits, and what an earlier page or the reader made of them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import ROOT, write_idx
+from tinydigits.idx import read_images, read_labels
+from tinydigits_train.data import FILES
+
+COMMAND = str(Path(sys.executable).with_name("tinydigits"))
+TRAINING, TEST = 4_000, 1_000  # digits: as many as there always are, and soon trained on
+OF_A_CLASS = 40  # pictures in the folder `digits`
+
+
+@pytest.fixture(scope="session")
+def few_digits(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the four IDX files, of a part of the digits."""
+    folder = tmp_path_factory.mktemp("few") / "mnist"
+    folder.mkdir()
+    for name in FILES:
+        read = read_images if "images" in name else read_labels
+        count = TRAINING if name.startswith("train") else TEST
+        write_idx(folder / name, read(next(mnist_dir.glob(f"{name}*")))[:count])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(few_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`digits.keras` and its record, `out` exported from it, `digits` with pictures by class, and
+    `inbox` with pictures of no order.
+    """
+    folder = tmp_path_factory.mktemp("prepared")
+    images = read_images(few_digits / FILES[0])
+    labels = read_labels(few_digits / FILES[1])
+    for label in range(10):
+        (folder / "digits" / str(label)).mkdir(parents=True)
+        for number, image in enumerate(images[labels == label][:OF_A_CLASS]):
+            Image.fromarray(image).save(folder / "digits" / str(label) / f"{number}.png")
+    shutil.copytree(ROOT / "examples" / "scans", folder / "inbox")
+    for words in (["train", "-o", "digits.keras"], ["export", "digits.keras", "-o", "out"]):
+        subprocess.run(
+            [COMMAND, *words],
+            cwd=folder,
+            env=os.environ | {"TINYDIGITS_DATA": str(few_digits)},
+            capture_output=True,
+            check=True,
+        )
+    return folder
