@@ -3,10 +3,34 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from tinydigits import ModelInfo
+from tinydigits_train.data import DIGITS
 
 TEMPLATES = Path(__file__).with_name("templates")
+STEPS = 32  # of the sigmoid table, of 1/4 each
+
+
+def common(name: str, info: ModelInfo) -> dict[str, Any]:
+    """What every template asks for. name: a C identifier, which the functions begin with."""
+    classes = len(info.labels)
+    return {
+        "name": name,
+        "prefix": name,
+        "guard": name.upper(),
+        "what": "digit" if info.labels == DIGITS else "character",
+        "recipe": in_comment(info.recipe),
+        "created_by": in_comment(info.created_by),
+        "accuracy": accuracy(info),
+        "classes": classes,
+        "last": classes - 1,
+        "labels": ", ".join(map(c_string, info.labels)),
+        "label_list": ", ".join(info.labels),
+        "sigmoid": rows(np.rint(255 / (1 + np.exp(-np.arange(STEPS + 1) / 4))).astype(int)),
+    }
 
 
 def identifier(name: str) -> str:

@@ -15,18 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c_text import (
-    TEMPLATES,
-    accuracy,
-    c_string,
-    identifier,
-    in_comment,
-    registers,
-    rows,
-)
+from tinydigits_export.c_text import STEPS, TEMPLATES, common, identifier, registers, rows
 from tinydigits_export.fold import folded
 from tinydigits_export.original import Original
-from tinydigits_train.data import DIGITS
 
 PIXELS = 784
 MAX_CLASSES = 100
@@ -34,7 +25,6 @@ GROUP = 10  # classes at most that are summed in one walk: as many as an AVR has
 MAX_RUN = 127  # of a run's two numbers: they lie among the weights, which are int8
 MAX_SUM = 2**23 - 1  # 24 bits on an AVR
 DAMPING = 0.01  # of the mean pixel's power: keeps the inverse sound where pixels go together
-STEPS = 32  # of the sigmoid table, of 1/4 each
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +171,7 @@ def _written(info: ModelInfo, model: Quantized, lit: NDArray[np.bool_]) -> CSour
     weights = _stream(model.weights, lit, group)
     name = identifier(info.name)
     values: dict[str, Any] = {
-        "name": name,
-        "prefix": name,
-        "guard": name.upper(),
-        "what": "digit" if info.labels == DIGITS else "character",
-        "recipe": in_comment(info.recipe),
-        "created_by": in_comment(info.created_by),
-        "accuracy": accuracy(info),
-        "classes": classes,
-        "last": classes - 1,
-        "labels": ", ".join(map(c_string, info.labels)),
-        "label_list": ", ".join(info.labels),
+        **common(name, info),
         "fraction": model.fraction,
         "group": group,
         "groups": groups,
@@ -201,7 +181,6 @@ def _written(info: ModelInfo, model: Quantized, lit: NDArray[np.bool_]) -> CSour
         "weights": rows(weights),
         "scales": rows(model.scales.tolist()),
         "biases": rows(model.biases.tolist()),
-        "sigmoid": rows(np.rint(255 / (1 + np.exp(-np.arange(STEPS + 1) / 4))).astype(int)),
         "bounds": _bounds(model, info.labels),
         "each": registers(group),
         "each_k": " ".join(f"DO({k})" for k in range(group)),

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c_text import TEMPLATES, c_string, identifier, in_comment, rows
+from tinydigits_export.c_text import STEPS, TEMPLATES, common, identifier, rows
 from tinydigits_export.original import Original
 from tinydigits_export.quantise import Floats, accuracy, learn, rounded, split
-from tinydigits_export.to_c import PIXELS, STEPS, CSource, dense_layer
-from tinydigits_train.data import DIGITS
+from tinydigits_export.to_c import PIXELS, CSource, dense_layer
 from tinydigits_train.folder import Digits
 
 LOW, HIGH = -8, 7  # of a weight
@@ -177,16 +176,7 @@ def written(info: ModelInfo, model: FourBit) -> CSource:
     stream = _stream(model, pairs)
     name = f"{identifier(info.name)}_c4"
     values = {
-        "name": name,
-        "prefix": name,
-        "guard": name.upper(),
-        "what": "digit" if info.labels == DIGITS else "character",
-        "recipe": in_comment(info.recipe),
-        "created_by": in_comment(info.created_by),
-        "classes": classes,
-        "last": classes - 1,
-        "labels": ", ".join(map(c_string, info.labels)),
-        "label_list": ", ".join(info.labels),
+        **common(name, info),
         "fraction": FRACTION,
         "pairs": pairs,
         "table_bytes": len(stream) + 6 * classes + STEPS + 1,
@@ -194,7 +184,6 @@ def written(info: ModelInfo, model: FourBit) -> CSource:
         "weights": rows(stream),
         "scales": rows(model.scales.tolist()),
         "biases": rows(model.biases.tolist()),
-        "sigmoid": rows(np.rint(255 / (1 + np.exp(-np.arange(STEPS + 1) / 4))).astype(int)),
         "least": f"{model.sums.min():,}",
         "most": f"{model.sums.max():,}",
         "each": _each(pairs),

@@ -11,15 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c_text import (
-    TEMPLATES,
-    accuracy,
-    c_string,
-    identifier,
-    in_comment,
-    registers,
-    rows,
-)
+from tinydigits_export.c_text import STEPS, TEMPLATES, common, identifier, registers, rows
 from tinydigits_export.original import Original
 from tinydigits_export.quantise_conv import (
     SHIFT,
@@ -29,8 +21,7 @@ from tinydigits_export.quantise_conv import (
     QuantizedConv,
     quantize_conv,
 )
-from tinydigits_export.to_c import MAX_CLASSES, STEPS, CSource
-from tinydigits_train.data import DIGITS
+from tinydigits_export.to_c import MAX_CLASSES, CSource
 
 NAMES = ("first", "second", "third", "fourth", "fifth")
 MAX_GROUP = 8  # maps at most that are summed at once: as many as an AVR has registers for
@@ -64,17 +55,7 @@ def written(info: ModelInfo, model: QuantizedConv) -> CSource:
     tables = sum(layer.weights.size + 4 * layer.biases.size for layer in model.convolutions)
     tables += maps[1] + model.places.size + 4 * maps[4] + 2 * model.head.size + 4 * classes
     values: dict[str, Any] = {
-        "name": name,
-        "prefix": name,
-        "guard": name.upper(),
-        "what": "digit" if info.labels == DIGITS else "character",
-        "recipe": in_comment(info.recipe),
-        "created_by": in_comment(info.created_by),
-        "accuracy": accuracy(info),
-        "classes": classes,
-        "last": classes - 1,
-        "labels": ", ".join(map(c_string, info.labels)),
-        "label_list": ", ".join(info.labels),
+        **common(name, info),
         "fraction": model.fraction,
         **{f"maps_{number}": count for number, count in enumerate(maps, 1)},
         "state_bytes": state_bytes(maps),
@@ -86,7 +67,6 @@ def written(info: ModelInfo, model: QuantizedConv) -> CSource:
         "place_biases": rows(model.place_biases.tolist()),
         "head": rows(model.head.T.ravel().tolist()),
         "biases": rows(model.biases.tolist()),
-        "sigmoid": rows(np.rint(255 / (1 + np.exp(-np.arange(STEPS + 1) / 4))).astype(int)),
         "sums": "".join(map(_sums, sorted(set(groups)))),
         "convolutions": "\n".join(map(_calls, NAMES, model.convolutions, groups)),
     }
