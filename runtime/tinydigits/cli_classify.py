@@ -107,7 +107,8 @@ def classify(
 
     INPUTS are images, folders (searched through), .zip, .tar, .tar.gz and .tar.zst archives, IDX
     files as of MNIST, .npy and .npz of uint8 [N, 28, 28], or - for a list of files on stdin, one
-    a line or each ended by NUL.
+    a line or each ended by NUL. All of them may be at addresses: s3://, gs://, https:// and those
+    of other fsspec packages.
 
     \b
     Examples:

@@ -17,8 +17,9 @@ import numpy as np
 
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.images import ImageLike
-from tinydigits.remote import too_many, whole
+from tinydigits.remote import too_many
 from tinydigits.remote_clients import Unreachable
+from tinydigits.remote_parts import whole
 from tinydigits.sources import CHUNK_BYTES, Address, Chunk
 
 AT_ONCE = 32  # pictures that are on their way

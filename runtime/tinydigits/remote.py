@@ -16,15 +16,13 @@ from tinydigits.addresses import is_remote, redacted, scheme_of
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.remote_clients import GOOGLE, S3, WEB, Unreachable, ask, client_of, persistent
 from tinydigits.remote_errors import Failure
-from tinydigits.remote_http import Got, get
+from tinydigits.remote_parts import path_in, web, whole
 from tinydigits.sources import Skipped, has_image_ending, natural_key
 
 __all__ = ["fetched", "is_remote", "listed_remote", "redacted", "scheme_of"]
 
 FIRST_ANSWER = 20  # s: by then a store has said something, or it is said that it has not
 LISTING = 600  # s: the most that a listing takes whose pages are not asked for one by one
-
-NO_RANGE = 416  # HTTP's status where a range lies outside, as any does of what is empty
 
 _answering: set[str] = set()  # web servers
 
@@ -60,67 +58,6 @@ def fetched(url: str, max_bytes: int) -> bytes:
 def too_many(max_bytes: int) -> str:
     """Why something is not read."""
     return f"more than the limit of {max_bytes:,} bytes"
-
-
-def whole(url: str, max_bytes: int) -> bytes:
-    """As `fetched`, but of what has more than `max_bytes` one byte more than that. Raises
-    Unreachable, MissingExtra.
-    """
-    if scheme_of(url) in WEB:
-        return web(url, 0, max_bytes + 1, ranged=False).data
-    return part(url, 0, max_bytes + 1)
-
-
-def part(url: str, start: int, end: int) -> bytes:
-    """The bytes `start`..`end` of an object, or fewer at its end. Raises Unreachable,
-    MissingExtra.
-    """
-    scheme = scheme_of(url)
-    if scheme in WEB:
-        got = web(url, start, end, ranged=True)
-        if start and not got.is_part:
-            raise Unreachable(Failure("its server gives no parts of it", passes=False))
-        return got.data
-    client = client_of(scheme, url)
-    path = path_in(client, url)
-    try:
-        return bytes(
-            persistent(
-                scheme,
-                lambda seconds: ask(client, seconds, "cat_file", path, start=start, end=end),
-            )
-        )
-    except Unreachable as error:
-        if error.failure.status == NO_RANGE and start == 0:
-            return b""
-        raise
-
-
-def size_of(url: str) -> int:
-    """Of an object that is not on the web, in bytes. Raises Unreachable, MissingExtra."""
-    scheme = scheme_of(url)
-    client = client_of(scheme, url)
-    path = path_in(client, url)
-    about = persistent(scheme, lambda seconds: ask(client, seconds, "info", path))
-    if about["type"] == "directory" or about["size"] is None:
-        raise Unreachable(Failure("not a file", passes=False))
-    return int(about["size"])
-
-
-def path_in(client: Any, url: str) -> str:
-    """What an address is called by its store's client, which knows schemes in small letters."""
-    scheme = scheme_of(url)
-    return str(client._strip_protocol(scheme + url[len(scheme) :]))
-
-
-def web(url: str, start: int, end: int, ranged: bool, until: float | None = None) -> Got:
-    """As `part`, of a web address; see `remote_http.get`."""
-    scheme = scheme_of(url)
-    client = client_of(scheme, url)
-    got: Got = persistent(
-        scheme, lambda seconds: ask(client, seconds, get, client, url, start, end, ranged), until
-    )
-    return got
 
 
 def _listed(url: str, skipped: Skipped) -> Iterator[str]:
@@ -237,7 +174,7 @@ def _in_order(names: list[str]) -> list[str]:
 
 
 def _advice(url: str, failure: Failure) -> str:
-    """What to do, with a colon before it."""
+    """What to do about it, as the rest of a sentence."""
     scheme = scheme_of(url)
     if failure.passes:
         return "; check the address and the network"

@@ -8,8 +8,9 @@ from concurrent.futures import Future
 
 from tinydigits.addresses import scheme_of
 from tinydigits.errors import ImageError
-from tinydigits.remote import NO_RANGE, fetched, part, size_of, web
+from tinydigits.remote import fetched
 from tinydigits.remote_clients import WEB, Unreachable
+from tinydigits.remote_parts import NO_RANGE, part, size_of, web
 
 PART = 4 << 20  # 4 MiB: the bytes of a part, of which two are in memory
 WHOLE = 64 << 20  # 64 MiB: the most of a file that its server gives in no parts

@@ -127,8 +127,8 @@ class Bucket:
             return None
 
     def _ask(self, seconds: float, question: str, *args: Any, **options: Any) -> Any:
-        from tinydigits.remote import NO_RANGE
         from tinydigits.remote_clients import Unreachable, ask, persistent
+        from tinydigits.remote_parts import NO_RANGE
 
         until = time.monotonic() + seconds
 
