@@ -225,6 +225,6 @@ def test_version_and_info() -> None:
 def test_every_command_is_in_the_help_and_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     listed = run("--help")[1]
-    for command in ("classify", "info", "train", "export", "verify"):
+    for command in ("classify", "evaluate", "bench", "info", "train", "export", "verify"):
         assert f"\n  {command} " in listed
         assert f"tinydigits {command}" in readme
