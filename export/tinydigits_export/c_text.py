@@ -1,8 +1,9 @@
 """What the writers of C have in common: names, strings and rows of numbers, as text."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,16 @@ from tinydigits import ModelInfo
 from tinydigits_train.data import DIGITS
 
 TEMPLATES = Path(__file__).with_name("templates")
+# Templates that others include: their text is put in, so that what is written needs no more files.
+PARTS = re.compile(r'^#include "(api\.h|noinline\.h|probability\.c)"\n', re.MULTILINE)
 STEPS = 32  # of the sigmoid table, of 1/4 each
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """The text of a file in `templates`, its PARTS put in and its $names replaced by `values`."""
+    text = (TEMPLATES / template).read_text("utf-8")
+    text = PARTS.sub(lambda part: (TEMPLATES / part[1]).read_text("utf-8"), text)
+    return Template(text).substitute(values)
 
 
 def common(name: str, info: ModelInfo) -> dict[str, Any]:

@@ -8,14 +8,13 @@ plain rounding gives 28.
 """
 
 from dataclasses import dataclass
-from string import Template
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c_text import STEPS, TEMPLATES, common, identifier, registers, rows
+from tinydigits_export.c_text import STEPS, common, filled, identifier, registers, rows
 from tinydigits_export.fold import folded
 from tinydigits_export.original import Original
 
@@ -185,10 +184,7 @@ def _written(info: ModelInfo, model: Quantized, lit: NDArray[np.bool_]) -> CSour
         "each": registers(group),
         "each_k": " ".join(f"DO({k})" for k in range(group)),
     }
-    texts = {
-        ending: Template((TEMPLATES / f"dense.{ending}").read_text("utf-8")).substitute(values)
-        for ending in ("c", "h", "ino", "md")
-    }
+    texts = {ending: filled(f"dense.{ending}", values) for ending in ("c", "h", "ino", "md")}
     return CSource(name, texts["c"], texts["h"], texts["ino"], texts["md"], classes, model.fraction)
 
 

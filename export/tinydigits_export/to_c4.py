@@ -10,13 +10,12 @@ scores are not those of the original, whose thresholds do not hold for it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from string import Template
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c_text import STEPS, TEMPLATES, common, identifier, rows
+from tinydigits_export.c_text import STEPS, common, filled, identifier, rows
 from tinydigits_export.original import Original
 from tinydigits_export.quantise import Floats, accuracy, learn, rounded, split
 from tinydigits_export.to_c import PIXELS, CSource, dense_layer
@@ -188,10 +187,7 @@ def written(info: ModelInfo, model: FourBit) -> CSource:
         "most": f"{model.sums.max():,}",
         "each": _each(pairs),
     }
-    c, h, sketch, readme = (
-        Template((TEMPLATES / file).read_text("utf-8")).substitute(values)
-        for file in ("c4.c", "c4.h", "dense.ino", "c4.md")
-    )
+    c, h, sketch, readme = (filled(file, values) for file in ("c4.c", "c4.h", "dense.ino", "c4.md"))
     return CSource(name, c, h, sketch, readme, classes, FRACTION)
 
 

@@ -4,14 +4,13 @@ Of each map only the rows that the next layer still needs are kept (Alwani et al
 Accelerators", 2016).
 """
 
-from string import Template
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c_text import STEPS, TEMPLATES, common, identifier, registers, rows
+from tinydigits_export.c_text import STEPS, common, filled, identifier, registers, rows
 from tinydigits_export.original import Original
 from tinydigits_export.quantise_conv import (
     SHIFT,
@@ -70,10 +69,7 @@ def written(info: ModelInfo, model: QuantizedConv) -> CSource:
         "sums": "".join(map(_sums, sorted(set(groups)))),
         "convolutions": "\n".join(map(_calls, NAMES, model.convolutions, groups)),
     }
-    texts = {
-        ending: Template((TEMPLATES / f"conv.{ending}").read_text("utf-8")).substitute(values)
-        for ending in ("c", "h", "ino", "md")
-    }
+    texts = {ending: filled(f"conv.{ending}", values) for ending in ("c", "h", "ino", "md")}
     return CSource(name, texts["c"], texts["h"], texts["ino"], texts["md"], classes, model.fraction)
 
 
@@ -117,7 +113,7 @@ def _sums(size: int) -> str:
         "each": " ".join(f"DO({k})" for k in range(size)),
         "declared": f"int32_t {', '.join(f'sum_{k}' for k in range(size))};",
     }
-    return Template((TEMPLATES / "conv_sums.c").read_text("utf-8")).substitute(values)
+    return filled("conv_sums.c", values)
 
 
 def _calls(name: str, layer: Convolution, size: int) -> str:

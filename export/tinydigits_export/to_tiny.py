@@ -17,14 +17,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from string import Template
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits_export.c_backend import WARNINGS, compiled, host_compiler
-from tinydigits_export.c_text import TEMPLATES, in_comment, rows
+from tinydigits_export.c_text import filled, in_comment, rows
 from tinydigits_export.quantise import Floats, accuracy, learn, rounded, split
 from tinydigits_train.data import DIGITS
 from tinydigits_train.folder import Digits
@@ -201,10 +200,7 @@ def written(network: TinyNetwork, info: ModelInfo) -> TinySource:
         "regions": rows(packed(network.regions - LOW, bits=2)),
         "head": rows(packed((network.head - HEAD_LOW).T, bits=4)),
     }
-    c, h, sketch, readme = (
-        Template((TEMPLATES / f"tiny.{ending}").read_text("utf-8")).substitute(values)
-        for ending in ("c", "h", "ino", "md")
-    )
+    c, h, sketch, readme = (filled(f"tiny.{ending}", values) for ending in ("c", "h", "ino", "md"))
     return TinySource(c, h, sketch, readme, network)
 
 

@@ -21,11 +21,7 @@
 #define pgm_read_dword(address) (*(address))
 #endif
 
-#ifdef __GNUC__
-#define NOINLINE __attribute__((noinline)) /* so that their registers are not saved all at once */
-#else
-#define NOINLINE
-#endif
+#include "noinline.h"
 
 #define PAIRS $pairs /* of classes */
 #define INK (2 * PAIRS) /* where among the sums that of all ink is */
@@ -43,11 +39,6 @@ $scales
 
 static const int32_t BIASES[${guard}_CLASSES] PROGMEM = {
 $biases
-};
-
-/* 255 * sigmoid(x) at x = 0, 1/4, 1/2, ... 8. */
-static const uint8_t SIGMOID[33] PROGMEM = {
-$sigmoid
 };
 
 #if defined(__AVR_HAVE_MUL__) && defined(__AVR_HAVE_LPMX__)
@@ -154,15 +145,7 @@ static int32_t logit(uint8_t k, const uint16_t *sums) {
            (int32_t)pgm_read_dword(BIASES + k);
 }
 
-/* 0 to 255: between two entries of the table, and beyond 8 or -8 the last of them. */
-static uint8_t probability_of(int32_t logit) {
-    const int32_t size = (logit < 0 ? -logit : logit) >> ($fraction - 10);
-    const uint16_t x = size < 8192 ? (uint16_t)size : 8191; /* 1024 to the one */
-    const uint8_t *const entry = SIGMOID + (x >> 8);
-    const uint8_t from = pgm_read_byte(entry), to = pgm_read_byte(entry + 1);
-    const uint8_t result = (uint8_t)(from + (((uint16_t)(to - from) * (x & 255)) >> 8));
-    return logit < 0 ? (uint8_t)(255 - result) : result;
-}
+#include "probability.c"
 
 void ${prefix}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]) {
     uint16_t sums[2 * PAIRS + 1];

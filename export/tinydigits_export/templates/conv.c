@@ -28,11 +28,7 @@ typedef __int24 sum_t; /* the bounds above fit */
 typedef int32_t sum_t;
 #endif
 
-#ifdef __GNUC__
-#define NOINLINE __attribute__((noinline)) /* so that their registers are not saved all at once */
-#else
-#define NOINLINE
-#endif
+#include "noinline.h"
 
 enum { SIDE = 28, HALF = 14, QUARTER = 7 };
 enum { MAPS_1 = $maps_1, MAPS_2 = $maps_2, MAPS_3 = $maps_3, MAPS_4 = $maps_4, MAPS_5 = $maps_5 };
@@ -59,11 +55,6 @@ $head
 };
 static const int32_t BIASES[${guard}_CLASSES] PROGMEM = {
 $biases
-};
-
-/* 255 * sigmoid(x) at x = 0, 1/4, 1/2, ... 8. */
-static const uint8_t SIGMOID[33] PROGMEM = {
-$sigmoid
 };
 
 /* The image that is being read. */
@@ -287,15 +278,7 @@ static int32_t logit(uint8_t k) {
     return sum;
 }
 
-/* 0 to 255: between two entries of the table, and beyond 8 or -8 the last of them. */
-static uint8_t probability_of(int32_t logit) {
-    const int32_t size = (logit < 0 ? -logit : logit) >> ($fraction - 10);
-    const uint16_t x = size < 8192 ? (uint16_t)size : 8191; /* 1024 to the one */
-    const uint8_t *const entry = SIGMOID + (x >> 8);
-    const uint8_t from = pgm_read_byte(entry), to = pgm_read_byte(entry + 1);
-    const uint8_t result = (uint8_t)(from + (((uint16_t)(to - from) * (x & 255)) >> 8));
-    return logit < 0 ? (uint8_t)(255 - result) : result;
-}
+#include "probability.c"
 
 uint8_t ${prefix}_end(uint8_t *probability) {
     int32_t best;

@@ -18,29 +18,7 @@
  *
  * C99 without any library. Nothing here allocates, prints or knows of floats. One image at a time.
  */
-#ifndef ${guard}_H
-#define ${guard}_H
-
-#include <stdint.h>
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-#define ${guard}_CLASSES $classes
-
-/* The logit 1.0: what ${prefix}_scores gives are fixed-point numbers with this many to the one. */
-#define ${guard}_ONE ((int32_t)1 << $fraction)
-
-/* What the classes are called, in their order, to fill an array of strings with. */
-#define ${guard}_LABELS $labels
-
-/* The logit of each class. The largest is the answer; the sigmoid of logit / ${guard}_ONE is its
- * probability, whatever that of the other classes is. */
-void ${prefix}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]);
-
-/* The class, 0 to $last, and its probability: 0 is impossible, 255 is certain. */
-uint8_t ${prefix}_classify(const uint8_t image[784], uint8_t *probability);
+#include "api.h"
 
 /* The same in 28 + 2 steps. Most of the work is done as rows come. */
 void ${prefix}_begin(void);

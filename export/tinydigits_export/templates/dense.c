@@ -27,11 +27,7 @@ typedef int32_t sum_t;
 #define GROUP $group
 #define GROUPS $groups
 
-#ifdef __GNUC__
-#define NOINLINE __attribute__((noinline)) /* so that their registers are not saved all at once */
-#else
-#define NOINLINE
-#endif
+#include "noinline.h"
 
 /* For each group of classes: runs of pixels that training images ever lit. A run is how many pixels
  * to skip, how many to take, and the weights of those, GROUP for each pixel. A run that takes none
@@ -46,11 +42,6 @@ $scales
 
 static const int32_t BIASES[${guard}_CLASSES] PROGMEM = {
 $biases
-};
-
-/* 255 * sigmoid(x) at x = 0, 1/4, 1/2, ... 8. */
-static const uint8_t SIGMOID[33] PROGMEM = {
-$sigmoid
 };
 
 #if defined(__AVR_HAVE_MUL__) && defined(__AVR_HAVE_LPMX__)
@@ -194,15 +185,7 @@ static int32_t logit(uint8_t k, sum_t sum) {
     return sum * scale + (int32_t)pgm_read_dword(BIASES + k);
 }
 
-/* 0 to 255: between two entries of the table, and beyond 8 or -8 the last of them. */
-static uint8_t probability_of(int32_t logit) {
-    const int32_t size = (logit < 0 ? -logit : logit) >> ($fraction - 10);
-    const uint16_t x = size < 8192 ? (uint16_t)size : 8191; /* 1024 to the one */
-    const uint8_t *const entry = SIGMOID + (x >> 8);
-    const uint8_t from = pgm_read_byte(entry), to = pgm_read_byte(entry + 1);
-    const uint8_t result = (uint8_t)(from + (((uint16_t)(to - from) * (x & 255)) >> 8));
-    return logit < 0 ? (uint8_t)(255 - result) : result;
-}
+#include "probability.c"
 
 #ifdef __AVR__
 #define LOGIT(k) logit(k, sums[k])
