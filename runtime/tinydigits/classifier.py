@@ -14,6 +14,7 @@ from tinydigits.info import Thresholds
 from tinydigits.model import load_model
 from tinydigits.pipeline import Workers, readings
 from tinydigits.reading import NOTHING, Found, Keep, Reading, Settings, read
+from tinydigits.sharing import sharing
 from tinydigits.sources import Chunk, Item, Stack, chunked
 
 BATCH_SIZE = 256  # images a worker reads at a time
@@ -78,6 +79,7 @@ class Classifier:
         if min_score is not None and not 0 <= min_score <= 1:
             raise TinydigitsError(f"min_score {min_score}: a number in [0, 1] was expected")
         self._backend, self.info = load_model(model)
+        self._shared = sharing(self._backend)
         self.settings = Settings(fit or self.info.fit, invert, limits or Limits())
         self.thresholds = self.info.thresholds
         if min_score is not None:
@@ -92,6 +94,7 @@ class Classifier:
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network alone. images: uint8 [N, 28, 28] or [28, 28], ink bright on dark, 0..255
         → float32 [N, K], one independent sigmoid for each label. Raises ImageError otherwise.
+        Large arrays are shared between all CPUs of this process.
         """
         images = np.asarray(images)
         if images.ndim == 2:
@@ -100,7 +103,7 @@ class Classifier:
             raise ImageError(
                 f"scores takes uint8 [N, 28, 28], not {images.dtype} {list(images.shape)}"
             )
-        return self._backend.scores(images)
+        return self._shared.scores(images)
 
     def __call__(self, image: ImageLike) -> Prediction:
         """One picture: a path, encoded bytes, a binary file object, a Pillow image or an array.

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinydigits.cpus import usable_cpus
 from tinydigits.errors import MissingExtra, ModelError
 from tinydigits.info import (
     INPUT_NAME,
@@ -37,12 +36,14 @@ _EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
 
 # The op_type of a convolution, as protobuf writes it.
 _CONVOLUTION = b"\x22\x04Conv"
-# How large arrays are cut: images a run of the network, and the runs from which on threads share
-# them. Between its layers `conv` writes 30 times what it reads, which leaves the cache in larger
-# runs: on one thread 22,000 images/s by 32, 17,000 by 512. Of `dense`, a run by 32 is over before
-# its call has paid (1.6 million/s; 2.5 by 1,024, 1.2 by 10,000), and a few are before threads have
-# started, which takes 0.2 ms.
-_CUT, _CUT_OF_CONVOLUTIONS = (1024, 4), (32, 2)
+# How large arrays are cut: images a run of the network. Between its layers `conv` writes 30 times
+# what it reads, which leaves the cache in larger runs: on one thread 22,000 images/s by 32, 17,000
+# by 512. Of `dense`, a run by 32 is over before its call has paid: 1.6 million/s; 2.5 by 1,024, 1.2
+# by 10,000.
+_RUN, _RUN_OF_CONVOLUTIONS = 1024, 32
+# For so long threads look out for the next run before they sleep, in µs. Left to itself, each burns
+# a CPU for 20 ms after every run; versions of onnxruntime that do not know the setting still do.
+_SPIN = ("session.intra_op.spin_duration_us", "200")
 _NO_MODEL = "not an .onnx or .tflite file; `tinydigits export` makes both from a .keras file"
 _OUTPUTS = [OUTPUT_NAME]  # named, they are not looked up: 0.4 µs
 _EXPECTED = f"{INPUT_NAME} uint8 [N, 28, 28] → {OUTPUT_NAME} float32 [N, K]"
@@ -134,11 +135,11 @@ def _read(path: Path) -> bytes:
 
 
 class OnnxBackend:
-    """onnxruntime, one thread a run: the networks are too small to gain from more. Large arrays are
-    cut into runs, always the same, so that equal arrays have equal scores to the last bit.
+    """onnxruntime. Large arrays are cut into runs, always the same, so that equal arrays have equal
+    scores to the last bit. More `threads` slow small arrays down: see `tinydigits.sharing`.
     """
 
-    def __init__(self, data: bytes, origin: str) -> None:
+    def __init__(self, data: bytes, origin: str, threads: int = 1) -> None:
         # It reports its use over the network unless it is told not to, which is done twice since
         # versions differ in what they listen to.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -147,11 +148,13 @@ class OnnxBackend:
         onnxruntime.disable_telemetry_events()
         if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
-        self._origin = origin
-        self._run, self._many = _CUT_OF_CONVOLUTIONS if _CONVOLUTION in data else _CUT
+        self.data, self.origin = data, origin
+        self.convolves = _CONVOLUTION in data
+        self._run = _RUN_OF_CONVOLUTIONS if self.convolves else _RUN
         self.sha256 = hashlib.sha256(data).hexdigest()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.add_session_config_entry(*_SPIN)
         options.log_severity_level = 4  # what is wrong is raised; nothing is printed from here
         try:
             self._session = onnxruntime.InferenceSession(
@@ -170,25 +173,17 @@ class OnnxBackend:
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         if len(images) > self._run:
-            return self._in_runs(images)
+            starts = range(0, len(images), self._run)
+            return np.concatenate([self.scores(images[at : at + self._run]) for at in starts])
         try:
             result = self._session.run(_OUTPUTS, {INPUT_NAME: images})[0]
         except Exception as error:  # its exceptions share no base but Exception
-            raise ModelError(f"{self._origin}: fails when it is run: {error}") from error
-        return _sound(result, len(images), self.classes, self._origin)
-
-    def _in_runs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        runs = [images[first : first + self._run] for first in range(0, len(images), self._run)]
-        if len(runs) < self._many or (threads := usable_cpus()) == 1:
-            return np.concatenate([self.scores(run) for run in runs])
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(threads) as pool:
-            return np.concatenate(list(pool.map(self.scores, runs)))
+            raise ModelError(f"{self.origin}: fails when it is run: {error}") from error
+        return _sound(result, len(images), self.classes, self.origin)
 
 
 class LiteRTBackend:
-    """LiteRT, one image at a time: that is the shape a TFLite file is made for."""
+    """LiteRT, one image at a time, which is the shape a TFLite file is made for, on one thread."""
 
     metadata: ModelInfo | None = None
 

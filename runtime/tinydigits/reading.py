@@ -16,8 +16,6 @@ from tinydigits.model import Backend
 from tinydigits.sources import Chunk
 from tinydigits.thumbnails import thumbnail
 
-RUN = 32  # images a run of the network: `conv` takes 54 µs an image at 32, 71 at 256, 68 at 1
-
 
 class Found(NamedTuple):
     """What the fit decided on one picture (see `fit.Fitted`)."""
@@ -72,10 +70,10 @@ def read(chunk: Chunk, backend: Backend, settings: Settings, keep: Keep) -> Read
         stack = _fitted(chunk, settings, found, thumbnails)
     readable = [place for place in range(len(stack)) if not isinstance(found.get(place), str)]
     if len(readable) == len(stack):
-        scores = _scores(stack, backend)
+        scores = backend.scores(stack)
     else:
         scores = np.zeros((len(stack), backend.classes), np.float32)
-        scores[readable] = _scores(stack[readable], backend)
+        scores[readable] = backend.scores(stack[readable])
     return Reading(scores, found, stack if keep.fitted else None, thumbnails)
 
 
@@ -160,13 +158,3 @@ def _fit_one(
 
 def _as_image(picture: Image.Image | NDArray[Any]) -> Image.Image:
     return Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
-
-
-def _scores(stack: NDArray[np.uint8], backend: Backend) -> NDArray[np.float32]:
-    """In runs of equal size from the first on, so that equal chunks have equal scores to the last
-    bit, whoever reads them.
-    """
-    if len(stack) <= RUN:
-        return backend.scores(stack)
-    runs = [backend.scores(stack[first : first + RUN]) for first in range(0, len(stack), RUN)]
-    return np.concatenate(runs)

@@ -69,20 +69,6 @@ def test_the_bundled_models_open_and_answer(name: str | None) -> None:
     assert ((scores >= 0) & (scores <= 1)).all()
 
 
-@pytest.mark.parametrize("name", BUNDLED)
-def test_large_arrays_are_answered_in_order_whoever_shares_the_work(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (4200, 28, 28), np.uint8)
-    backend, _ = load_model(name)
-    whole = backend.scores(images)
-    one_by_one = [backend.scores(images[place : place + 1]) for place in range(0, 4200, 70)]
-    assert np.allclose(whole[::70], np.concatenate(one_by_one), atol=1e-5)
-    for cpus in (1, 3):
-        monkeypatch.setattr(model_module, "usable_cpus", lambda cpus=cpus: cpus)
-        assert backend.scores(images).tobytes() == whole.tobytes()
-
-
 def test_a_file_of_the_contract_opens(tmp_path: Path) -> None:
     backend, info = load_model(saved(network(), tmp_path))
     assert info == INFO
