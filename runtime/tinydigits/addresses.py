@@ -4,8 +4,13 @@ import re
 
 # Compiled when they are needed: nearly every run does without.
 _SCHEME = r"([A-Za-z][A-Za-z0-9+.-]+)://"  # one letter is a drive
-_WHOLE = r"(?P<scheme>[A-Za-z][\w+.-]*)://(?P<user>[^/?#]*@)?(?P<path>[^?#]*)(?s:.*)"
-_IN_TEXT = r"(?P<scheme>[A-Za-z][\w+.-]*)://(?P<user>[^\s/?#]*@)?(?P<path>[^\s?#]*)\S*"
+_SERVER = r"[A-Za-z][\w+.-]*://([^/?#]*)"
+_WEB = r"(?is)(https?://)(?:[^/?#]*@)?([^?#]*).*"
+_USER = r"\A([A-Za-z][\w+.-]*://[^:/?#]*):[^/?#]*@"
+# Of keys some hold a slash. No bucket holds a colon, but those that Amazon names in full.
+_KEYS = r"(?is)\A((?:s3a?|gs|gcs)://(?!arn:)[^/:]*):.*@"
+_CHAIN = r"::(?=[A-Za-z][\w+.-]*(?:::|://))"  # fsspec's: zip://a.png::https://host/a.zip
+_IN_TEXT = r"[A-Za-z][\w+.-]*://\S*"
 
 
 def scheme_of(name: str) -> str:
@@ -19,23 +24,25 @@ def is_remote(name: str) -> bool:
     return scheme_of(name) not in ("", "file", "local")
 
 
+def server_of(name: str) -> str:
+    """What an address has between its scheme and its path, whatever that is: user, host, port."""
+    match = re.match(_SERVER, name)
+    return match[1] if match else ""
+
+
 def redacted(name: str) -> str:
     """A name as it may be shown: an address without its user's password, and one of the web
     without user, query and fragment, where signatures are; others as they are.
     """
-    match = re.match(_WHOLE, name) if "://" in name else None
-    return _without_secrets(match) if match else name
+    if "://" not in name:
+        return name
+    if web := re.fullmatch(_WEB, name):
+        return web[1] + web[2]
+    first, *others = re.split(_CHAIN, name, maxsplit=1)
+    first = re.sub(_USER, r"\1@", re.sub(_KEYS, r"\1@", first))
+    return "::".join([first, *map(redacted, others)])
 
 
 def redacted_in(text: str) -> str:
     """A text with every address in it redacted."""
-    return re.sub(_IN_TEXT, _without_secrets, text)
-
-
-def _without_secrets(match: re.Match[str]) -> str:
-    scheme, user, path = match["scheme"], match["user"] or "", match["path"]
-    if scheme.lower() in ("http", "https"):
-        return f"{scheme}://{path}"
-    name, colon, _ = user.partition(":")
-    rest = match[0][match.start("path") - match.start() :]
-    return f"{scheme}://{name}@{rest}" if colon else match[0]
+    return re.sub(_IN_TEXT, lambda match: redacted(match[0]), text)

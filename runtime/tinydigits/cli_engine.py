@@ -5,9 +5,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -16,19 +16,25 @@ from tinydigits.classifier import Classifier
 from tinydigits.cli_classify import open_stdin, passed_over, row_settings, say, summary
 from tinydigits.errors import SourceError
 from tinydigits.images import Limits
+from tinydigits.model import BUNDLED
+from tinydigits.pipeline import Workers
 from tinydigits.rows import Shown
 from tinydigits.sources import Opening, Skipped
 from tinydigits.stopping import Stopped, stoppable
 
 if TYPE_CHECKING:
+    from tinydigits import engine
     from tinydigits.engine import Counts
+    from tinydigits.parts import Part
+    from tinydigits.stores import Store
 
-_LOCAL = ("report", "watch", "sort_into", "dry_run", "save_fit")  # which one machine alone can do
+# What one machine alone can do.
+_LOCAL = ("report", "watch", "sort_into", "sort_by", "dry_run", "save_fit")
 _STATUSES = ("ok", "uncertain", "error")
 _FILES = (".csv", ".jsonl", ".ndjson", ".json", ".txt", ".html")
 
 
-def classify_parts(ctx: click.Context) -> None:
+def classify_parts(ctx: click.Context) -> NoReturn:
     """Reads INPUTS by the actors of Ray, into a folder of Parquet parts."""
     options = ctx.params
     _check_usage(options)
@@ -42,18 +48,13 @@ def classify_parts(ctx: click.Context) -> None:
     asked = {name: options[name] for name in ("model", "fit", "invert", "min_score")}
     classifier = Classifier(**asked, limits=limits)
     shown = Shown(classifier.info.labels, options["scores"], options["top_k"])
-    store, skipped = store_at(output), Skipped()
+    store, counts = store_at(output), Counter[str]()
     parts.reach(store, options["resume"])
-    entries = parts.entries_of(inputs, Opening(open_stdin, limits, skipped))
-    settings = row_settings(classifier, shown, "parquet", options["batch_size"])
-    plan, todo = parts.planned(entries, options["batch_size"], settings)
-    if not todo:
-        counts = Counter(hidden=skipped.hidden, other=skipped.other)
-        raise SourceError(_nothing(inputs, counts))
-    counts = Counter(parts.there_already(store, plan) or {})
-    if not counts:
-        counts.update(hidden=skipped.hidden, other=skipped.other)
-        job = engine.Job(
+
+    def job_of(plan: "parts.Plan", todo: "list[parts.Part]") -> "engine.Job":
+        if asked["model"] not in (None, *BUNDLED):
+            asked["model"] = os.path.abspath(asked["model"])  # noqa: PTH100 - as the name is
+        return engine.Job(
             **asked,
             limits=limits,
             shown=shown,
@@ -61,28 +62,48 @@ def classify_parts(ctx: click.Context) -> None:
             output=output,
             plan=plan,
             folder=os.getcwd() if plan.local or not is_remote(output) else "",  # noqa: PTH109
-            inputs=tuple(filter(os.path.exists, inputs)),
+            inputs=tuple(engine.needed(inputs, todo[0])),
         )
-        with ray.connected(options["ray_address"], workers), stoppable():
-            parts.begin(store, plan)
-            try:
-                with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-                    for each in _progress(engine.done(job, todo, workers)):
-                        counts.update(each)
-            except Stopped as stopped:
-                said = _summary(counts, began)
-                say(f"stopped: {said} · --resume goes on with {store}")
-                ctx.exit(stopped.exit_code)
-            if not any(counts[status] for status in _STATUSES):
-                parts.undo(store, plan)
-                raise SourceError(_nothing(inputs, counts))
-            parts.finish(store, plan, counts)
+
+    try:
+        with stoppable(), ExitStack() as stack:
+            if address := options["ray_address"] or os.environ.get("RAY_ADDRESS"):
+                # Before the inputs are listed, which may take long.
+                stack.enter_context(ray.connected(address, workers))
+            skipped = Skipped()
+            entries = parts.entries_of(inputs, Opening(open_stdin, limits, skipped))
+            settings = row_settings(classifier, shown, "parquet", options["batch_size"])
+            plan, todo = parts.planned(entries, options["batch_size"], settings)
+            there = parts.there_already(store, plan) if todo else None
+            counts.update(there or {"hidden": skipped.hidden, "other": skipped.other})
+            if todo and not there:
+                job = job_of(plan, todo)
+                stack.enter_context(ray.connected(address, workers))
+                with stoppable():  # once more, since Ray has taken SIGTERM for itself
+                    _do(store, job, todo, workers, counts)
+    except Stopped as stopped:
+        say(f"stopped: {_summary(counts, began)} · --resume goes on with {store}")
+        ctx.exit(stopped.exit_code)
+    if not any(counts[status] for status in _STATUSES):
+        raise SourceError(f"no image found in {', '.join(map(redacted, inputs))}{_passed(counts)}")
     say(_summary(counts, began) + _passed(counts))
     ctx.exit(1 if counts["error"] else 0)
 
 
-def _nothing(inputs: tuple[str, ...], counts: Counter[str]) -> str:
-    return f"no image found in {', '.join(map(redacted, inputs))}{_passed(counts)}"
+def _do(
+    store: "Store", job: "engine.Job", todo: "list[Part]", workers: Workers, counts: Counter[str]
+) -> None:
+    """All parts, of which `counts` tell as they get done."""
+    from tinydigits import engine, parts
+
+    parts.begin(store, job.plan)
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        for each in _progress(engine.done(job, todo, workers)):
+            counts.update(each)
+    if any(counts[status] for status in _STATUSES):
+        parts.finish(store, job.plan, counts)
+    else:
+        parts.undo(store, job.plan)
 
 
 def _summary(counts: Counter[str], began: float) -> str:
@@ -116,9 +137,10 @@ def _check_usage(options: dict[str, Any]) -> None:
     output = options["output"]
     if not output or output == "-":
         raise click.UsageError("--engine ray writes parts into a folder: name it with -o FOLDER")
+    shown = redacted(output)
     if options["format_"] not in (None, "parquet"):
         raise click.UsageError(f"--engine ray writes Parquet, not {options['format_']}")
     if Path(output).suffix.lower() in _FILES and not Path(output).is_dir():
-        raise click.UsageError(f"--engine ray writes parts into a folder, and not a file: {output}")
+        raise click.UsageError(f"--engine ray writes parts into a folder, and not a file: {shown}")
     if any(os.path.realpath(output) == os.path.realpath(name) for name in options["inputs"]):
-        raise click.UsageError(f"{output} would be read and written into")
+        raise click.UsageError(f"{shown} would be read and written into")

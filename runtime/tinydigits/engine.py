@@ -11,9 +11,11 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from io import BytesIO
+from itertools import filterfalse
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from tinydigits import __version__, errors
+from tinydigits.addresses import is_remote, redacted
 from tinydigits.classifier import Classifier
 from tinydigits.errors import TinydigitsError
 from tinydigits.fit import Fit, Invert
@@ -22,6 +24,7 @@ from tinydigits.parquet import parquet_sink
 from tinydigits.parts import Part, Plan, opened
 from tinydigits.pipeline import Workers
 from tinydigits.ray import actors, answers, import_ray
+from tinydigits.remote_errors import Failure, explained, scrubbed
 from tinydigits.rows import Shown
 from tinydigits.sources import Skipped, at_hand, chunked
 from tinydigits.stores import store_at
@@ -52,7 +55,7 @@ class Job(NamedTuple):
     """That names are relative to: the driver's own; empty where no file is read or written."""
 
     inputs: tuple[str, ...]
-    """Those that the driver found, which every node has to see."""
+    """What the driver can read, and so has every node to; see `needed`."""
 
 
 def done(job: Job, parts: Sequence[Part], workers: Workers) -> Iterator[Counts]:
@@ -81,7 +84,7 @@ def done(job: Job, parts: Sequence[Part], workers: Workers) -> Iterator[Counts]:
             yield counts
     except ray.exceptions.RayError as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise TinydigitsError(f"Ray gives up: {lines[-1]}") from error
+        raise TinydigitsError(f"Ray gives up: {scrubbed(lines[-1])}") from error
 
 
 def _quiet(ray: Any) -> None:
@@ -115,7 +118,9 @@ class PartReader:
                 raise self._failure
             return {**(self._found(part.number) or self._written(part))}
         except TinydigitsError as error:
-            return {"failed": str(error), "kind": type(error).__name__}
+            said = str(error)
+            said = said if said.startswith(_node()) else f"{_node()}: {said}"
+            return {"failed": said, "kind": type(error).__name__}
 
     def _found(self, number: int) -> Counts | None:
         name = self._job.plan.name(number)
@@ -151,8 +156,7 @@ class PartReader:
 
 def _classifier(job: Job) -> Classifier:
     """The driver's, here. Raises TinydigitsError where this node is not as the driver is."""
-    node = f"node {socket.gethostname()}"
-    settings = job.plan.settings
+    node, settings = _node(), job.plan.settings
     if settings["tinydigits"] != __version__:
         raise TinydigitsError(
             f"{node} has tinydigits {__version__}, and the driver {settings['tinydigits']}: "
@@ -161,13 +165,19 @@ def _classifier(job: Job) -> Classifier:
     try:
         if job.folder:
             os.chdir(job.folder)
-        for name in job.inputs:
+        for name in filterfalse(is_remote, job.inputs):
             os.stat(name)  # noqa: PTH116 - as the name is
     except OSError as error:
         raise TinydigitsError(
             f"{node}: {error.filename}: {error.strerror}: name inputs in a file system that all "
             "nodes share, or in object storage"
         ) from error
+    for name in filter(is_remote, job.inputs):
+        if (failure := _failure(name)) and failure.status == 403:
+            raise TinydigitsError(
+                f"{node}: {redacted(name)}: {failure.why}, and the driver may read it: give all "
+                "nodes its credentials"
+            )
     classifier = Classifier(
         job.model, fit=job.fit, invert=job.invert, min_score=job.min_score, limits=job.limits
     )
@@ -175,6 +185,41 @@ def _classifier(job: Job) -> Classifier:
         raise TinydigitsError(f"{node}: {job.model}: another model than the driver's")
     use_opencv()
     return classifier
+
+
+def _node() -> str:
+    return f"node {socket.gethostname()}"
+
+
+def needed(inputs: Sequence[str], first: Part) -> Iterator[str]:
+    """What every node has to see, since the driver does: the inputs that are files, and of the
+    first picture or archive the folder, or the address. Of that alone, since what is gone by the
+    time that it is read is a row, and ends nothing.
+    """
+    yield from filter(os.path.exists, inputs)
+    entry = first.entries()[0]
+    name = entry if isinstance(entry, str) else entry.image
+    if isinstance(name, str) and is_remote(name):
+        if _failure(name) is None:
+            yield str(name)
+    elif isinstance(name, str) and os.path.isdir(folder := os.path.dirname(name) or "."):  # noqa: PTH112, PTH120
+        yield folder
+
+
+def _failure(url: str) -> Failure | None:
+    """Why nothing is read at an address; None where it is."""
+    from tinydigits.remote_clients import Unreachable
+    from tinydigits.remote_parts import part
+
+    try:
+        part(url, 0, 1)
+    except Unreachable as error:
+        return error.failure
+    except TinydigitsError:
+        raise
+    except Exception as error:  # of whatever a store's package raises
+        return explained(error)
+    return None
 
 
 def _counts(part: BinaryIO, plan: str, number: int) -> Counts | None:

@@ -11,14 +11,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain, islice
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from tinydigits.errors import ImageError, SourceError
+from tinydigits.addresses import server_of
+from tinydigits.errors import ImageError, SourceError, TinydigitsError
 from tinydigits.images import ImageLike
 from tinydigits.remote import too_many
 from tinydigits.remote_clients import Unreachable
+from tinydigits.remote_errors import explained
 from tinydigits.remote_parts import whole
 from tinydigits.sources import CHUNK_BYTES, Address, Chunk
 
@@ -26,7 +27,7 @@ AT_ONCE = 32  # pictures that are on their way
 AHEAD = 1024  # pictures: how far beyond the one that is awaited
 HELD = 64 * 1024 * 1024  # bytes that have come and wait: beyond, no more are asked for
 LARGE = 8 * 1024 * 1024  # bytes: a picture with more is fetched when it is awaited
-DEAD = 100  # pictures in a row that a server did not give: then it will give none
+DEAD = 100  # pictures in a row of which a server said nothing: then it will give none
 
 
 def fetched_chunks(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
@@ -114,6 +115,10 @@ def _fetched(
         return url, data
     except Unreachable as error:
         return url, error
+    except TinydigitsError:
+        raise
+    except Exception as error:  # of one picture, whatever a store's package makes of its name
+        return url, Unreachable(explained(error))
     finally:
         room.end(len(data), expected)
 
@@ -123,11 +128,12 @@ def _given(
 ) -> bytes | ImageError:
     """What came of an address. Raises SourceError where nothing comes from its server any more."""
     url, come = fetched
-    server = urlsplit(url).netloc.rpartition("@")[2]
+    server = server_of(url).rpartition("@")[2]
     if not isinstance(come, Unreachable):
         failures[server] = 0
         return come
-    failures[server] = failures[server] + 1 if come.failure.passes else 0
+    is_silent = come.failure.passes and come.failure.status is None
+    failures[server] = failures[server] + 1 if is_silent else 0
     if failures[server] >= DEAD:
         raise SourceError(
             f"{server}: no longer answers: {DEAD} pictures in a row did not come, the last because "

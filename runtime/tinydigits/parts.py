@@ -215,6 +215,7 @@ def _is_temporary(name: str) -> bool:
 def begin(store: Store, plan: Plan) -> None:
     """Writes down what the parts will be. Raises SinkRefused where it cannot be written."""
     try:
+        store.remove(SUCCESS)  # of an earlier run, some of whose parts are not there any more
         _write(store, PLAN, plan.fields())
     except SinkError as error:
         raise SinkRefused(str(error)) from error
@@ -258,6 +259,7 @@ def undo(store: Store, plan: Plan) -> None:
     """Leaves nothing of a run that has found nothing."""
     for name in (*map(plan.name, range(plan.parts)), PLAN):
         store.remove(name)
+    store.leave()
 
 
 def _write(store: Store, name: str, fields: Mapping[str, object]) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
 KNOCK = 5.0  # s: until something at an address has taken a connection
-ANSWER = 25.0  # s: until it has answered as a Ray cluster does
+ANSWER = 20.0  # s: until it has answered as a Ray cluster does
 STORE_BYTES = 256 << 20  # of a Ray that is started here: names and counts alone go through it
 
 
@@ -113,10 +113,18 @@ def import_ray() -> Any:
 
 
 def actors(workers: Workers) -> int:
-    """How many share a job: one for each CPU that the cluster has now, if nobody says."""
+    """How many share a job: one for each CPU that the cluster has now, if nobody says. Raises
+    TinydigitsError where it has none, for which Ray would wait without end.
+    """
     if workers != "auto":
         return workers
-    return max(1, int(import_ray().cluster_resources().get("CPU", 1)))
+    cpus = int(import_ray().cluster_resources().get("CPU", 0))
+    if not cpus:
+        raise TinydigitsError(
+            "the Ray cluster has no CPU now: start a node that has, or name how many with "
+            "--workers where nodes are started as they are asked for"
+        )
+    return cpus
 
 
 @contextmanager
@@ -129,7 +137,7 @@ def connected(address: str | None, workers: Workers) -> Iterator[None]:
         yield
         return
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    with quiet_native_code(tells=False):  # what matters of it is raised
+    with quiet_native_code(shows_on_failure=False):  # what matters of it is raised
         if address == "local":
             count = usable_cpus() if workers == "auto" else workers
             own = {"num_cpus": count, "object_store_memory": STORE_BYTES}

@@ -10,18 +10,15 @@ address may hold of them is left out of all that is shown.
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-from tinydigits.addresses import is_remote, redacted, scheme_of
+from tinydigits.addresses import redacted, scheme_of, server_of
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.remote_clients import GOOGLE, S3, WEB, Unreachable, ask, client_of, persistent
 from tinydigits.remote_errors import Failure
 from tinydigits.remote_parts import path_in, web, whole
 from tinydigits.sources import Skipped, has_image_ending, natural_key
 
-__all__ = ["fetched", "is_remote", "listed_remote", "redacted", "scheme_of"]
-
-FIRST_ANSWER = 20  # s: by then a store has said something, or it is said that it has not
+FIRST_ANSWER = 12  # s: by then a store has said something, or it is said that it has not
 LISTING = 600  # s: the most that a listing takes whose pages are not asked for one by one
 
 _answering: set[str] = set()  # web servers
@@ -70,7 +67,7 @@ def _listed(url: str, skipped: Skipped) -> Iterator[str]:
     root = path_in(client, url).rstrip("/")
     if not root and scheme in S3 + GOOGLE:
         raise SourceError(f"{url}: names no bucket")
-    names_in = _names_in_s3 if scheme in S3 else _names_in
+    names_in = names_in_s3 if scheme in S3 else _names_in
     first = names_in(client, scheme, f"{root}/", until, url.endswith("/"))
     if first is None:
         yield url
@@ -98,7 +95,7 @@ def _check_answers(url: str, until: float) -> None:
     """What a server says of one address is that picture's row; a silent one has none to say."""
     if redacted(url).endswith("/"):
         raise SourceError(f"{redacted(url)}: web servers list no folders: name the pictures")
-    server = urlsplit(url).netloc
+    server = server_of(url)
     try:
         if server not in _answering:
             web(url, 0, 1, ranged=True, until=until)
@@ -108,13 +105,13 @@ def _check_answers(url: str, until: float) -> None:
     _answering.add(server)
 
 
-def _names_in_s3(
+def names_in_s3(
     client: Any, scheme: str, folder: str, until: float | None, is_folder: bool
 ) -> list[str] | None:
     """What is directly below a prefix, in natural order, with a slash behind the names of prefixes;
     None where it is that of one object. Pages are asked for one by one, since one that does not
     come is then all that is asked for again, and no more of a million objects than their names is
-    held.
+    held. Raises Unreachable.
     """
     bucket, _, prefix = folder.partition("/")
 
@@ -147,7 +144,7 @@ def _names_in_s3(
 def _names_in(
     client: Any, scheme: str, folder: str, until: float | None, is_folder: bool
 ) -> list[str] | None:
-    """As `_names_in_s3`, in any store."""
+    """As `names_in_s3`, in any store."""
     path = folder.rstrip("/")
     if until is not None:
         about = persistent(scheme, lambda seconds: ask(client, seconds, "info", path), until)

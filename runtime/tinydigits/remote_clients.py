@@ -5,6 +5,7 @@ off, they try once, and what follows is decided here.
 """
 
 import logging
+import math
 import os
 import random
 import threading
@@ -12,9 +13,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple, TypeVar
 
+from tinydigits.addresses import server_of
 from tinydigits.errors import MissingExtra, TinydigitsError
 from tinydigits.remote_errors import Failure, explained, scrubbed
 
@@ -24,13 +25,15 @@ WEB, S3, GOOGLE = ("http", "https"), ("s3", "s3a"), ("gs", "gcs")
 PACKAGES = {**dict.fromkeys(WEB, "aiohttp"), **dict.fromkeys(S3, "s3fs")}  # of the extra
 PACKAGES |= dict.fromkeys(GOOGLE, "gcsfs")
 
-TRIES = 4
+TRIES = 8
 FIRST_PAUSE = 0.25  # s: before the second try; each later pause is twice as long, and all vary
+LONGEST_PAUSE = 8  # s: so that all pauses are 12 to 24 s, in which a store makes room
 CONNECT = 5  # s: by then a server takes a connection, or is tried again
 STALL = 10  # s: a server that has said nothing for so long has stopped
 ATTEMPT = 30  # s: the most that one try takes, where nothing large is asked for
 ENOUGH = 90  # s: after so long nothing is tried again
 OPENING = 20  # s: for a client to find its credentials, some of which are asked of other servers
+CLOSED = 60  # s: until a client is opened again that could not be, for a reason that may pass
 CONNECTIONS = 64  # to one server, at the most
 
 _clients: dict[object, Any] = {}
@@ -69,7 +72,7 @@ def persistent(
         if not failure.passes or not tries or time.monotonic() + wait >= until:
             raise Unreachable(failure)
         time.sleep(wait)
-        pause *= 2
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def ask(
@@ -91,21 +94,34 @@ def client_of(scheme: str, url: str) -> Any:
     """fsspec's file system for an address. Raises MissingExtra, Unreachable."""
     # Those of the extra serve all threads; of others, which may not, each thread has its own.
     known = scheme in PACKAGES
-    key = scheme if known else (scheme, urlsplit(url).netloc, threading.get_ident())
+    key = scheme if known else (scheme, server_of(url), threading.get_ident())
     with _lock:
-        if key not in _clients:
-            try:
-                _clients[key] = _in_time(OPENING, partial(_opened, scheme, url))
-            except TinydigitsError:
-                raise
-            except Unreachable as error:
-                _clients[key] = error
-            except Exception as error:
-                _clients[key] = Unreachable(explained(error))
-        client = _clients[key]
-    if isinstance(client, Unreachable):  # not looked for again, which may take long
+        client = _clients.get(key)
+        if client is None or (isinstance(client, _Closed) and time.monotonic() >= client.until):
+            client = _clients[key] = _opened_or_closed(scheme, url)
+    if isinstance(client, _Closed):
         raise Unreachable(client.failure)
     return client
+
+
+class _Closed(NamedTuple):
+    """In the place of a client that could not be opened, since to try that may take long."""
+
+    failure: Failure
+    until: float
+    """Of time.monotonic()."""
+
+
+def _opened_or_closed(scheme: str, url: str) -> Any:
+    try:
+        return _in_time(OPENING, partial(_opened, scheme, url))
+    except TinydigitsError:
+        raise
+    except Unreachable as error:
+        failure = error.failure
+    except Exception as error:
+        failure = explained(error)
+    return _Closed(failure, time.monotonic() + CLOSED if failure.passes else math.inf)
 
 
 def _opened(scheme: str, url: str) -> Any:

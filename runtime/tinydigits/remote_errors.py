@@ -16,7 +16,9 @@ SHOWN = 200  # letters of a message that is not known here
 LEAST = 6  # letters: what is shorter is no secret
 
 _SECRETS = re.compile("key|secret|token|passw|credential|signature|sas", re.IGNORECASE)
+_USER = re.compile(r"[^\s/:@'\"]+:[^\s/:@]*@")  # of an address whose scheme is not beside it
 _PASSING = {408, 425, 429}  # of the statuses below 500: too slow, too early, too often
+_PASSING_CODES = {"SlowDown", "RequestTimeout"}  # whatever the status
 _NO_CREDENTIALS = {
     *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
     *("DefaultCredentialsError", "RefreshError"),
@@ -54,6 +56,8 @@ def explained(error: BaseException) -> Failure:
     beside = f" ({code})" if code and code != str(status) else ""
     if names & _CUT_SHORT:  # of which aiohttp says that it is a status of 400
         return Failure("cut short on its way", passes=True)
+    if code == "ExpiredToken":  # which S3 calls a status of 400
+        return Failure(f"the credentials have expired{beside}", passes=False, status=403)
     if names & _NO_CREDENTIALS:
         return Failure("no credentials were found that hold", passes=False, status=403)
     if status == 404 or status == 410 or "FileNotFoundError" in names:
@@ -64,7 +68,7 @@ def explained(error: BaseException) -> Failure:
     if status in (401, 403) or forbidden:
         return Failure(f"no permission{beside}", passes=False, status=403)
     if status is not None and status >= 300:
-        passes = status in _PASSING or status >= 500 or code == "SlowDown"
+        passes = status in _PASSING or status >= 500 or code in _PASSING_CODES
         return Failure(f"the server answers {status}{beside}", passes, status)
     if "TooManyRedirects" in names:
         return Failure("the server leads on without end", passes=False)
@@ -122,5 +126,5 @@ def scrubbed(text: str) -> str:
     for name, value in os.environ.items():
         if _SECRETS.search(name) and len(value) >= LEAST:
             text = text.replace(value, "…")
-    line = " ".join(redacted_in(text).split())
+    line = " ".join(_USER.sub("…@", redacted_in(text)).split())
     return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"

@@ -5,7 +5,7 @@ from typing import Any
 
 from tinydigits.addresses import scheme_of
 from tinydigits.remote_clients import ATTEMPT, ENOUGH, WEB, Unreachable, ask, client_of, persistent
-from tinydigits.remote_errors import Failure
+from tinydigits.remote_errors import Failure, explained
 from tinydigits.remote_http import Got, get
 
 RATE = 1 << 20  # bytes/s: a server that gives less of what is large is given up
@@ -59,9 +59,14 @@ def size_of(url: str) -> int:
 
 
 def path_in(client: Any, url: str) -> str:
-    """What an address is called by its store's client, which knows schemes in small letters."""
+    """What an address is called by its store's client, which knows schemes in small letters.
+    Raises Unreachable.
+    """
     scheme = scheme_of(url)
-    return str(client._strip_protocol(scheme + url[len(scheme) :]))
+    try:
+        return str(client._strip_protocol(scheme + url[len(scheme) :]))
+    except Exception as error:  # packages of others take such names apart as they like
+        raise Unreachable(explained(error)) from error
 
 
 def web(url: str, start: int, end: int, ranged: bool, until: float | None = None) -> Got:

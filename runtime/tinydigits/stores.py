@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -37,6 +37,10 @@ class Store(Protocol):
         """A file that may be there."""
         ...
 
+    def leave(self) -> None:
+        """Nothing was to be kept: removes the folder too, where it is empty and was not there."""
+        ...
+
 
 def store_at(path: str) -> Store:
     """The folder of that name. Raises SinkRefused where it cannot be one, MissingExtra."""
@@ -50,6 +54,7 @@ class Folder:
         if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112
             raise SinkRefused(f"{path}: not a folder, which parts are written into")
         self._path = Path(path)
+        self._is_new = not self._path.exists()
 
     def __str__(self) -> str:
         return str(self._path)
@@ -78,28 +83,49 @@ class Folder:
         with writing(str(self._path / name)):
             (self._path / name).unlink(missing_ok=True)
 
+    def leave(self) -> None:
+        with suppress(OSError):
+            if self._is_new:
+                self._path.rmdir()
+
 
 class Bucket:
     """A Store in object storage, where an object is there whole or not at all."""
 
     def __init__(self, url: str) -> None:
         from tinydigits.remote_clients import WEB, Unreachable, client_of
+        from tinydigits.remote_parts import path_in
 
         self._shown, self._scheme = redacted(url.rstrip("/")), scheme_of(url)
         if self._scheme in WEB:
             raise SinkRefused(f"{self._shown}: nothing can be written to a web address")
         try:
             self._client = client_of(self._scheme, url)
+            self._folder = path_in(self._client, url).rstrip("/")
         except Unreachable as error:
-            raise SinkError(f"{self._shown}: {error}") from None
-        self._folder = str(self._client._strip_protocol(url)).rstrip("/")
+            raise SinkRefused(f"{self._shown}: {error}") from None
 
     def __str__(self) -> str:
         return self._shown
 
     def names(self) -> list[str]:
-        found = self._found("", "ls", LISTED_IN, detail=False)
-        return [path.rpartition("/")[2] for path in found or () if not path.endswith("/")]
+        from tinydigits.remote import names_in_s3
+        from tinydigits.remote_clients import S3, Unreachable
+
+        if self._scheme in S3:  # s3fs lists all that is beside a folder of which nothing is there
+            until = time.monotonic() + ANSWERED_IN
+            try:
+                found = names_in_s3(self._client, self._scheme, self._folder + "/", until, True)
+            except Unreachable as error:
+                raise SinkError(f"{self._shown}: {error}") from None
+            return [name.rstrip("/") for name in found or ()]
+        paths = self._found("", "ls", LISTED_IN, detail=False) or ()
+        # The folder's own name is that of what a console makes of a folder.
+        return [
+            path.rpartition("/")[2]
+            for path in paths
+            if path.rstrip("/") != self._folder and not path.endswith("/")
+        ]
 
     def tail(self, name: str, size: int) -> bytes | None:
         found = self._found(name, "cat_file", ANSWERED_IN, start=-size)
@@ -107,7 +133,8 @@ class Bucket:
 
     @contextmanager
     def written(self, name: str) -> Iterator[BinaryIO]:
-        with writing(self._shown), tempfile.NamedTemporaryFile(prefix="tinydigits-") as file:
+        shown = f"{self._shown} (by way of {tempfile.gettempdir()})"
+        with writing(shown), tempfile.NamedTemporaryFile(prefix="tinydigits-") as file:
             yield cast(BinaryIO, file)
             file.flush()
             seconds = ANSWERED_IN + file.tell() / PUT_RATE
@@ -115,6 +142,9 @@ class Bucket:
 
     def remove(self, name: str) -> None:
         self._found(name, "rm_file", ANSWERED_IN)
+
+    def leave(self) -> None:
+        """In object storage there are no folders."""
 
     def _path(self, name: str) -> str:
         return f"{self._folder}/{name}" if name else self._folder

@@ -10,7 +10,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tinydigits_train.folder import Digits
 # Loaded by every Python below the local Ray: whoever opens such a picture is killed, as by a
 # decoder that a hostile one has broken.
 POISON = "poison.png"
+ENOUGH_TICKS = 3  # of 10 ms: more than an idle actor takes
 POISONED = f"""
 import os, signal
 unpatched = os.open
@@ -104,8 +105,9 @@ def _encoded(digits: Digits, count: int) -> Iterator[tuple[str, bytes]]:
         yield f"{number}.png", file.getvalue()
 
 
-def classify(*words: object) -> Result:
-    return CliRunner().invoke(main, ["classify", *map(str, words)], catch_exceptions=False)
+def classify(*words: object, input: str | None = None) -> Result:
+    said = ["classify", *map(str, words)]
+    return CliRunner().invoke(main, said, input, catch_exceptions=False)
 
 
 def table(path: object, **options: Any) -> Any:
@@ -139,18 +141,31 @@ def actors() -> list[int]:
     return [number for number in found if is_ours(number)]
 
 
+def at_work() -> int:
+    """The actor that computes."""
+    before: dict[int, int] = {}
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for number in actors():
+            with suppress(OSError):
+                said = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+                if int(said[11]) - before.setdefault(number, int(said[11])) >= ENOUGH_TICKS:
+                    return number
+        time.sleep(0.01)
+    raise AssertionError("no actor computes")
+
+
 @contextmanager
 def one_killed(parts: Callable[[], int], of: int) -> Iterator[None]:
-    """Kills an actor when the first part is there, and not yet all are."""
+    """Kills an actor at work when the first part is there, and not yet all are."""
     found: list[int] = []
 
     def kill() -> None:
         until = time.monotonic() + 60
         while not parts() and time.monotonic() < until:
             time.sleep(0.02)
-        for number in actors()[:1]:
-            os.kill(number, signal.SIGKILL)
-            found.append(parts())
+        os.kill(at_work(), signal.SIGKILL)
+        found.append(parts())
 
     thread = threading.Thread(target=kill)
     thread.start()

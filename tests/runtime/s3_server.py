@@ -117,6 +117,7 @@ def spoiled(behind: int, faults: Faults, delay: float) -> Iterator[tuple[int, Co
                 asked[f"{self.command} {path}"] += 1
             fault = faults(self.path, number)
             time.sleep(delay + (SLOW if fault == "slow" else 0))
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if fault == "reset":
                 # Without a farewell: what is under way is lost, as when a machine dies.
                 linger = struct.pack("ii", 1, 0)
@@ -126,9 +127,9 @@ def spoiled(behind: int, faults: Faults, delay: float) -> Iterator[tuple[int, Co
             elif fault in ("500", "slow down", "forbidden"):
                 self._refused(fault)
             else:
-                self._handed_on(fault)
+                self._handed_on(fault, sent)
 
-        do_HEAD = do_GET  # noqa: N815
+        do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815
 
         def _refused(self, fault: Fault) -> None:
             status, code = {
@@ -143,9 +144,9 @@ def spoiled(behind: int, faults: Faults, delay: float) -> Iterator[tuple[int, Co
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        def _handed_on(self, fault: Fault | None) -> None:
+        def _handed_on(self, fault: Fault | None, sent: bytes) -> None:
             with closing(http.client.HTTPConnection("127.0.0.1", behind)) as connection:
-                connection.request(self.command, self.path, headers=dict(self.headers))
+                connection.request(self.command, self.path, sent or None, dict(self.headers))
                 answer = connection.getresponse()
                 body = answer.read()
             self.send_response_only(answer.status)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinydigits.addresses import is_remote, redacted, scheme_of
+from tinydigits.addresses import is_remote, redacted, redacted_in, scheme_of, server_of
 from tinydigits.remote_errors import scrubbed
 
 
@@ -45,12 +45,36 @@ def test_schemes_are_in_small_letters() -> None:
         ("ftp://me:secret@host/a.png", "ftp://me@host/a.png"),
         ("abfs://box@account.example/a.png", "abfs://box@account.example/a.png"),
         ("s3://bucket/a?b#c.png", "s3://bucket/a?b#c.png"),
+        ("s3://KEY:ab/cd@bucket/x", "s3://KEY@bucket/x"),
+        ("s3://bucket/a:b@c.png", "s3://bucket/a:b@c.png"),
+        ("s3://bucket/a::b.png", "s3://bucket/a::b.png"),
+        ("s3://arn:aws:s3:a:1:accesspoint/b/c@2.png", "s3://arn:aws:s3:a:1:accesspoint/b/c@2.png"),
+        ("zip://a.png::https://me:pw@host/a.zip?sig=1", "zip://a.png::https://host/a.zip"),
+        ("simplecache::https://me:pw@host/a.png?sig=1", "simplecache::https://host/a.png"),
+        ("zip://a::simplecache::ftp://me:pw@host/a", "zip://a::simplecache::ftp://me@host/a"),
+        ("https://host/a?b=::c", "https://host/a"),
         ("a://b?c", "a://b?c"),
         ("dir/a?b.png", "dir/a?b.png"),
     ],
 )
 def test_what_may_be_a_secret_is_not_shown(address: str, shown: str) -> None:
     assert redacted(address) == shown
+    if not {" ", "?"} & set(shown):
+        assert redacted_in(f"of {address.partition(' ')[0]} and") == f"of {shown} and"
+
+
+@pytest.mark.parametrize(
+    ("address", "server"),
+    [
+        ("https://me:pw@host:80/a?b", "me:pw@host:80"),
+        ("https://[bad/a.png", "[bad"),
+        ("nix://a]b/c", "a]b"),
+        ("https://ex℀mple.com?a", "ex℀mple.com"),
+        ("a.png", ""),
+    ],
+)
+def test_every_address_has_a_server_however_odd(address: str, server: str) -> None:
+    assert server_of(address) == server
 
 
 def test_messages_are_one_short_line_without_addresses_and_keys(
@@ -60,4 +84,5 @@ def test_messages_are_one_short_line_without_addresses_and_keys(
     monkeypatch.setenv("SHORT_KEY", "not")
     said = scrubbed("cannot\nsign abracadabra for https://me:pw@host/a?sig=1, but not ftp://a:b@c")
     assert said == "cannot sign … for https://host/a but not ftp://a@c"
+    assert scrubbed("netloc 'me:pw@ex℀mple.com' is none") == "netloc '…@ex℀mple.com' is none"
     assert len(scrubbed("x" * 1000)) == 200

@@ -1,17 +1,21 @@
 """What the Ray engine cannot do is said before anything is written, and within 30 seconds."""
 
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.runtime.rays import classify
+from tests.runtime.s3_server import KEYS, s3_server
+from tinydigits import engine, parts, remote_clients
+from tinydigits import ray as tinydigits_ray
 
 SCANS = ROOT / "examples" / "scans"
 RAY = ("--engine", "ray")
@@ -30,6 +34,8 @@ RAY = ("--engine", "ray")
         (("-o", "parts", "--save-fit", "fits"), "--save-fit goes with --engine local"),
         (("-o", "parts", "--dry-run"), "--dry-run goes with --engine local"),
         (("-o", SCANS), "read and written into"),
+        (("-o", "ftp://me:sesame@host/rows.csv"), "and not a file: ftp://me@host/rows.csv"),
+        (("ftp://me:sesame@host/", "-o", "ftp://me:sesame@host/"), "ftp://me@host/ would be read"),
     ],
 )
 def test_what_does_not_go_together(
@@ -39,6 +45,7 @@ def test_what_does_not_go_together(
     done = classify(SCANS, *RAY, *options)
     assert done.exit_code == 2
     assert why in done.stderr
+    assert "sesame" not in done.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -90,6 +97,61 @@ def test_bad_input_writes_nothing(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_cluster_is_asked_before_inputs_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="the Ray engine needs the extra ray")
+    monkeypatch.setattr(parts, "entries_of", None)
+    for words in (("--ray-address", "127.0.0.1:1"), ()):
+        done = classify(SCANS, "-o", tmp_path / "parts", *RAY, *words)
+        assert done.exit_code == 2
+        assert "no Ray cluster at 127.0.0.1:1" in done.stderr
+        monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+
+
+@pytest.mark.parametrize("step", ["entries_of", "begin", "finish"])
+def test_a_signal_ends_it_in_order_at_every_step(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="the Ray engine needs the extra ray")
+
+    def stop(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(tinydigits_ray, "connected", lambda *_: nullcontext())
+    monkeypatch.setattr(engine, "done", lambda *_: iter([{"ok": 28}]))
+    monkeypatch.setattr(parts, step, stop)
+    done = classify(SCANS, "-o", tmp_path / "parts", *RAY)
+    assert done.exit_code == 130
+    assert f"--resume goes on with {tmp_path}/parts" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "why"),
+    [
+        ("s3://locked/a/", "s3://open/rows", "s3://locked/a/: no permission (AccessDenied)"),
+        ("s3://open/", "s3://locked/rows", "s3://locked/rows: no permission (AccessDenied)"),
+    ],
+)
+def test_without_permission_nothing_begins(
+    source: str, output: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="the Ray engine needs the extra ray")
+    s3fs = pytest.importorskip("s3fs", reason="object storage needs the extra cloud")
+    with s3_server(lambda path, _: "forbidden" if path[:7] == "/locked" else None) as server:
+        server.put("open", {"a.png": b""})
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(remote_clients, "_clients", {})
+        s3fs.S3FileSystem.clear_instance_cache()
+        done = classify(source, "-o", output, *RAY)
+        assert not any(asked.startswith("PUT") for asked in server.asked)
+    s3fs.S3FileSystem.clear_instance_cache()
+    assert done.exit_code == 2
+    assert why in done.stderr
+    assert not any(secret in done.stderr for secret in KEYS.values())
+
+
 @contextmanager
 def silent_server() -> Iterator[str]:
     """Takes connections and says nothing."""
@@ -100,7 +162,7 @@ def silent_server() -> Iterator[str]:
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="the Ray engine needs the extra ray")
     patient = (
-        "import sys; import tinydigits.ray; assert tinydigits.ray.ANSWER <= 25\n"
+        "import sys; import tinydigits.ray; assert tinydigits.ray.ANSWER <= 20\n"
         "tinydigits.ray.ANSWER = 3; from tinydigits.cli import run; run()"
     )
     with silent_server() as address:

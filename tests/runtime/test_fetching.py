@@ -137,6 +137,24 @@ def test_pictures_that_are_not_there_end_nothing(monkeypatch: pytest.MonkeyPatch
     assert {str(image) for chunk in chunks for image in chunk.images} == {"not found"}
 
 
+def test_a_server_that_asks_for_patience_has_not_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    def whole(*_: object) -> bytes:
+        raise Unreachable(Failure("the server answers 503", passes=True, status=503))
+
+    chunks = fetched(monkeypatch, whole, addresses(300))
+    reasons = {str(image) for chunk in chunks for image in chunk.images}
+    assert reasons == {"the server answers 503"}
+
+
+def test_whatever_else_goes_wrong_with_one_is_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def whole(url: str, most: int) -> bytes:
+        del most
+        raise LookupError(f"no {url.replace('//', '//me:pw@')}")
+
+    (chunk,) = fetched(monkeypatch, whole, addresses(1))
+    assert str(chunk.images[0]) == "LookupError: no s3://me@b/0"
+
+
 def test_a_missing_extra_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def whole(*_: object) -> bytes:
         raise MissingExtra("s3://", "s3fs", "cloud")

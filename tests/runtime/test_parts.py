@@ -202,11 +202,26 @@ def test_success_is_said_only_where_all_parts_are(tmp_path: Path) -> None:
     assert there_already(store, plan) is None
 
 
+def test_who_does_parts_again_takes_back_that_all_are_there(tmp_path: Path) -> None:
+    plan, store = begun(tmp_path), store_at(str(tmp_path))
+    for number in range(plan.parts):
+        (tmp_path / plan.name(number)).touch()
+    finish(store, plan, {"ok": 5})
+    (tmp_path / plan.name(0)).unlink()
+    begin(store, plan)
+    (tmp_path / plan.name(0)).touch()  # and then the driver is killed
+    assert there_already(store, plan) is None
+
+
 def test_a_run_that_found_nothing_leaves_nothing(tmp_path: Path) -> None:
-    plan = begun(tmp_path)
-    (tmp_path / plan.name(1)).touch()
-    undo(store_at(str(tmp_path)), plan)
-    assert not list(tmp_path.iterdir())
+    (tmp_path / "old").mkdir()
+    for name in ("old", "new"):
+        store = store_at(str(tmp_path / name))
+        plan, _ = planned(files(5), 1, SETTINGS)
+        begin(store, plan)
+        (tmp_path / name / plan.name(1)).touch()
+        undo(store, plan)
+    assert [path.name for path in tmp_path.rglob("*")] == ["old"]
 
 
 def test_a_file_is_no_folder_of_parts(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,13 +31,17 @@ from tests.runtime.rays import (
     write_tar,
     write_zip,
 )
+from tests.runtime.web_server import web_server
 from tinydigits import Classifier, TinydigitsError, __version__
+from tinydigits.addresses import redacted
 from tinydigits.engine import Job, done
 from tinydigits.images import Limits
+from tinydigits.model import MODELS
 from tinydigits.parts import PLAN, SUCCESS, planned
 from tinydigits.ray import classify_dataset
 from tinydigits.rows import Shown
 from tinydigits.sources import Item
+from tinydigits.workers import GIVEN_UP
 from tinydigits_train.folder import Digits
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # its own, of itself
@@ -72,6 +77,7 @@ def local_rows(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+ONE = (ROOT / "examples" / "scans" / "1-small.png").read_bytes()
 INPUTS = ("files/", "a.zip", "b.tar", "c.tar.gz", "d.zip")
 PARTS = 8  # four of files, and one of each archive
 SLOW = ("-m", "dense", "--fit", "mnist", "--batch-size", "64")
@@ -84,16 +90,15 @@ def inputs(base: object) -> list[str]:
 
 def archives(folder: Path) -> list[Path]:
     """A zip, a damaged tar and an array."""
-    scan = (ROOT / "examples" / "scans" / "1-small.png").read_bytes()
     with zipfile.ZipFile(folder / "a.zip", "w") as packed:
         for name in ("1.png", "notes.txt", "../out.png", "2.png"):
-            packed.writestr(name, scan)
+            packed.writestr(name, ONE)
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for name in ("1.png", "2.png"):
             member = tarfile.TarInfo(name)
-            member.size = len(scan)
-            tar.addfile(member, io.BytesIO(scan))
+            member.size = len(ONE)
+            tar.addfile(member, io.BytesIO(ONE))
     (folder / "b.tar").write_bytes(stream.getvalue()[:2000])
     np.save(folder / "c.npy", np.zeros((300, 28, 28), np.uint8))
     return [folder / name for name in ("a.zip", "b.tar", "c.npy")]
@@ -168,6 +173,37 @@ def test_a_store_that_lacks_something_is_said(source: str, output: str, why: str
     assert not client.exists("test-2/rows")
 
 
+def stopped(words: list[str], parts: Path, number: int) -> tuple[int, str]:
+    """Status and stderr of a command that gets a signal when two more parts are there."""
+    command = [sys.executable, "-c", "from tinydigits.cli import run; run()", "classify", *words]
+    driver = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    until, enough = time.monotonic() + 60, len(parts_in(parts)) + 2
+    while len(parts_in(parts)) < enough and time.monotonic() < until and driver.poll() is None:
+        time.sleep(0.005)
+    os.kill(driver.pid, number)
+    said = driver.communicate(timeout=60)[1]
+    return driver.returncode, said
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_a_stopped_driver_says_so_and_is_gone_on_with(
+    digits: Path, local_rows: Path, tmp_path: Path
+) -> None:
+    import ray
+
+    parts = tmp_path / "parts"
+    words = [*inputs(digits), *SLOW, "-o", str(parts), *RAY, "--resume"]
+    cluster = ["--ray-address", ray.get_runtime_context().gcs_address]
+    for number, expected in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        status, said = stopped([*words, *cluster], parts, number)
+        assert status == expected, said
+        assert said.startswith("stopped: ")
+        assert said.endswith(f"--resume goes on with {parts}\n")
+        assert not (parts / SUCCESS).exists()
+    assert classify(*words).exit_code == 1
+    assert table(parts).equals(table(local_rows))
+
+
 @pytest.mark.usefixtures("ray_here")
 def test_a_killed_driver_is_gone_on_with(digits: Path, local_rows: Path, tmp_path: Path) -> None:
     import ray
@@ -175,14 +211,8 @@ def test_a_killed_driver_is_gone_on_with(digits: Path, local_rows: Path, tmp_pat
     address = ray.get_runtime_context().gcs_address
     parts = tmp_path / "parts"
     words = [*inputs(digits), *SLOW, "-o", str(parts), *RAY, "--ray-address", address]
-    command = [sys.executable, "-c", "from tinydigits.cli import run; run()", "classify", *words]
-    driver = subprocess.Popen(command, stderr=subprocess.PIPE)
-    until = time.monotonic() + 60
-    while len(parts_in(parts)) < 2 and time.monotonic() < until and driver.poll() is None:
-        time.sleep(0.005)
-    os.kill(driver.pid, signal.SIGKILL)
-    assert driver.communicate()[1] == b""
-    assert driver.returncode == -signal.SIGKILL
+    status, said = stopped(words, parts, signal.SIGKILL)
+    assert (status, said) == (-signal.SIGKILL, "")
     before = {path.name: path.stat().st_mtime_ns for path in parts_in(parts)}
     assert 2 <= len(before) < PARTS
     assert not (parts / SUCCESS).exists()
@@ -220,9 +250,7 @@ def test_a_picture_that_kills_its_reader_is_an_error_row(
     rows = table(tmp_path / "parts").to_pylist()
     assert len({row["path"] for row in rows}) == len(rows) == 200
     lost = [row for row in rows if row["status"] == "error"]
-    assert [row["reason"] for row in lost] == [
-        "the process that read it, and others with it, was killed twice"
-    ] * 16
+    assert [row["reason"] for row in lost] == [GIVEN_UP] * 16
     assert str(folder / "0" / f"50-{POISON}") in [row["path"] for row in lost]
 
 
@@ -233,7 +261,40 @@ def test_what_holds_no_picture_leaves_nothing(tmp_path: Path) -> None:
     done = classify(tmp_path / "a.zip", "-o", tmp_path / "parts", *RAY)
     assert done.exit_code == 2
     assert "no image found" in done.stderr
-    assert not list((tmp_path / "parts").iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_a_model_of_your_own_is_found_where_all_else_is_in_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import s3fs
+
+    s3fs.S3FileSystem(use_listings_cache=False).mkdir("test-3")
+    s3fs.S3FileSystem(use_listings_cache=False).pipe("test-3/a.png", ONE)
+    for path in MODELS.glob("dense.*"):
+        shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = classify("s3://test-3/a.png", "-m", "dense.onnx", "-o", "s3://test-3/rows", *RAY)
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_odd_addresses_are_rows_and_no_secret_is_kept(tmp_path: Path) -> None:
+    names = ["https://[bad/a.png", "nix://me:sesame@a]b/c"]
+    with web_server({"1.png": ONE}) as web:
+        for name in ("1.png", "none.png"):
+            names.append(f"{web.address}/ranges/{name}?sig=SIGNATURE".replace("//", "//me:sesame@"))
+        done = classify("-", "-o", tmp_path / "parts", *RAY, input="\n".join(names))
+    assert done.exit_code == 1, done.stderr
+    rows = table(tmp_path / "parts").to_pylist()
+    assert [row["path"] for row in rows] == list(map(redacted, names))
+    assert [row["status"] for row in rows] == ["error", "error", "ok", "error"]
+    kept = [path.read_bytes() for path in (tmp_path / "parts").iterdir()]
+    for text in (done.stderr.encode(), *kept, str(rows).encode()):
+        assert b"sesame" not in text
+        assert b"SIGNATURE" not in text
+    assert len(kept) == 3
 
 
 @pytest.mark.usefixtures("ray_here")

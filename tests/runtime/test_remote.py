@@ -18,6 +18,8 @@ from tests.runtime.s3_server import S3, Fault, s3_server
 from tinydigits import remote, remote_clients
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.remote import fetched, listed_remote
+from tinydigits.remote_clients import TRIES, Unreachable, client_of, persistent
+from tinydigits.remote_errors import explained
 from tinydigits.sources import Skipped
 
 OBJECTS = {
@@ -35,7 +37,7 @@ OBJECTS = {
 
 def faults(path: str, time_: int) -> Fault | None:
     """By what a path is called: KIND-N/… has that fault the first N times."""
-    found = re.match(r"/faults/(\w+)-(\d)/", path)
+    found = re.match(r"/faults/(\w+)-(\d+)/", path)
     if found is None or time_ >= int(found[2]):
         return None
     return cast(Fault, found[1].replace("_", " "))
@@ -43,8 +45,10 @@ def faults(path: str, time_: int) -> Fault | None:
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3]:
-    kinds = [f"{kind}-{times}" for kind in ("500", "slow_down", "reset", "cut") for times in (3, 9)]
-    kinds += ["stall-1", "forbidden-9"]
+    kinds = [
+        f"{kind}-{times}" for kind in ("500", "slow_down", "reset", "cut") for times in (7, 99)
+    ]
+    kinds += ["stall-1", "forbidden-99"]
     objects = {f"{kind}/1.png": b"0123456789" for kind in kinds}
     with s3_server(faults) as server, pytest.MonkeyPatch.context() as patch:
         server.put("scans", OBJECTS)
@@ -128,13 +132,27 @@ def test_no_more_is_fetched_than_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("kind", ["500", "slow_down", "reset", "cut"])
-def test_what_may_pass_is_tried_four_times(kind: str, s3: S3) -> None:
-    assert fetched(f"s3://faults/{kind}-3/1.png", 99) == b"0123456789"
+def test_what_may_pass_is_tried_again(kind: str, s3: S3) -> None:
+    assert fetched(f"s3://faults/{kind}-7/1.png", 99) == b"0123456789"
     with pytest.raises(ImageError, match=r"answers 50[03]|connection failed|cut short"):
-        fetched(f"s3://faults/{kind}-9/1.png", 99)
+        fetched(f"s3://faults/{kind}-99/1.png", 99)
     # aiohttp, which cannot be told otherwise, at once asks again where a connection is gone.
     times = 2 if kind == "reset" else 1
-    assert s3.asked[f"GET /faults/{kind}-9/1.png"] == times * remote_clients.TRIES
+    assert s3.asked[f"GET /faults/{kind}-99/1.png"] == times * TRIES
+
+
+def test_a_server_is_given_time_to_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(seconds: float) -> None:
+        del seconds
+        raise ConnectionResetError
+
+    pauses: list[float] = []
+    monkeypatch.setattr(remote_clients, "FIRST_PAUSE", 0.25)
+    monkeypatch.setattr("time.sleep", pauses.append)
+    with pytest.raises(Unreachable):
+        persistent("s3", refused)
+    assert len(pauses) == TRIES - 1
+    assert 11.8 <= sum(pauses) <= 23.8
 
 
 def test_a_read_that_stalls_is_given_up_and_tried_again() -> None:
@@ -146,7 +164,7 @@ def test_a_read_that_stalls_is_given_up_and_tried_again() -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("s3://faults/forbidden-9/1.png", r"no permission \(AccessDenied\)"),
+        ("s3://faults/forbidden-99/1.png", r"no permission \(AccessDenied\)"),
         ("s3://scans/none.png", "not found"),
         ("s3://no-such-bucket/1.png", "no such bucket"),
     ],
@@ -169,6 +187,10 @@ def test_what_will_not_pass_is_asked_for_once(url: str, why: str, s3: S3) -> Non
         ("nix://a/b", "no scheme nix:// is known"),
         ("abfs://a/b", "adlfs"),
         ("http://host/folder/", "web servers list no folders"),
+        ("https://[bad/a.png", "Invalid"),
+        ("s3://[x/a.png", "Invalid bucket name"),
+        ("nix://a]b/c", "no scheme nix:// is known"),
+        ("ftp://ex℀mple.com/a", "invalid characters"),
     ],
 )
 def test_a_listing_says_what_is_wrong(url: str, why: str) -> None:
@@ -185,6 +207,39 @@ def test_without_credentials_it_is_said_where_they_go(monkeypatch: pytest.Monkey
     said = "no credentials were found that hold; set AWS_PROFILE"
     with no_clients(), pytest.raises(SourceError, match=said):
         list(listed_remote("s3://scans/scans"))
+
+
+@pytest.mark.parametrize(("error", "openings"), [(TimeoutError(), 2), (ValueError(), 1)])
+def test_what_may_pass_closes_a_store_for_a_while(
+    error: Exception, openings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def failing(*_: object) -> None:
+        opened.append(1)
+        raise error
+
+    monkeypatch.setattr(remote_clients, "_clients", {})
+    monkeypatch.setattr(remote_clients, "_opened", failing)
+    for closed in (60, 0):
+        monkeypatch.setattr(remote_clients, "CLOSED", closed)
+        monkeypatch.setattr(remote_clients, "_clients", {})
+        opened.clear()
+        for _ in range(2):
+            with pytest.raises(Unreachable):
+                client_of("s3", "s3://a/b")
+        assert len(opened) == (1 if closed else openings)
+
+
+@pytest.mark.parametrize(
+    ("code", "passes", "status"),
+    [("RequestTimeout", True, 400), ("ExpiredToken", False, 403), ("InvalidURI", False, 400)],
+)
+def test_what_a_bad_request_means_is_in_its_code(code: str, passes: bool, status: int) -> None:
+    said = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    failure = explained(type("ClientError", (Exception,), {"response": said})())
+    assert (failure.passes, failure.status) == (passes, status)
+    assert code in failure.why
 
 
 @pytest.mark.parametrize("scheme", ["s3", "http"])

@@ -143,6 +143,7 @@ def test_five_thousand_pictures_behind_a_bad_network_are_read_as_if_they_were_he
         (("s3://more/notes/",), "no image found in s3://more/notes/ · passed over: 1 other files"),
         (("s3://locked/",), "s3://locked/: no permission (AccessDenied); set AWS_PROFILE"),
         (("1.png", "s3://locked/"), "s3://locked/: no permission"),
+        (("--batch-size", "1", "s3://more/", "s3://locked/"), "s3://locked/: no permission"),
         (
             ("https://me:sesame@127.0.0.1:1/b.png?c=SIGNATURE",),
             "https://127.0.0.1:1/b.png: the connection failed: Connection refused; check the",
@@ -188,7 +189,9 @@ def test_a_server_that_says_nothing_is_given_up_within_30_seconds(
 
 def test_lists_and_inputs_of_all_kinds_are_rows_in_order(run: Run) -> None:
     one, seven = SCANS / "1-small.png", SCANS / "7-red-pen.png"
+    odd = ("https://[bad/a.png", "s3://[x/a.png", "nix://a]b/c")
     listed = f"s3://more/1/a.png\n{seven}\ns3://more/none.png\ns3://no-such/1.png\n"
+    listed += "".join(f"{url}\n" for url in odd)
     done = run(
         "classify", "s3://more/a.zip", "-", "s3://scans/scans/1-small.png", str(one),
         "--format", "csv", "--workers", "2",
@@ -203,6 +206,7 @@ def test_lists_and_inputs_of_all_kinds_are_rows_in_order(run: Run) -> None:
     ]  # fmt: skip
     wrong = {row["path"]: row["reason"] for row in rows if row["status"] == "error"}
     assert wrong.pop("nix://me@a/b").startswith("no scheme nix:// is known")
+    assert all(wrong.pop(url) for url in odd)
     assert wrong == {"s3://more/none.png": "not found", "s3://no-such/1.png": "no such bucket"}
 
 

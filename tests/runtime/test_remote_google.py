@@ -19,6 +19,7 @@ from tinydigits import remote_clients
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.remote import fetched, listed_remote
 from tinydigits.sources import Skipped
+from tinydigits.stores import store_at
 
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 ONE = (ROOT / "examples" / "scans" / "1-small.png").read_bytes()
@@ -126,6 +127,12 @@ def test_a_prefix_is_walked_and_its_objects_are_fetched(environment: dict[str, s
         assert [len(fetched(url, 10**6)) for url in found] == [len(ONE), len(ONE), 0, len(ONE)]
         assert list(listed_remote("gcs://scans/plain")) == ["gcs://scans/plain"]
         assert len(list(listed_remote("gs://scans"))) == 4
+
+
+def test_a_folder_that_the_console_made_is_empty(environment: dict[str, str]) -> None:
+    with to_the_server(environment):
+        assert "scans" not in store_at("gs://scans/scans/").names()
+        assert "9.png" in store_at("gs://scans/scans/").names()
 
 
 def test_what_is_wrong_is_said(environment: dict[str, str]) -> None:
