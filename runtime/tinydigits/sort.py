@@ -24,10 +24,10 @@ from PIL import Image
 from tinydigits.addresses import is_remote, redacted
 from tinydigits.classifier import Answers, Prediction
 from tinydigits.errors import ImageError, SinkError, SinkRefused
+from tinydigits.moving import LOG, Log, copy_file, make_folders, move_file, write_new
 from tinydigits.rows import printable
 from tinydigits.sinks import check_outside
 from tinydigits.sources import ARCHIVES, ARRAYS
-from tinydigits.unsort import LOG, Log, copy_file, make_folders, move_file, write_new
 
 SortBy = Literal["copy", "link", "move"]
 
@@ -81,7 +81,7 @@ class _Picture(NamedTuple):
 
 
 class Sorter:
-    """What `sort_sink` gives: a sink that counts. `folder`/sort-log.jsonl has a line
+    """What `sort_sink` gives: a sink that remembers what failed. `folder`/sort-log.jsonl has a line
     {"by", "from", "to"} for each picture, with absolute paths; a later run appends to it.
     """
 
@@ -92,10 +92,8 @@ class Sorter:
         inputs: tuple[str, ...],
         dry_run: Callable[[str], None] | None,
     ) -> None:
-        self.moved = 0
-        """Pictures that were copied, linked or moved, or with `dry_run` would be."""
         self.failed: list[tuple[str, str]] = []
-        """Pictures that were not, and why; it may be emptied at any time."""
+        """Pictures that were not sorted, and why; it may be emptied at any time."""
         self._folder = folder
         self._root = Path(os.path.realpath(folder))
         self._by = by
@@ -158,10 +156,9 @@ class Sorter:
                 self._planned[target] = "file"
                 shown = Path(self._folder, target.relative_to(self._root))
                 self._tell(f"{self._by} {printable(picture.source)} → {printable(str(shown))}")
-            elif not self._carried_out(picture, target):
-                continue
-            self.moved += 1
-            return
+                return
+            if self._carried_out(picture, target):
+                return
 
     def _carried_out(self, picture: _Picture, target: Path) -> bool:
         """False where another process was quicker to take the name."""
@@ -280,8 +277,13 @@ def _check(folder: str, by: SortBy, inputs: tuple[str, ...]) -> None:
         raise SinkRefused(f"{folder}: not a folder")
     check_outside(folder, inputs)
     for name in map(redacted, inputs):
-        if by != "copy" and (_HOLD_MANY.search(name) or is_remote(name)):
+        if by != "copy" and (_holds_many(name) or is_remote(name)):
             raise SinkRefused(f"{name}: {_ONLY_COPIES}")
+
+
+def _holds_many(name: str) -> bool:
+    """An archive or array, as `sources.open_inputs` tells them: a folder may be called a.zip."""
+    return bool(_HOLD_MANY.search(name)) and not os.path.isdir(name)  # noqa: PTH112
 
 
 def _is_regular(path: str) -> bool:
