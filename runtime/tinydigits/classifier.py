@@ -43,7 +43,8 @@ class Prediction(NamedTuple):
     """The ink was found darker than its ground. None where nobody looked."""
 
     box: tuple[int, int, int, int] | None = None
-    """Left, top, right, bottom of the ink in pixels. None where nobody looked."""
+    """Left, top, right, bottom of the ink, in pixels of the upright picture, right and bottom
+    exclusive. None where nobody looked."""
 
     scores: tuple[float, ...] | None = None
     """One for each label, in order, each in [0, 1]; they need not sum to 1. None for an error."""
@@ -62,7 +63,12 @@ class Classifier:
 
     `model`: a bundled model's name, the path of an .onnx or .tflite file, or None for the most
     accurate bundled one. `fit` and `invert`: see `tinydigits.fit.fit`; None takes the model's own
-    fit. `min_score` in [0, 1] replaces the model's threshold. Raises ModelError, MissingExtra.
+    fit. `min_score` in [0, 1] replaces the model's threshold. `limits`: what is refused as too
+    large; None takes the default ones. Raises ModelError, MissingExtra, and TinydigitsError for a
+    value out of its range.
+
+    Attributes: `info`, what the model says of itself; `settings`, how pictures are read;
+    `thresholds`, below or beyond which an answer is uncertain; `model_sha256`, of the model's file.
     """
 
     def __init__(
@@ -93,8 +99,9 @@ class Classifier:
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network alone. images: uint8 [N, 28, 28] or [28, 28], ink bright on dark, 0..255
-        → float32 [N, K], one independent sigmoid for each label. Raises ImageError otherwise.
-        Large arrays are shared between all CPUs of this process.
+        → float32 [N, K], one independent sigmoid for each label; [1, K] of a single image. Large
+        arrays are shared between all CPUs of this process. Raises ImageError for another array,
+        ModelError where the network cannot answer.
         """
         images = np.asarray(images)
         if images.ndim == 2:
@@ -108,7 +115,7 @@ class Classifier:
     def __call__(self, image: ImageLike) -> Prediction:
         """One picture: a path, encoded bytes, a binary file object, a Pillow image or an array.
 
-        Raises ImageError where it cannot be read.
+        Raises ImageError where it cannot be read, ModelError where the network cannot answer.
         """
         item = _item(image)
         chunk = Chunk([item.name], [image])
@@ -128,7 +135,15 @@ class Classifier:
         An image that cannot be read is a Prediction with status `error`, never an exception.
         `workers` above 1 share the work among as many processes, and "auto" among as many as this
         machine gives, if there are enough images; file objects cannot be sent to them.
+
+        Raises TinydigitsError for a value out of its range and for a path or bytes in place of many
+        pictures, ModelError where the network cannot answer.
         """
+        if isinstance(images, str | bytes | os.PathLike):  # its letters would be pictures
+            raise TinydigitsError(
+                f"classify takes many images, not one {type(images).__name__}: pass a list: "
+                "classify([path])"
+            )
         if batch_size < 1:
             raise TinydigitsError(f"batch_size {batch_size}: at least 1 was expected")
         if workers != "auto" and workers < 1:

@@ -77,13 +77,22 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except TinydigitsError as error:
-            click.echo(f"error: {error}", err=True)
+            _complain(error)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             raise  # whoever reads has seen enough: click ends the run without a word
         except OSError as error:  # too many open files, a folder that is gone
-            click.echo(f"error: {error}", err=True)
+            _complain(error)
             ctx.exit(1)
+
+
+def _complain(error: Exception) -> None:
+    text = f"error: {error}"
+    if not text.isprintable():  # it may hold a name that anyone gave; a compiler has several lines
+        from tinydigits.rows import printable
+
+        text = "\n".join(map(printable, text.split("\n")))
+    click.echo(text, err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -122,13 +131,14 @@ def info(model: str | None, as_json: bool) -> None:
       2  wrong usage, no such model, or none that runs here
     """
     from tinydigits.model import load_model
+    from tinydigits.rows import printable  # it is anyone's file, and a terminal obeys
 
     card = load_model(model)[1]
     if as_json:
         click.echo(card.to_json())
         return
     for name, value in card.summary():
-        click.echo(f"{name:<12} {value}")
+        click.echo(printable(f"{name:<12} {value}"))
 
 
 @main.command()
@@ -147,14 +157,21 @@ def unsort(ctx: click.Context, log: str) -> None:
 
     \b
     Exit status:
-      0  all are back
-      1  some are not
-      2  wrong usage, or no such log
+      0         all are back
+      1         some are not
+      2         wrong usage, or no such log
+      130, 143  stopped by Ctrl-C, by SIGTERM
     """
     from tinydigits.rows import printable
+    from tinydigits.stopping import Stopped, stoppable
     from tinydigits.unsort import unsort as undo
 
-    moved, left = undo(log)
+    with stoppable() as stopper:
+        try:
+            moved, left = undo(log, stopper.held)
+        except Stopped as stopped:
+            click.echo("stopped: run it again to go on", err=True)
+            ctx.exit(stopped.exit_code)
     for path, why in left:
         click.echo(f"{printable(path)} stays: {printable(why)}", err=True)
     click.echo(f"{moved:,} moved back, {len(left):,} not", err=True)

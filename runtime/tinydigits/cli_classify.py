@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import BinaryIO, Literal, NoReturn, get_args
 
 import click
@@ -58,9 +58,7 @@ WATCH_BATCH = 32  # images: fewer than otherwise, so that rows and signals wait 
 @click.option(
     "--sort-by",
     type=click.Choice(("copy", "link", "move")),
-    default="copy",
-    show_default=True,
-    help="How they get there. `tinydigits unsort DIR/sort-log.jsonl` undoes a move.",
+    help="How they get there. `tinydigits unsort DIR/sort-log.jsonl` undoes a move. Default: copy.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say how pictures would be sorted.")
 @click.option(
@@ -97,7 +95,7 @@ def classify(
     resume: bool,
     watch: bool,
     sort_into: str | None,
-    sort_by: Literal["copy", "link", "move"],
+    sort_by: Literal["copy", "link", "move"] | None,
     dry_run: bool,
     save_fit: str | None,
     engine: Literal["local", "ray"],
@@ -139,10 +137,16 @@ def classify(
     limits = Limits(max_pixels, max_bytes)
     classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
     shown = Shown(classifier.info.labels, scores, top_k)
-    skipped, counts, failed = Skipped(), Counter[str](), list[tuple[str, str]]()
+    skipped, failed = Skipped(), list[tuple[str, str]]()
+    counts, earlier = Counter[str](), Counter[str]()  # rows of this run, and those it goes on with
+
+    def so_far() -> str:
+        return summary(earlier + counts, time.monotonic() - began, earlier.total())
+
     with stoppable(raises=not watch) as stopper:
         try:
-            with ExitStack() as stack:
+            # Rows are complete last, and begun last: what is refused leaves -o as it was.
+            with ExitStack() as last, ExitStack() as stack:
                 items = stack.enter_context(
                     closing(open_inputs(inputs, Opening(open_stdin, limits, skipped)))
                 )
@@ -150,20 +154,10 @@ def classify(
                 if any(map(is_remote, inputs)):  # what fails fails before anything is written
                     begun = list(islice(chunks, 1)) or _nothing(inputs, skipped)
                     chunks = chain(begun, chunks)
+                    _reach(inputs[1:])  # the chunk began with the first
                 if watch:
                     chunks, workers = _arriving(inputs, stopper, skipped), 1
-                    write = stack.enter_context(_rows(output, format_, shown, grows=True))
-                elif resume:
-                    from tinydigits.journal import open_journal
-
-                    assert output is not None
-                    assert format_ in ("csv", "jsonl")
-                    how = row_settings(classifier, shown, format_, batch_size)
-                    journal = stack.enter_context(open_journal(output, format_, shown, how))
-                    chunks, write, counts = journal.remaining(chunks), journal.write, journal.found
-                else:
-                    write = stack.enter_context(_rows(output, format_, shown, grows=False))
-                writes = [write]
+                writes = list[sinks.Write]()
                 if save_fit is not None:
                     writes.append(sinks.fit_sink(save_fit, inputs))
                 if report is not None:
@@ -174,9 +168,22 @@ def classify(
                     from tinydigits.sort import sort_sink
 
                     tell = say if dry_run else None
-                    sorter = stack.enter_context(sort_sink(sort_into, sort_by, inputs, tell))
+                    by = sort_by or "copy"
+                    sorter = stack.enter_context(sort_sink(sort_into, by, inputs, tell))
                     failed = sorter.failed
-                    writes.append(sorter)  # behind the rows: what is moved is written down
+                    writes.append(sorter)
+                if resume:
+                    from tinydigits.journal import open_journal
+
+                    assert output is not None
+                    assert format_ in ("csv", "jsonl")
+                    how = row_settings(classifier, shown, format_, batch_size)
+                    journal = last.enter_context(open_journal(output, format_, shown, how))
+                    chunks, earlier = journal.remaining(chunks), journal.found
+                    rows: sinks.Write = journal.write
+                else:
+                    rows = last.enter_context(_rows(output, format_, shown, grows=watch))
+                writes.insert(0, rows)  # what is moved is written down before
                 keep = Keep(fitted=bool(save_fit or report), thumbnails=bool(report))
                 chunks = at_hand(chunks, max_bytes)
                 answered = stack.enter_context(closing(classifier.answers(chunks, workers, keep)))
@@ -185,18 +192,18 @@ def classify(
                         for write in writes:
                             write(answers)
                         counts.update(prediction.status for prediction in answers.predictions)
-                if not counts and not watch:  # raised in here, so that -o replaces nothing
+                if not counts + earlier and not watch:  # in here, so that -o replaces nothing
                     _nothing(inputs, skipped)
         except Stopped as stopped:
             unwritten = f" · {output} is not written" if output and not resume else ""
-            say(f"stopped: {summary(counts, time.monotonic() - began)}{unwritten}")
+            say(f"stopped: {so_far()}{unwritten}")
             ctx.exit(stopped.exit_code)
     for path, why in failed:
         say(f"{printable(path)} is not sorted: {printable(why)}")
-    say(summary(counts, time.monotonic() - began) + passed_over(skipped))
+    say(so_far() + passed_over(skipped))
     if stopper.asked is not None:
         ctx.exit(128 + stopper.asked)
-    ctx.exit(1 if counts["error"] or failed else 0)
+    ctx.exit(1 if counts["error"] or earlier["error"] or failed else 0)
 
 
 def _nothing(inputs: tuple[str, ...], skipped: Skipped) -> NoReturn:
@@ -204,17 +211,26 @@ def _nothing(inputs: tuple[str, ...], skipped: Skipped) -> NoReturn:
     raise SourceError(f"no image found in {names}{passed_over(skipped)}")
 
 
+def _reach(inputs: tuple[str, ...]) -> None:
+    """Raises SourceError for an address with nothing there, no permission or no answer;
+    MissingExtra.
+    """
+    from tinydigits.remote import listed_remote
+
+    for address in filter(is_remote, inputs):
+        next(listed_remote(address), None)
+
+
 def _arriving(inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped) -> Iterator[Chunk]:
+    """Raises SourceError, at once."""
     from tinydigits.watch import watched_files
 
     def stopped() -> bool:
         return stopper.asked is not None
 
-    for batch in watched_files(inputs, stopped, skipped):
-        for chunk in chunked(batch, WATCH_BATCH):
-            if stopped():
-                return
-            yield chunk
+    batches = watched_files(inputs, stopped, skipped)
+    chunks = chain.from_iterable(chunked(batch, WATCH_BATCH) for batch in batches)
+    return takewhile(lambda _: not stopped(), chunks)
 
 
 def row_settings(
@@ -305,13 +321,13 @@ def _progress(answered: Iterator[Answers], output: str | None) -> Iterator[Itera
         click.echo("\r\033[K", nl=False, err=True)  # it makes room for the summary
 
 
-def summary(counts: Counter[str], seconds: float) -> str:
-    """One line that ends a run."""
-    total = sum(counts.values())
+def summary(counts: Counter[str], seconds: float, earlier: int = 0) -> str:
+    """One line that ends a run, of whose rows so many are from an earlier one."""
+    total = counts.total()
     return (
         f"{total:,} image{'' if total == 1 else 's'}: {counts['ok']:,} ok, "
         f"{counts['uncertain']:,} uncertain, {counts['error']:,} unreadable · "
-        f"{seconds:.1f} s ({total / max(seconds, 1e-9):,.0f}/s)"
+        f"{seconds:.1f} s ({(total - earlier) / max(seconds, 1e-9):,.0f}/s)"
     )
 
 

@@ -128,6 +128,8 @@ def check_usage(options: dict[str, Any]) -> None:
         )
     if options.get("dry_run") and not options["sort_into"]:
         raise click.UsageError("--dry-run says how --sort-into DIR would sort")
+    if options.get("sort_by") and not options["sort_into"]:
+        raise click.UsageError("--sort-by says how --sort-into DIR sorts")
     if watch and "-" in inputs:
         raise click.UsageError("--watch watches folders and files, not a list on stdin")
     if watch and any(map(is_remote, inputs)):

@@ -7,7 +7,7 @@
     ├── SinkError      results cannot be written
     │   └── SinkRefused  they would be written where they must not be
     ├── ProofError     an exported artefact does not equal the Keras model it came from
-    ├── ResumeError    an earlier run cannot be gone on with
+    ├── ResumeError    an earlier run cannot be resumed
     └── MissingExtra   an optional package is needed
 
 A message says what happened, to which file, and what to do next.
@@ -43,7 +43,7 @@ class SinkError(TinydigitsError):
 
 
 class ResumeError(TinydigitsError):
-    """An earlier run cannot be gone on with: its rows are of other settings or inputs."""
+    """An earlier run cannot be resumed: its rows are of other settings or inputs."""
 
 
 class SinkRefused(SinkError):  # noqa: N818 - the refusal is of what was asked for

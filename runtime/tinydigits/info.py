@@ -64,24 +64,41 @@ class ModelInfo:
     """Everything a runner needs to know of a model, and where it came from."""
 
     name: str
+    """Of the model; its files are called after it."""
+
     recipe: str
+    """How the network is built: `dense`, `mlp`, `conv`, or another's name."""
+
     labels: tuple[str, ...]
-    """What each of the scores stands for, in order."""
+    """What each of the scores stands for, in order; at least two, all printable."""
 
     parameters: int
+    """The number of weights."""
+
     keras_sha256: str
     """Of the .keras file that the artefacts were exported from."""
 
     created_by: str
+    """The versions of tinydigits, TensorFlow and Keras that exported it."""
+
     fit: Fit = "auto"
     """How pictures are brought to 28×28 (see `tinydigits.fit`)."""
 
     input: Mapping[str, Any] = field(
         default_factory=lambda: {"name": INPUT_NAME, "dtype": "uint8", "shape": ["N", 28, 28]}
     )
+    """What the network takes: its `name`, `dtype` and `shape`."""
+
     trained_on: Mapping[str, Any] = field(default_factory=dict)
+    """The data: `name`, `source`, `train_images`, `test_images`, `sha256`; and `epochs`, `seed`
+    and `how`. Empty where it is not known."""
+
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    """`train` and `test`, each with `accuracy`, in [0, 1], and `errors`, a number of images."""
+
     thresholds: Thresholds = field(default_factory=Thresholds)
+    """When an answer is `uncertain`."""
+
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
     """File name → size and SHA-256. Empty in the copy embedded in an artefact."""
 
@@ -89,14 +106,19 @@ class ModelInfo:
     """File name → receipt. Empty in the copy embedded in an artefact."""
 
     schema: int = SCHEMA
+    """The version of these fields."""
 
     def to_json(self, indent: int | None = 2) -> str:
+        """What `from_json` reads. Raises ModelError where anyone's values are nested too deep."""
         inner = {
             "thresholds": self.thresholds._asdict(),
             "artifacts": {name: each._asdict() for name, each in self.artifacts.items()},
             "parity": {name: each._asdict() for name, each in self.parity.items()},
         }
-        return json.dumps(asdict(self) | inner, indent=indent)
+        try:
+            return json.dumps(asdict(self) | inner, indent=indent)
+        except RecursionError as error:
+            raise ModelError(f"{self.name}: model information that is nested too deep") from error
 
     def summary(self) -> list[tuple[str, str]]:
         """What a person wants to know of the model, as (name, value) lines."""
@@ -155,8 +177,8 @@ def _check_types(fields: Mapping[str, Any]) -> None:
     """Raises TypeError where a value is not of its field's type: the JSON may be anyone's."""
     labels, thresholds = fields["labels"], fields["thresholds"]
     whole = {
-        "labels": isinstance(labels, list)
-        and len(labels) > 0
+        "labels (at least two)": isinstance(labels, list)
+        and len(labels) > 1
         and all(isinstance(label, str) and label.isprintable() for label in labels),
         "thresholds": all(
             isinstance(value, int | float) and 0 <= value <= 1 for value in thresholds.values()
@@ -166,6 +188,10 @@ def _check_types(fields: Mapping[str, Any]) -> None:
         "trained_on": isinstance(fields["trained_on"], dict),
         "input": fields["input"].keys() == {"name", "dtype", "shape"}
         and isinstance(fields["input"]["shape"], list),
+        "artifacts": all(
+            isinstance(each["bytes"], int) and isinstance(each["sha256"], str)
+            for each in fields["artifacts"].values()
+        ),
         **{
             name: isinstance(fields[name], str) and fields[name].isprintable()
             for name in ("name", "recipe", "keras_sha256", "created_by")
@@ -200,12 +226,12 @@ def read_info(path: Path) -> ModelInfo:
 
 def check_artifact(info: ModelInfo, name: str, data: bytes, origin: str) -> None:
     """Raises ModelError unless `data` are the bytes that `info` lists for the file `name`."""
-    listed = info.artifacts.get(name)
+    listed, listing = info.artifacts.get(name), info_path(Path(name)).name
     if listed is None:
-        raise ModelError(f"{origin}: not among the artefacts that {info.name}.json lists")
+        raise ModelError(f"{origin}: not among the artefacts that {listing} lists")
     found = hashlib.sha256(data).hexdigest()
     if found != listed.sha256:
         raise ModelError(
-            f"{origin}: SHA-256 {found[:12]}… where {info.name}.json says "
+            f"{origin}: SHA-256 {found[:12]}… where {listing} says "
             f"{listed.sha256[:12]}…: the file was changed or damaged; export or install it again"
         )

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from tinydigits.classifier import Prediction
 
 RowFormat = Literal["text", "csv", "jsonl"]
-Row = Callable[[Prediction], str]
+Formatter = Callable[[Prediction], str]
 
 COLUMNS = ("path", "label", "score", "status", "reason", "inverted")
 SCORE_DIGITS = 6  # decimals in CSV and JSONL: float32 has about seven
@@ -26,7 +26,7 @@ class Shown(NamedTuple):
     """The score of every label."""
 
     top: int = 1
-    """The best so many labels with their scores, the first of which every row has."""
+    """How many of the best labels are shown, each with its score; 1: only the row's own."""
 
     def columns(self) -> tuple[str, ...]:
         """The header of a table."""
@@ -52,7 +52,7 @@ class Shown(NamedTuple):
         return values
 
 
-def row_format(format_: RowFormat, shown: Shown) -> Row:
+def row_format(format_: RowFormat, shown: Shown) -> Formatter:
     """Makes one row, with its line end, of a Prediction."""
     rows: dict[RowFormat, Callable[[Prediction, Shown], str]]
     rows = {"text": _text_row, "csv": _csv_row, "jsonl": _jsonl_row}

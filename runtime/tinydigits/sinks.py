@@ -15,6 +15,7 @@ from typing import BinaryIO, Literal
 
 from PIL import Image
 
+from tinydigits.addresses import redacted
 from tinydigits.classifier import Answers
 from tinydigits.errors import SinkError, SinkRefused
 from tinydigits.images import SUFFIXES
@@ -35,12 +36,12 @@ def format_of(path: str) -> Format:
         ".ndjson": "jsonl",
         ".parquet": "parquet",
     }
-    suffix = Path(path).suffix.lower()
+    suffix, shown = Path(path).suffix.lower(), redacted(path)
     if holds_images(path):
-        raise SinkRefused(f"{path}: would be an image or a store of images; name another file")
+        raise SinkRefused(f"{shown}: would be an image or a store of images; name another file")
     if suffix in (".xls", ".xlsx", ".ods", ".tsv", ".json", ".html"):
         raise SinkRefused(
-            f"{path}: {suffix} is not written; name a .csv, .jsonl, .parquet or .txt file"
+            f"{shown}: {suffix} is not written; name a .csv, .jsonl, .parquet or .txt file"
         )
     return endings.get(suffix, "text")
 
@@ -97,16 +98,16 @@ def growing_sink(path: str, format_: Format, shown: Shown) -> Iterator[Write]:
     """Rows in a file that can be read while it grows. Raises SinkError."""
     with completed(path) as stack:
         with writing(path):
-            _forget_journal(Path(path))
             file = stack.enter_context(Path(path).open("wb"))  # noqa: SIM115 - the stack does
+            _forget_journal(Path(path))
             write = stack.enter_context(_written(file, format_, shown))
         yield _guarded(write, path)
 
 
 @contextmanager
 def completed(path: str) -> Iterator[ExitStack]:
-    """Closed when all went well, which may still fail, for reasons of this file; given up where
-    something else failed, which is what is said then.
+    """A stack that is closed at the end; an OSError of closing becomes a SinkError for `path`. If
+    the block raises, that goes on and errors of closing are dropped.
     """
     stack = ExitStack()
     try:
@@ -121,7 +122,7 @@ def completed(path: str) -> Iterator[ExitStack]:
 
 @contextmanager
 def writing(path: str) -> Iterator[None]:
-    """What fails within is said of this file, and of no other."""
+    """An OSError within becomes a SinkError that names `path`."""
     try:
         yield
     except OSError as error:

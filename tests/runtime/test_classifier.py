@@ -154,6 +154,9 @@ def test_what_makes_no_sense_is_refused(classifier: Classifier) -> None:
     for size in (0, -1):
         with pytest.raises(TinydigitsError, match="at least 1"):
             classifier.classify([], batch_size=size)
+    for single in ("seven.png", b"encoded", Path("seven.png")):
+        with pytest.raises(TinydigitsError, match=r"pass a list: classify\(\[path\]\)"):
+            classifier.classify(single)  # type: ignore[arg-type]
     with pytest.raises(ImageError, match="scores takes uint8"):
         classifier.scores([[1]])  # type: ignore[arg-type]
 

@@ -8,14 +8,17 @@ import io
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from tinydigits import __version__
+from tinydigits.model import MODELS
 
 SCANS = ROOT / "examples" / "scans"
 BROKEN = ROOT / "examples" / "broken"
@@ -220,6 +223,29 @@ def test_version_and_info() -> None:
     assert "conv, 7,718 parameters" in text
     assert "dense, 7,850 parameters" in run("info", "dense")[1]
     assert json.loads(run("info", "dense", "--json")[1])["recipe"] == "dense"
+
+
+def test_what_a_file_says_of_itself_gives_no_orders_to_the_terminal(tmp_path: Path) -> None:
+    evil = "\x1b]0;evil\x07\u202e\n"
+    card = json.loads(run("info", "dense", "--json")[1])
+    card |= {"trained_on": {evil: evil}, "metrics": {evil: {evil: 1}}}
+    card["input"]["shape"] = card["input"]["dtype"] = [evil]
+    card["artifacts"][evil] = {"bytes": 1, "sha256": ""}
+    model = tmp_path / "dense.onnx"
+    shutil.copy(MODELS / "dense.onnx", model)
+    model.with_suffix(".json").write_text(json.dumps(card))
+    status, text, _ = run("info", str(model))
+    assert status == 0
+    assert text.count(r"\x1b]0;evil\x07\u202e\n") == 7
+    assert text.replace("\n", "").isprintable()
+    assert evil not in run("info", str(model), "--json")[1]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(SCANS / "1-small.png", "\x1b[2J.png")
+    words = ("-", "--sort-into", str(tmp_path / "out"), "--sort-by", "move")
+    status, _, errors = run("classify", *words, stdin=f"{tmp_path}/a.zip".encode())
+    assert status == 1
+    assert r"a.zip/\x1b[2J.png: pictures in archives" in errors
+    assert "\x1b" not in errors
 
 
 def test_every_command_is_in_the_help_and_in_the_readme() -> None:

@@ -163,47 +163,6 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
     assert str(table.schema.field("inverted").type) == "bool"
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--resume"], "--resume goes on with the rows in -o"),
-        (["--resume", "-o", "a.parquet"], "--resume goes on with the rows in -o FILE.csv"),
-        (["--resume", "-o", "a.txt"], "--resume goes on with the rows in -o"),
-        (["--resume", "-o", "a.csv", "--sort-into", "x"], "--resume goes with rows alone"),
-        (["--resume", "-o", "a.csv", "--watch"], "--resume goes with rows alone"),
-        (["--dry-run"], "--dry-run says how --sort-into"),
-        (["--watch", "-"], "--watch watches folders and files"),
-        (["--watch", "-o", "a.parquet"], "Parquet is written to -o FILE"),
-        (["--format", "parquet"], "Parquet is written to -o FILE"),
-        (["--watch", "--workers", "2"], "--watch reads in one process"),
-        (["-o", "a.png"], "would be an image or a store of images"),
-        (["--report", "a.zip"], "would be an image"),
-        (["-o", "a.csv", "--report", "a.csv"], "name one file"),
-        (["--save-fit", ""], "--save-fit has an empty name"),
-        (["-o", str(SCANS)], "would be read and written over"),
-        (["--workers", "0"], "0 is not in the range"),
-        (["--workers", "some"], "not a valid integer"),
-        (["--top-k", "0"], "0 is not in the range"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(words: list[str], said: str) -> None:
-    status, rows, errors = run("classify", SCANS, *words)
-    assert status == 2
-    assert said in errors
-    assert rows == ""
-    assert "Traceback" not in errors
-
-
-@pytest.mark.parametrize("option", ["--sort-into", "--save-fit"])
-def test_pictures_are_not_put_where_they_are_read_from(option: str, tmp_path: Path) -> None:
-    shutil.copy(ONE, tmp_path)
-    for folder in (tmp_path, tmp_path / "inner"):
-        status, _, errors = run("classify", tmp_path, option, folder)
-        assert status == 2
-        assert "name a folder outside it" in errors
-        assert len(list(tmp_path.iterdir())) == 1
-
-
 def test_a_journal_is_not_gone_on_with_under_other_settings(tmp_path: Path) -> None:
     out = tmp_path / "rows.csv"
     assert run("classify", SCANS, "-o", out, "--resume")[0] == 0
@@ -274,6 +233,38 @@ def test_watching_reads_what_arrives_and_ends_with_the_summary(tmp_path: Path) -
     _, errors = watch.communicate(timeout=10)
     assert watch.returncode == 130
     assert errors.startswith(b"2 images: 2 ok")
+
+
+def test_after_resume_the_rate_is_that_of_what_this_run_read(tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    for images, rate in (("28 images: ", None), ("28 images: ", "(0/s)")):
+        said = run("classify", SCANS, "-o", out, "--resume")[2]
+        assert said.startswith(images)
+        assert (rate or "/s)") in said
+
+
+def test_a_mistyped_watch_leaves_what_was_there(tmp_path: Path) -> None:
+    """The rows of an earlier run, and what says how to go on with them."""
+    out, page = tmp_path / "rows.csv", tmp_path / "none" / "page.html"
+    assert run("classify", ONE, "-o", out, "--resume")[0] == 0
+    (tmp_path / "a.zip").touch()
+    (tmp_path / "in").mkdir()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert len(before) == 3
+    watched = tmp_path / "in"
+    for words, said in (
+        ([tmp_path / "inbx"], "inbx: cannot be watched: No such file"),
+        ([tmp_path / "a.zip"], "archives and arrays are not watched"),
+        ([watched, "--sort-into", watched / "out"], "name a folder outside it"),
+        ([watched, "--sort-into", out], "rows.csv: not a folder"),
+        ([watched, "--save-fit", watched], "name a folder outside it"),
+        ([watched, "--report", page], "page.html: cannot be written"),
+    ):
+        status, _, errors = run("classify", *words, "--watch", "-o", out)
+        assert said in errors
+        assert status == (1 if "cannot be written" in said else 2)
+        after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+        assert after == before
 
 
 def test_evaluate_says_how_well_a_model_reads(tmp_path: Path) -> None:

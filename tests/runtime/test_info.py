@@ -1,6 +1,7 @@
 """ModelInfo survives its JSON, and what is not one is refused with the file's name."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,11 @@ def test_json_gives_back_the_same() -> None:
         ({"labels": ["a\nb"]}, "unusable labels"),
         ({"labels": ["\ud800"]}, "unusable labels"),
         ({"labels": []}, "unusable labels"),
+        ({"labels": ["0"]}, r"unusable labels \(at least two\)"),
+        ({"artifacts": 3}, "damaged model information"),
+        ({"artifacts": {"a": {"bytes": "x", "sha256": ""}}}, "unusable artifacts"),
+        ({"artifacts": {"a": {"bytes": 1, "sha256": 5}}}, "unusable artifacts"),
+        ({"artifacts": {"a": {"bytes": 1}}}, "damaged model information"),
         ({"input": {"name": "images"}}, "unusable input"),
     ],
 )
@@ -62,6 +68,13 @@ def test_other_information_is_refused(change: dict[str, object], said: str) -> N
 def test_what_is_no_information_is_refused(text: str) -> None:
     with pytest.raises(ModelError, match="here: "):
         ModelInfo.from_json(text, "here")
+
+
+def test_what_is_nested_too_deep_to_be_shown_is_said() -> None:
+    text = json.dumps(json.loads(INFO.to_json()) | {"trained_on": {"a": 0}})
+    info = ModelInfo.from_json(text.replace('"a": 0', '"a": ' + "[" * 600 + "]" * 600), "here")
+    with pytest.raises(ModelError, match="digits: model information that is nested too deep"):
+        info.to_json()
 
 
 def test_a_missing_file_says_what_writes_it(tmp_path: Path) -> None:
@@ -80,6 +93,14 @@ def test_an_artefact_is_held_to_its_sha256() -> None:
         check_artifact(INFO, "digits.onnx", b"abc", "here")
     with pytest.raises(ModelError, match="not among the artefacts"):
         check_artifact(INFO, "digits.tflite", b"abc", "here")
+
+
+def test_the_listing_is_called_as_its_file_is_whatever_the_model_is_called() -> None:
+    renamed = replace(INFO, artifacts={"mine.onnx": INFO.artifacts["digits.onnx"]})
+    with pytest.raises(ModelError, match=r"where mine\.json says"):
+        check_artifact(renamed, "mine.onnx", b"abc", "here")
+    with pytest.raises(ModelError, match=r"artefacts that mine\.json lists"):
+        check_artifact(INFO, "mine.int8.tflite", b"abc", "here")
 
 
 def test_the_summary_names_what_a_person_asks_for() -> None:
