@@ -31,8 +31,8 @@ STEADY = 0.2  # s: what a figure of throughput is measured for
 WARM_UP = 0.03  # s: for each task before the first round; before each block, 1 call in WARM_PART
 WARM_PART = 20
 PLANNED = 0.9  # of the seconds: other programs want time as well
-LATE = 0.25  # of the time of all rounds: one that would end later than this is not begun
-PART = 0.6  # of the time of another task is enough for a whole one, which repeats itself better
+LATE = 0.25  # of the time for all rounds: no round is begun that would end so much past it
+PART = 0.6  # of what other tasks get is enough for whole processes, whose times vary less
 LEAST = 0.01  # s: no task is planned shorter
 
 

@@ -11,7 +11,7 @@ CONTROLS = ("python", "control")  # stages that tinydigits has no part in
 DRIFT = 1.05  # a control that has changed by more is told of
 
 
-class Row(NamedTuple):
+class Change(NamedTuple):
     """A figure that both runs have."""
 
     before: Metric
@@ -29,10 +29,10 @@ class Row(NamedTuple):
         return self.is_rated and self.ratio.low is not None and self.ratio.low > 1 + allowed
 
 
-def compared(before: Run, now: Run) -> list[Row]:
+def compared(before: Run, now: Run) -> list[Change]:
     """Times and memory, in the order of `now`."""
     return [
-        Row(before.metrics[name], metric, ratio(before.metrics[name], metric))
+        Change(before.metrics[name], metric, ratio(before.metrics[name], metric))
         for name, metric in now.metrics.items()
         if name in before.metrics
         and metric.figure.unit in (*TIMES, "bytes")
@@ -40,7 +40,7 @@ def compared(before: Run, now: Run) -> list[Row]:
     ]
 
 
-def doubts(before: Run, now: Run, rows: list[Row], origin: str) -> list[str]:
+def doubts(before: Run, now: Run, rows: list[Change], origin: str) -> list[str]:
     """Sentences on what speaks against comparing the two. `origin` names the file of `before`."""
     changed = [
         (name, before.machine.get(name), value)
@@ -76,14 +76,14 @@ def doubts(before: Run, now: Run, rows: list[Row], origin: str) -> list[str]:
     return told
 
 
-def _drifted(row: Row) -> bool:
+def _drifted(row: Change) -> bool:
     low, high = row.ratio.low, row.ratio.high
     if row.now.figure.stage not in CONTROLS or low is None or high is None:
         return False
     return low > DRIFT or high < 1 / DRIFT
 
 
-def _drift(row: Row) -> str:
+def _drift(row: Change) -> str:
     return (
         f"the MACHINE ITSELF has changed: {row.now.figure.name}, in which tinydigits has no part, "
         f"takes ×{row.ratio.value:.2f} of the time"

@@ -1,12 +1,12 @@
 """The tables of `tinydigits bench`, for a terminal of 80 columns or a little more."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
 
 from tinydigits.bench import Bench
-from tinydigits.bench_compare import Row
+from tinydigits.bench_compare import Change
 from tinydigits.bench_stats import PERCENTILES, Metric, Ratio
 from tinydigits.bench_tasks import BATCHES, THREADS
+from tinydigits.columns import aligned
 from tinydigits.rows import printable
 
 WIDTH = 88  # columns: longer lines of words are wrapped
@@ -75,7 +75,7 @@ def _fresh(result: Bench) -> list[str]:
     python = _found(result, "python")
     many = str(python.samples) if python else NOTHING
     rows.append(("python alone", "", "", "", _value(python), "", "", many))
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _one_by_one(result: Bench) -> list[str]:
@@ -90,7 +90,7 @@ def _one_by_one(result: Bench) -> list[str]:
             if metric.percentiles and metric.figure.pictures == kind.name:
                 stage, model = metric.figure.stage, metric.figure.model
                 rows.append(_latency(metric, f"{stage}, {model}" if model else stage))
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _latency(metric: Metric, name: str | None) -> tuple[str, ...]:
@@ -108,10 +108,10 @@ def _throughput(result: Bench) -> list[str]:
         rows.append((model.name, *shown, _value(folder), _value(processes)))
         busy = {m.figure.batch: m for m in _of(result, "CPUs") if m.figure.model == model.name}
         rows.append(("  CPUs busy", *(_value(busy.get(size)) for size in BATCHES)))
-    return _aligned(rows)
+    return aligned(rows)
 
 
-def comparison(rows: list[Row], allowed: float | None, before: str) -> str:
+def comparison(rows: list[Change], allowed: float | None, before: str) -> str:
     """`allowed`: the share by which a figure may be slower, None for any."""
     header = ("now against " + before, "before", "now", "ratio", "95 % interval", "")
     shown: list[tuple[str, ...]] = [tuple(map(printable, header))]
@@ -126,7 +126,7 @@ def comparison(rows: list[Row], allowed: float | None, before: str) -> str:
             interval = f"{row.ratio.low:.2f} to {row.ratio.high:.2f}"
         values = (_value(row.before) + each, _value(row.now) + each)
         shown.append((printable(name), *values, f"×{row.ratio.value:.2f}", interval, verdict))
-    return "\n".join(_aligned(shown, left=(0, 5)))
+    return "\n".join(aligned(shown, left=(0, 5)))
 
 
 def _verdict(found: Ratio, unit: str) -> str:
@@ -171,20 +171,3 @@ def _three_digits(value: float) -> str:
 def _count(value: float) -> str:
     """Three digits: 22,200, 1,560,000."""
     return f"{float(f'{value:.3g}'):,.{1 if value < 100 and value != int(value) else 0}f}"
-
-
-def _aligned(rows: Iterable[Sequence[str]], left: tuple[int, ...] = (0,)) -> list[str]:
-    """Columns two blanks apart, all but `left` aligned to the right."""
-    rows = list(rows)
-    widths = [
-        max(len(row[place]) for row in rows if place < len(row))
-        for place in range(max(map(len, rows)))
-    ]
-    aligned = [
-        [
-            cell.ljust(width) if place in left else cell.rjust(width)
-            for place, (cell, width) in pairs
-        ]
-        for pairs in (enumerate(zip(row, widths, strict=False)) for row in rows)
-    ]
-    return ["  ".join(cells).rstrip() for cells in aligned]

@@ -134,7 +134,8 @@ class Classifier:
 
         An image that cannot be read is a Prediction with status `error`, never an exception.
         `workers` above 1 share the work among as many processes, and "auto" among as many as this
-        machine gives, if there are enough images; file objects cannot be sent to them.
+        machine gives, if there is work enough; what cannot be sent to them, as open files, is read
+        in this process.
 
         Raises TinydigitsError for a value out of its range and for a path or bytes in place of many
         pictures, ModelError where the network cannot answer.

@@ -16,17 +16,17 @@ from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
 from tinydigits.images import Limits
 from tinydigits.sources import Item, Skipped, has_image_ending
 
-Row = TypeVar("Row")
+Entry = TypeVar("Entry")
 
 # A few kilobytes can be made to give gigabytes. Photos and drawings shrink 100 times at the most,
 # but a blank BMP shrinks 1,000 times: what stays small is read however well it is compressed.
 BOMB_RATIO = 200  # bytes out for each byte in
 
 
-def guarded(name: str, rows: Iterable[Row]) -> Iterator[Row | Item]:
-    """The rows, and where they break off, one more that says why."""
+def guarded(name: str, entries: Iterable[Entry]) -> Iterator[Entry | Item]:
+    """The entries, and where they break off, one more that says why."""
     try:
-        yield from rows
+        yield from entries
         return
     except MissingExtra:
         raise

@@ -8,7 +8,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import PurePath
@@ -16,11 +16,13 @@ from pathlib import PurePath
 import numpy as np
 
 from tinydigits.classifier import Prediction
+from tinydigits.columns import aligned
 from tinydigits.errors import SourceError
 from tinydigits.rows import printable
 from tinydigits.sources import has_image_ending, natural_key
 
 WORST = 20  # mistakes that are named
+NAMED = 100  # labels in one message
 MATRIX = 20  # labels up to which the whole confusion matrix is printed
 BLANK, UNREADABLE = "(blank)", "(unreadable)"  # in parentheses, to be told from labels
 CONFUSIONS = 20  # that are printed where the matrix is too large
@@ -93,8 +95,8 @@ class Evaluation:
     worst: tuple[Mistake, ...]
     """At most WORST: the ok ones, then the uncertain ones, each by falling score."""
 
-    def to_json(self, indent: int | None = 2) -> str:
-        return json.dumps(asdict(self), indent=indent)
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2)
 
     def as_text(self) -> str:
         """Aligned tables for a terminal, which end with a line end."""
@@ -119,7 +121,7 @@ class Evaluation:
             for each in self.classes
             if each.support or each.precision is not None
         ]
-        return _table(rows)
+        return aligned(rows)
 
     def _confusions(self) -> list[str]:
         columns = (*self.labels, BLANK, UNREADABLE)
@@ -134,7 +136,7 @@ class Evaluation:
         rows = [("truth", *(columns[at] for at in used))]
         for label, given in zip(self.labels, self.confusion, strict=True):
             rows.append((label, *(f"{given[at]:,}" if given[at] else "·" for at in used)))
-        return ["What was read (columns) of each truth (rows)", *_table(rows)]
+        return ["What was read (columns) of each truth (rows)", *aligned(rows)]
 
     def _frequent(self, columns: tuple[str, ...]) -> list[str]:
         confusions = Counter(
@@ -150,7 +152,7 @@ class Evaluation:
         most = confusions.most_common(CONFUSIONS)
         rows = [("truth", "read", "images"), *((*pair, f"{number:,}") for pair, number in most)]
         title = f"The most frequent confusions, {len(most)} of {len(confusions)}"
-        return [title, *_table(rows, flush_left=(0, 1))]
+        return [title, *aligned(rows, left=(0, 1))]
 
     def _worst(self) -> list[str]:
         rows = [("truth", "read", "score", "", "")]
@@ -166,7 +168,7 @@ class Evaluation:
                     _name(each.path),
                 )
             )
-        return ["The worst mistakes", *_table(rows, flush_left=(0, 1, 3, 4))] if self.worst else []
+        return ["The worst mistakes", *aligned(rows, left=(0, 1, 3, 4))] if self.worst else []
 
 
 class Tally:
@@ -326,20 +328,7 @@ def _name(path: str | bytes | None) -> str:
     return printable(os.fsdecode(path or ""))
 
 
-def _list(names: Sequence[str], most: int = 100) -> str:
+def _list(names: Sequence[str]) -> str:
     """Names on one line, cut where there are too many to read."""
-    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(printable(name) for name in names[:most]) + rest
-
-
-def _table(rows: Sequence[tuple[str, ...]], flush_left: Container[int] = (0,)) -> list[str]:
-    """Columns of one width each, flush right but those of the numbers `flush_left`."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if at in flush_left else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return lines
+    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(printable(name) for name in names[:NAMED]) + rest

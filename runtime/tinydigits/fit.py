@@ -55,7 +55,8 @@ def fit(image: Image.Image, how: Fit = "auto", invert: Invert = "auto") -> Fitte
     `how`: "auto" hands an image that already is a model input (28×28, grey, dark border) through
     untouched and treats every other as "mnist" does: finds the ink, scales it into 20×20 and
     centres it by mass. "resize" only brings it to 28×28, and "none" refuses any other size.
-    `invert`: whether the ink is darker than its ground; "auto" looks at the border.
+    `invert`: whether the ink is darker than its ground; "auto" looks at the border. With "yes"
+    nothing is handed through.
 
     Raises ImageError with "none" where the picture is not 28×28.
     """

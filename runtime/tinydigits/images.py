@@ -35,7 +35,7 @@ SUFFIXES = frozenset(
     }
 )
 
-MOST_PIXELS = 2 * 89_478_485  # beyond this Pillow raises DecompressionBombError
+MOST_PIXELS = 2 * 89_478_485  # where Image.open, which is not used here, gives up
 _MAGIC_BYTES = 16  # the first bytes, which name the format
 
 
@@ -43,8 +43,8 @@ class Limits(NamedTuple):
     """What one image may cost before it is refused."""
 
     max_pixels: int = 50_000_000
-    """Width × height, as the header promises it; read before anything is decoded. Pillow itself
-    refuses more than MOST_PIXELS."""
+    """Width × height, as the header promises it; read before anything is decoded. More than
+    MOST_PIXELS are always refused."""
 
     max_bytes: int = 64 * 1024 * 1024
     """Size of the encoded image."""
@@ -148,13 +148,15 @@ def _check_kind(status: os.stat_result, limits: Limits) -> int:
 def _read_object(file: BinaryIO, limits: Limits) -> bytes:
     try:
         return file.read(min(limits.max_bytes, sys.maxsize - 1) + 1)
-    except (OSError, ValueError) as error:  # ValueError: the file is closed
-        raise ImageError(str(error)) from error
+    # Closed, unpacking (gzip, zip), fetching: such objects raise what they like, and one bad file
+    # must not end a run.
+    except Exception as error:
+        raise ImageError(str(error) or type(error).__name__) from error
 
 
-def use_opencv() -> bool:
-    """From now on OpenCV decodes what it decodes identically. False where it is not installed, or
-    cannot be heard.
+def use_opencv() -> None:
+    """From now on OpenCV decodes what it decodes identically, unless it is not installed, does not
+    load, or its stderr cannot be captured.
 
     For processes of one's own, since it takes stderr over, and not for a few pictures, since
     importing it takes as long as a thousand.
@@ -162,16 +164,15 @@ def use_opencv() -> bool:
     global _opencv
     from tinydigits.opencv import OpenCV
 
-    with suppress(ModuleNotFoundError, OSError):
+    with suppress(Exception):  # one that is damaged raises more than ImportError
         _opencv = OpenCV()
-    return _opencv is not None
 
 
 _opencv: "OpenCV | None" = None
 
 
 def _from_bytes(data: bytes, limits: Limits) -> Image.Image | NDArray[np.uint8]:
-    if _opencv is not None and (grey := _opencv.grey(data, limits.max_pixels)) is not None:
+    if _opencv is not None and (grey := _opencv.grey(data, _most_pixels(limits))) is not None:
         return grey
     format_ = _format(data[:_MAGIC_BYTES])
     if format_ is None:
@@ -196,7 +197,7 @@ def _from_bytes(data: bytes, limits: Limits) -> Image.Image | NDArray[np.uint8]:
         return _guarded(format_, opened)
     from tinydigits.quiet import quiet_native_code
 
-    with quiet_native_code(tells=False):  # libtiff prints what is damaged
+    with quiet_native_code(shows_on_failure=False):  # libtiff prints what is damaged
         return _guarded(format_, opened)
 
 
@@ -246,10 +247,15 @@ def _from_array(array: NDArray[np.uint8], limits: Limits) -> Image.Image | NDArr
 
 
 def _check_pixels(width: int, height: int, limits: Limits) -> None:
-    if width * height > limits.max_pixels:
-        raise ImageError(f"{width:,}×{height:,} pixels, over the limit of {limits.max_pixels:,}")
+    most = _most_pixels(limits)
+    if width * height > most:
+        raise ImageError(f"{width:,}×{height:,} pixels, over the limit of {most:,}")
     if 0 in (width, height):
         raise ImageError(f"an image of {width}×{height} pixels")
+
+
+def _most_pixels(limits: Limits) -> int:
+    return min(limits.max_pixels, MOST_PIXELS)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -27,7 +27,7 @@ JournalFormat = Literal["csv", "jsonl"]
 Settings = Mapping[str, object]
 
 
-class Row(NamedTuple):
+class WrittenRow(NamedTuple):
     """One that is there."""
 
     path: str
@@ -109,8 +109,8 @@ class Journal:
         self._file.truncate(end)
         self._file.seek(end)
 
-    def _rows(self, file: BinaryIO) -> Iterator[Row]:
-        """Complete rows. One that is torn, or that is followed by a torn one, ends them."""
+    def _rows(self, file: BinaryIO) -> Iterator[WrittenRow]:
+        """Complete rows, up to the first that is torn."""
         end, row, quotes = self._end, b"", 0
         for line in file:
             row += line
@@ -125,7 +125,7 @@ class Journal:
                     values = dict(zip(COLUMNS, next(csv.reader([text])), strict=False))
                 else:
                     values = json.loads(text)
-                yield Row(values["path"], values["status"], end)
+                yield WrittenRow(values["path"], values["status"], end)
             except (ValueError, KeyError, TypeError, csv.Error):
                 raise ResumeError(
                     f"{self._path}: the row before byte {end:,} is none of tinydigits'; delete the "
@@ -144,11 +144,13 @@ def open_journal(
     target = Path(path)
     with ExitStack() as stack:
         with writing(path):
-            _check_settings(target, settings)
+            if target.exists() and not target.is_file():
+                raise ResumeError(f"{target}: not a file, which alone can be gone on with")
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
             descriptor = os.open(target, flags, 0o666)
             file = stack.enter_context(open(descriptor, "r+b", buffering=0))  # noqa: PTH123
-            _lock(file, target)
+            _lock(file, target)  # before the settings, which are another run's where it is locked
+            _check_settings(target, settings)
             journal = Journal(target, format_, shown, file)
         yield journal
 
@@ -156,9 +158,7 @@ def open_journal(
 def _check_settings(target: Path, settings: Settings) -> None:
     """Writes down how rows come about, or compares it with what is written down."""
     beside = journal_settings(target)
-    if target.exists() and not target.is_file():
-        raise ResumeError(f"{target}: not a file, which alone can be gone on with")
-    if not target.exists() or not target.stat().st_size:
+    if not target.stat().st_size:
         with replaced(beside) as file:
             file.write((json.dumps(dict(settings), indent=1) + "\n").encode())
         return

@@ -14,7 +14,12 @@ CPUS = Path("/sys/devices/system/cpu")
 # Lines of cpuinfo that name the CPU or the board, best first: Raspberry Pi has the first, x86 the
 # second. A small "model" is a number.
 _CPU_LINES = ("Model", "model name", "Hardware", "cpu")
-_OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless")
+_OPENCV = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+)
 UNKNOWN = "unknown"
 ABSENT = "not installed"
 
@@ -53,7 +58,7 @@ class Machine(NamedTuple):
 
 
 HARDWARE = ("cpu", "architecture", "cores", "cores_allowed", "memory")
-"""The fields of which one that differs makes another machine."""
+"""Runs that differ in one of these were measured on different machines."""
 
 
 def this_machine() -> Machine:

@@ -72,7 +72,7 @@ def load_model(model: str | os.PathLike[str] | None = None) -> tuple[Backend, Mo
     `model`: the name of a bundled model, the path of an .onnx or .tflite file, or None for the
     most accurate bundled one. A file beside a NAME.json, as every bundled model and TFLite file
     has to be, is checked against the SHA-256 in it. Raises ModelError, or MissingExtra for a TFLite
-    file without LiteRT.
+    file where LiteRT is not installed.
     """
     model = BUNDLED[0] if model is None else model
     if model in BUNDLED:
@@ -143,8 +143,10 @@ class OnnxBackend:
         # It reports its use over the network unless it is told not to, which is done twice since
         # versions differ in what they listen to.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        import onnxruntime  # 0.1 s: only when a model is opened
-
+        try:
+            import onnxruntime  # 0.1 s: only when a model is opened
+        except ImportError as error:  # as on a system whose C library is older than its own
+            raise ModelError(f"{origin}: onnxruntime does not load here: {error}") from error
         onnxruntime.disable_telemetry_events()
         if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
@@ -194,6 +196,8 @@ class LiteRTBackend:
             from tinydigits.quiet import quiet_native_code
         except ModuleNotFoundError as error:
             raise MissingExtra("a .tflite model", "LiteRT", "litert") from error
+        except ImportError as error:
+            raise ModelError(f"{origin}: LiteRT does not load here: {error}") from error
         self._origin = origin
         self.sha256 = hashlib.sha256(data).hexdigest()
         try:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinydigits.quiet import memory_file
+from tinydigits.quiet import memory_file, quiet_native_code
 
 # Chunks that say nothing of how pixels look, with their lengths in bytes: Pillow refuses others.
 # Left to Pillow: PLTE, tRNS, eXIf, and texts, since it takes an orientation from some of them.
@@ -28,15 +28,13 @@ _END = b"\0\0\0\0IEND\xaeB`\x82"
 
 class OpenCV:
     """Decodes what it can, in a process whose stderr it can have to itself, since its libraries say
-    there what is wrong with a picture. Raises ModuleNotFoundError where OpenCV is not installed,
-    and OSError where there is nowhere to hear its libraries.
+    there what is wrong with a picture. Raises ImportError where OpenCV is not installed or does not
+    load, what it likes where it is damaged, and OSError where stderr cannot be captured.
     """
 
     def __init__(self) -> None:
-        import cv2
-
-        cv2.setNumThreads(1)  # the work is shared by processes
-        self._cv2: Any = cv2
+        self._cv2 = load_opencv()
+        self._cv2.setNumThreads(1)  # the work is shared by processes
         held = memory_file()
         os.dup2(held, 2)
         os.close(held)
@@ -56,6 +54,15 @@ class OpenCV:
             os.ftruncate(2, 0)
             return None
         return None if pixels is None or pixels.ndim != 2 or pixels.dtype != np.uint8 else pixels
+
+
+def load_opencv() -> Any:
+    """The package, without what numpy prints of one that was built for another. Raises as OpenCV
+    does.
+    """
+    with quiet_native_code(shows_on_failure=False):
+        import cv2
+    return cv2
 
 
 def _plain_png(data: bytes, max_pixels: int) -> bool:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from tinydigits.classifier import Answers, Prediction
-from tinydigits.errors import MissingExtra
+from tinydigits.errors import MissingExtra, SinkError
 from tinydigits.rows import Shown
 from tinydigits.sinks import Write
 
@@ -18,13 +18,16 @@ def parquet_sink(
 ) -> Iterator[Write]:
     """The columns of `shown`: strings, float64 for scores, bool for `inverted`; null where there is
     no value. Bytes of a name that are not UTF-8, which Parquet's strings cannot hold, become \\xff.
-    `notes` gives, when all rows are written, what the file's own metadata says.
+    `notes` gives, when all rows are written, what the file's own metadata says. Raises
+    MissingExtra, and SinkError where PyArrow does not load.
     """
     try:
         import pyarrow
         from pyarrow import parquet
     except ModuleNotFoundError as error:
         raise MissingExtra("Parquet", "PyArrow", "parquet") from error
+    except ImportError as error:
+        raise SinkError(f"PyArrow does not load here: {error}; install it anew") from error
     schema = pyarrow.schema(
         [
             (column, pyarrow.bool_() if column == "inverted" else _type(column, pyarrow))
@@ -35,7 +38,7 @@ def parquet_sink(
     with parquet.ParquetWriter(file, schema) as writer:
 
         def flush() -> None:
-            columns = zip(*map(shown.values, held), strict=True) if held else [()] * len(schema)
+            columns = zip(*map(shown.values, held), strict=True)
             arrays = [
                 pyarrow.array(map(_storable, column), field.type)
                 for column, field in zip(columns, schema, strict=True)
@@ -49,7 +52,8 @@ def parquet_sink(
                 flush()
 
         yield write
-        flush()
+        if held:
+            flush()
         writer.add_key_value_metadata(notes())
 
 

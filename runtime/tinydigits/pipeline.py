@@ -16,7 +16,7 @@ Workers = int | Literal["auto"]
 
 SMALL_JOB = 2000  # images: fewer are read in this process before workers would have started
 SHORT_WORK = 0.5  # s: the same, of large pictures
-HASTE = 0.1  # s: how long what has arrived may wait for more to arrive
+HASTE = 0.1  # s: where chunks take longer to come, they are read here, and not kept back
 
 
 def readings(
@@ -34,7 +34,6 @@ def readings(
             held.append(chunk)
             images += len(chunk.names)
             if images >= SMALL_JOB or worked > SHORT_WORK:
-                remaining = chain(held, remaining)
                 break
             if time.monotonic() - arrived > HASTE:
                 for early in held:
@@ -43,7 +42,9 @@ def readings(
                     worked += time.monotonic() - began
                 held, arrived = [], time.monotonic()
         else:
-            count, remaining = 1, iter(held)
+            few = len(held) < 2 or _seconds(classifier, held, keep) <= SHORT_WORK
+            count = 1 if few else min(count, len(held))
+        remaining = chain(held, remaining)
     if count == 1:
         for chunk in remaining:
             yield chunk, classifier.read(chunk, keep)
@@ -51,3 +52,18 @@ def readings(
     from tinydigits.workers import shared  # multiprocessing, which small jobs do without
 
     yield from shared(classifier, remaining, count, keep)
+
+
+def _seconds(classifier: "Classifier", chunks: list[Chunk], keep: Keep) -> float:
+    """About what they take, judged by the first picture of each, which is read once more for that.
+    Of file objects, which can be read only once and not be sent to workers: nothing.
+    """
+    each = []
+    for chunk in chunks:
+        first = chunk._replace(names=chunk.names[:1], images=chunk.images[:1])
+        began = time.monotonic()
+        if not hasattr(first.images[0], "read"):
+            classifier.read(first, keep)
+        each.append((time.monotonic() - began) * len(chunk.names))
+    # The lower median, since the very first reading takes longer than all others.
+    return sorted(each)[(len(each) - 1) // 2] * len(chunks)

@@ -3,37 +3,56 @@
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 MOST_HELD = 1 << 20  # bytes: the most that is shown of it
+# The descriptor is the process's: of two threads at once, the second would take for stderr what the
+# first has put there, and leave it there for good. One thread may nest its blocks.
+_one_thread = threading.RLock()
 
 
 @contextmanager
-def quiet_native_code(tells: bool = True) -> Iterator[None]:
+def quiet_native_code(shows_on_failure: bool = True) -> Iterator[None]:
     """Holds back what C++ code writes to file descriptor 2, which no logging setting reaches;
-    shows it after all if the block fails and `tells`.
+    shows it after all if the block fails, unless told not to. Threads wait for each other here.
+    """
+    with _one_thread:
+        descriptors = _descriptors()
+        if descriptors is None:
+            yield
+            return
+        kept, held = descriptors
+        try:
+            os.dup2(held, 2)
+            yield
+        except BaseException:
+            if shows_on_failure:
+                os.lseek(held, 0, os.SEEK_SET)
+                os.write(kept, os.read(held, MOST_HELD))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(held)
+
+
+def _descriptors() -> tuple[int, int] | None:
+    """Of stderr as it is, and of what takes its place. None where it is closed, or no more files
+    can be opened: what is said there is no reason to fail.
     """
     try:
         kept = os.dup(2)
-    except OSError:  # stderr is closed: nothing to keep quiet
-        yield
-        return
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    held = memory_file()
+    except OSError:
+        return None
     try:
-        os.dup2(held, 2)
-        yield
-    except BaseException:
-        if tells:
-            os.lseek(held, 0, os.SEEK_SET)
-            os.write(kept, os.read(held, MOST_HELD))
-        raise
-    finally:
-        os.dup2(kept, 2)
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        return kept, memory_file()
+    except (OSError, ValueError):  # ValueError: Python's own stderr is closed
         os.close(kept)
-        os.close(held)
+        return None
 
 
 def memory_file() -> int:

@@ -118,6 +118,8 @@ def _fitted(
                 _fit_one(_as_image(picture), place, stack, settings, found)
         except ImageError as error:
             found[place] = str(error)
+        except MemoryError:  # of what was decoded, several copies are made
+            found[place] = "too large for this machine's memory"
         if thumbnails is not None:
             thumbnails.append(shown)
     if ready:

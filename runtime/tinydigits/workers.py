@@ -13,12 +13,14 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import product
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from tinydigits.errors import TinydigitsError
 from tinydigits.images import use_opencv
+from tinydigits.opencv import load_opencv
 from tinydigits.reading import Keep, Reading, read_nothing
 from tinydigits.sources import Chunk
 
@@ -30,7 +32,7 @@ AHEAD = 8  # chunks a worker may be ahead of the one that is awaited: what bound
 MOST_BYTES = 64 * 1024 * 1024  # of encoded pictures that wait: beyond, no more are taken on
 ATTEMPTS = 2
 STARTS = 6  # workers in a row that die before they are ready: then none will ever be
-GIVEN_UP = "the process that read it, and others with it, was killed twice"
+GIVEN_UP = "the process that was reading its batch was killed, twice"
 
 
 class _Worker:
@@ -66,8 +68,8 @@ def shared(
     classifier: "Classifier", chunks: Iterator[Chunk], count: int, keep: Keep
 ) -> Iterator[tuple[Chunk, Reading]]:
     """Each chunk with its reading, in order, by `count` workers."""
-    with suppress(ModuleNotFoundError):
-        import cv2  # noqa: F401 - before there are workers, which then need not
+    with suppress(Exception):  # as in `use_opencv`, which each worker calls
+        load_opencv()  # before there are workers, which then need not
     pool = _Pool(classifier, keep, chunks)
     try:
         pool.start(count)
@@ -110,12 +112,21 @@ class _Pool:
         return self._exhausted and not self._pending
 
     def feed(self) -> None:
-        """Every worker has its chunks, as far as there are any."""
-        for worker in self._workers:
-            while len(worker.chunks) < IN_FLIGHT and (number := self._next()) is not None:
+        """Every worker has its chunks, as far as there are any, and none a second one before all
+        have a first. What cannot be sent, as open files and Pillow images whose file is damaged,
+        is read here.
+        """
+        for most, worker in product(range(1, IN_FLIGHT + 1), self._workers):
+            while len(worker.chunks) < most and (number := self._next()) is not None:
+                chunk = self._pending[number]
+                try:
+                    sent = pickle.dumps((number, chunk))
+                except Exception:  # of objects that are not ours, in their own words
+                    self._done[number] = self._classifier.read(chunk, self._keep)
+                    continue
                 worker.chunks.append(number)
                 try:
-                    worker.connection.send((number, self._pending[number]))
+                    worker.connection.send_bytes(sent)
                 except OSError:
                     break  # it has died, which the reading of its end will show
 
@@ -144,7 +155,11 @@ class _Pool:
             self._awaited += 1
 
     def collect(self) -> None:
-        """Waits for what workers send, and replaces those that died. Raises what they raised."""
+        """Waits for what workers send, if they have work, and replaces those that died. Raises what
+        they raised.
+        """
+        if not any(worker.chunks for worker in self._workers):
+            return
         ready = wait([worker.connection for worker in self._workers])
         for place, worker in enumerate(self._workers):
             if worker.connection not in ready:

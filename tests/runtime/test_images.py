@@ -1,12 +1,16 @@
 """decode reads every format it names, and refuses everything else with an ImageError in bounded
 time and memory."""
 
+import gzip
 import io
 import os
+import struct
 import subprocess
 import threading
+import zipfile
 import zlib
 from pathlib import Path
+from typing import IO, BinaryIO
 
 import numpy as np
 import pytest
@@ -205,6 +209,41 @@ def test_a_closed_file_is_refused() -> None:
     file.close()
     with pytest.raises(ImageError, match="closed"):
         decode(file)
+
+
+def damaged_zip_member() -> IO[bytes]:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("cut.png", encoded("PNG"))
+    packed.seek(60)
+    packed.write(b"?")  # so that its check sum is another
+    return zipfile.ZipFile(packed).open("cut.png")
+
+
+def unzipped(data: bytes) -> gzip.GzipFile:
+    return gzip.GzipFile(fileobj=io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (unzipped(gzip.compress(encoded("PNG"))[:-20]), "ended before"),
+        (unzipped(gzip.compress(b"")[:10] + b"\xff" * 90), "Error -3"),
+        (damaged_zip_member(), "Bad CRC-32"),
+    ],
+)
+def test_a_file_object_that_raises_is_refused(file: BinaryIO, said: str) -> None:
+    with pytest.raises(ImageError, match=said):
+        decode(file)
+
+
+def test_pillows_own_bound_holds_whatever_is_asked_for() -> None:
+    header = struct.pack(">4sIIBBBBB", b"IHDR", 30_000, 30_000, 8, 0, 0, 0, 0)
+    check = zlib.crc32(header).to_bytes(4)
+    png = b"\x89PNG\r\n\x1a\n\0\0\0\x0d" + header + check + encoded("PNG")[33:]
+    for source in (png, np.broadcast_to(np.uint8(0), (30_000, 30_000))):
+        with pytest.raises(ImageError, match=r"30,000×30,000 pixels, over the limit of 178,956,97"):
+            decode(source, Limits(max_pixels=10**9))
 
 
 def test_the_endings_of_a_folder_walk_are_lower_case() -> None:

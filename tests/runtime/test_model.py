@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits import model as model_module
-from tinydigits.model import BUNDLED, Backend, load_model
+from tinydigits.model import BUNDLED, Backend, load_model, open_backend
 
 INFO = ModelInfo("digits", "dense", tuple("0123456789"), 1, "0" * 64, "a test")
 
@@ -211,6 +211,32 @@ def test_what_is_no_model_is_refused(tmp_path: Path, name: str, content: bytes, 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ModelError, match=said):
         load_model(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "ending", "name"),
+    [
+        ("onnxruntime", "__init__", "onnx", "onnxruntime"),
+        ("ai_edge_litert", "interpreter", "tflite", "LiteRT"),
+    ],
+)
+def test_what_is_installed_and_does_not_load_is_named(
+    package: str,
+    module: str,
+    ending: str,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody is told to install it."""
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").touch()
+    (tmp_path / package / f"{module}.py").write_text("raise ImportError('GLIBC_2.34 not found')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for loaded in [each for each in sys.modules if each.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, loaded)
+    with pytest.raises(ModelError, match=rf"{name} does not load here: GLIBC_2\.34 not found"):
+        open_backend(tmp_path / f"digits.{ending}", b"")
 
 
 def test_an_unknown_name_lists_the_bundled_models(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""Workers do without an OpenCV that does not load, and what cannot be sent to them is read too."""
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import ROOT
+from tinydigits import Classifier, images
+from tinydigits.images import ImageLike, use_opencv
+
+SEVEN = ROOT / "examples" / "scans" / "7-red-pen.png"
+# For want of a system's library, built for another numpy, and left behind by an installer.
+BROKEN = [
+    "raise ImportError('libGL.so.1: cannot open shared object file')",
+    "import os; os.write(2, b'compiled using NumPy 1.x'); raise AttributeError('_ARRAY_API')",
+    "",
+]
+
+
+@pytest.fixture(params=BROKEN)
+def _broken_opencv(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cv2.py").write_text(request.param)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cv2", raising=False)
+    monkeypatch.setattr(images, "_opencv", None)
+
+
+@pytest.mark.usefixtures("_broken_opencv")
+def test_an_opencv_that_does_not_load_is_done_without(capfd: pytest.CaptureFixture[str]) -> None:
+    rows = list(Classifier("dense").classify([SEVEN] * 4, batch_size=2, workers=2))
+    assert [row.label for row in rows] == ["7"] * 4
+    use_opencv()
+    assert images._opencv is None
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_cannot_be_sent_is_read_all_the_same() -> None:
+    """Open files, and Pillow images that are decoded only when they are sent, and are damaged."""
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    damaged = Image.open(io.BytesIO(file.getvalue()[:3000]))
+    with SEVEN.open("rb") as first, SEVEN.open("rb") as last:
+        pictures: list[ImageLike] = [first, damaged, *[SEVEN] * 30, last]
+        rows = list(Classifier("dense").classify(pictures, batch_size=1, workers=2))
+    assert [row.status for row in rows] == ["ok", "error", *["ok"] * 31]
+    assert {row.label for row in rows} == {"7", None}
+
+
+def test_a_job_of_nothing_but_open_files_ends() -> None:
+    files = [SEVEN.open("rb") for _ in range(40)]
+    rows = list(Classifier("dense").classify(files, batch_size=1, workers=2))
+    assert [row.label for row in rows] == ["7"] * 40
+    for file in files:
+        file.close()
