@@ -1,1 +1,3 @@
-"""Turns a trained .keras file into ONNX and TFLite, and proves each equal to the original."""
+"""Turns a trained .keras file into ONNX, TFLite, C and a web page, and proves each against the
+original.
+"""

@@ -14,12 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
-from tinydigits.info import Artifact, Parity, Thresholds, info_path, read_info
+from tinydigits.info import Artifact, Parity, Thresholds, read_info
 from tinydigits.model import Backend, open_backend
-from tinydigits_export.c_files import BESIDE, TINY, c_files, open_c
+from tinydigits_export.c_files import BESIDE, c_files, open_c
+from tinydigits_export.cards import (
+    ENDINGS,
+    card_of,
+    formats_of,
+    names_of,
+    of_another_model,
+    with_earlier,
+)
 from tinydigits_export.html_backend import HtmlBackend
 from tinydigits_export.original import Original, open_original
 from tinydigits_export.parity import TOLERANCES, Reference, compare, failures
@@ -28,17 +34,10 @@ from tinydigits_export.to_onnx import to_onnx
 from tinydigits_export.to_tflite import to_int8, to_tflite
 from tinydigits_train.data import Dataset
 from tinydigits_train.folder import Digits
+from tinydigits_train.lesson import calibrated
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 
-ENDINGS: Mapping[str, str] = {
-    "onnx": ".onnx",
-    "tflite": ".tflite",
-    "int8": ".int8.tflite",
-    "c": ".c",
-    "c4": "_c4.c",
-    "html": ".html",
-}
 IN_C = ("c", "c4", "tiny")
 REFUSED_SHARE = 0.01  # of the training digits, by each of the two thresholds
 
@@ -52,10 +51,17 @@ class Receipt:
     failures: Mapping[str, list[str]]
     """File name → what does not hold; no entry where the proof holds."""
 
+    removed: tuple[str, ...] = ()
+    """Files of an earlier model that `export` removed."""
+
+    left: tuple[str, ...] = ()
+    """Likewise, but changed since they were written: these it leaves."""
+
 
 def export(original: Original, folder: Path, formats: Sequence[str], data: Dataset) -> Receipt:
-    """Writes and proves the artefacts of `formats` (keys of ENDINGS) into `folder`.
+    """Writes and proves the artefacts of `formats` (of `cli.FORMATS`) into `folder`.
 
+    What another model of that name left there is removed, so that it does not pass for this one's.
     Raises SinkError where the folder cannot be written, and ProofError, with nothing left behind,
     where an artefact differs from the original.
     """
@@ -81,17 +87,22 @@ def export(original: Original, folder: Path, formats: Sequence[str], data: Datas
             receipt = _proved(original, info, staging, made, data.test)
             if receipt.failures:
                 raise ProofError(_failed(receipt))
-            full = _with_earlier(receipt.info, folder)
+            full = with_earlier(receipt.info, folder)
+            old = of_another_model(full, folder)
             (staging / f"{name}.json").write_text(full.to_json() + "\n", "utf-8")
             if original.path.resolve().parent != folder.resolve():
                 shutil.copyfile(original.path, staging / f"{name}.keras")
                 if original.record:
                     record = f"{name}.train.json"
                     shutil.copyfile(original.path.with_name(record), staging / record)
-            _move(staging, folder)
+            _move(staging, folder, f"{name}.json")
+            removed = tuple(file for file, unchanged in old.items() if unchanged)
+            for file in removed:
+                (folder / file).unlink()
     except OSError as error:
         raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    return receipt
+    left = tuple(file for file in old if file not in removed)
+    return dataclasses.replace(receipt, removed=removed, left=left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +125,9 @@ def open_bundle(path: Path) -> Bundle:
     """
     if not path.exists():
         raise ModelError(f"{path}: no such folder or file; `tinydigits export` makes one")
-    card = _card(path)
+    card = card_of(path)
     info = read_info(card)
-    known = set(_formats(card.stem))
-    known |= {str(Path(file).with_suffix(end)) for file in known for end in BESIDE}
+    known = names_of(card.stem)
     if info.name != card.stem or not info.artifacts or info.artifacts.keys() - known:
         raise ModelError(
             f"{card}: describes {info.name!r} with {', '.join(info.artifacts) or 'no artefacts'}, "
@@ -128,8 +138,11 @@ def open_bundle(path: Path) -> Bundle:
     original = open_original(card.with_suffix(".keras"), "verify")
     if original.sha256 != info.keras_sha256:
         raise ModelError(f"{original.path}: not the model that {card.name} was made from")
-    wanted = (path.name,) if path.name in info.artifacts else tuple(info.artifacts)
-    return Bundle(original, info, wanted)
+    if path.is_dir() or path == card:
+        return Bundle(original, info, tuple(info.artifacts))
+    # What lies beside a .c is proved with it.
+    whole = {path.with_suffix(".c").name, path.name} if path.suffix in BESIDE else {path.name}
+    return Bundle(original, info, tuple(name for name in info.artifacts if name in whole))
 
 
 def verify(bundle: Bundle, test: Digits) -> Receipt:
@@ -170,9 +183,9 @@ def _staging(folder: Path) -> Iterator[Path]:
         raise
 
 
-def _move(staging: Path, folder: Path) -> None:
+def _move(staging: Path, folder: Path, card: str) -> None:
     """Everything into the folder, the description last."""
-    paths = sorted(staging.iterdir(), key=lambda path: path.suffix == ".json")
+    paths = sorted(staging.iterdir(), key=lambda path: path.name == card)
     for path in paths:
         if (folder / path.name).is_dir():
             raise SinkError(f"{folder / path.name}: a folder is in the way")
@@ -204,16 +217,11 @@ def _proved(
         except ModelError as error:
             failed[name] = [str(error)]
             continue
-        format_ = _formats(info.name)[name]
+        format_ = formats_of(info.name)[name]
         if broken := failures(parity[name], reference, TOLERANCES[format_]):
             failed[name] = broken
     proved = dataclasses.replace(info, artifacts=artifacts, parity=parity)
     return Receipt(proved, reference.accuracy, failed)
-
-
-def _formats(name: str) -> dict[str, str]:
-    """The file of each format → the format, for a model of that name."""
-    return {TINY: "tiny"} | {f"{name}{ending}": format_ for format_, ending in ENDINGS.items()}
 
 
 def _opened(path: Path, data: bytes) -> Backend:
@@ -253,47 +261,8 @@ def _describe(original: Original, name: str, data: Dataset) -> ModelInfo:
         metrics=record.get("metrics", {}),
         thresholds=Thresholds(**record["thresholds"])
         if record.get("thresholds")
-        else _thresholds(original, data.train),
+        else calibrated(original.scores(data.train.images), REFUSED_SHARE, REFUSED_SHARE),
     )
-
-
-def _thresholds(original: Original, digits: Digits) -> Thresholds:
-    """Set so that each refuses REFUSED_SHARE of the training digits."""
-    best_two = np.partition(original.scores(digits.images), -2, axis=1)[:, -2:]
-    second, best = best_two[:, 0], best_two[:, 1]
-    return Thresholds(
-        min_score=round(float(np.quantile(best, REFUSED_SHARE)), 4),
-        # A float32 score can be 0; nothing is then ahead of anything.
-        max_ratio=round(float(np.quantile(second / np.maximum(best, 1e-12), 1 - REFUSED_SHARE)), 4),
-    )
-
-
-def _with_earlier(info: ModelInfo, folder: Path) -> ModelInfo:
-    """Keeps what an earlier export of the same .keras file wrote in other formats."""
-    try:
-        earlier = read_info(folder / f"{info.name}.json")
-    except ModelError:
-        return info
-    if earlier.keras_sha256 != info.keras_sha256:
-        return info
-    return dataclasses.replace(
-        info,
-        artifacts={**earlier.artifacts, **info.artifacts},
-        parity={**earlier.parity, **info.parity},
-    )
-
-
-def _card(path: Path) -> Path:
-    """The NAME.json of a bundle, from its folder or any of its files."""
-    if not path.is_dir():
-        return info_path(path)
-    cards = [card for card in sorted(path.glob("*.json")) if not card.name.endswith(".train.json")]
-    if len(cards) != 1:
-        raise ModelError(
-            f"{path}: {len(cards)} model descriptions (NAME.json), where one was expected; "
-            "`tinydigits export` writes it; where there are several, name an artefact"
-        )
-    return cards[0]
 
 
 def _failed(receipt: Receipt) -> str:

@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
-from tinydigits_export.to_c import CSource
+from tinydigits_export.to_c import PIXELS, CSource
 
-PIXELS = 784
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
 
@@ -107,7 +106,7 @@ class CBackend:
         return result
 
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """images: uint8 [N, 28, 28] → uint8 [N, 2]: class, and its probability of 255."""
+        """images: uint8 [N, 28, 28] → uint8 [N, 2]: class, and its score of 255."""
         images = np.ascontiguousarray(images, np.uint8).reshape(-1, PIXELS)
         result = np.empty((len(images), 2), np.uint8)
         for image, row in zip(images, result, strict=True):

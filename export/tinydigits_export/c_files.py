@@ -25,6 +25,10 @@ def c_files(format_: str, original: Original, info: ModelInfo, data: Dataset) ->
     """File name → content, the .c first. Raises ModelError where the model does not fit the
     format, and ProofError where the C of `tiny` does not answer as the network it was made from.
     """
+    if f"{info.name}.c".lower() == TINY:  # some file systems tell no case
+        raise ModelError(
+            f"{original.path}: rename it: {TINY} is how another network is called, the smallest"
+        )
     if format_ == "tiny":
         return _tiny_files(info, data)
     if not (info.name.isidentifier() and info.name.isascii()):

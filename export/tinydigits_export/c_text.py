@@ -43,12 +43,6 @@ def common(name: str, info: ModelInfo) -> dict[str, Any]:
     }
 
 
-def identifier(name: str) -> str:
-    """What of a model's name can stand in a C program: `my-digits` becomes my_digits."""
-    plain = re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
-    return plain if plain[:1].isalpha() else f"model_{plain}".rstrip("_")
-
-
 def in_comment(text: str) -> str:
     """One line that ends no C comment and begins none."""
     return re.sub(r"[^ -)+-.0-~]", "?", text)

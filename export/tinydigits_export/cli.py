@@ -73,6 +73,15 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     if sources:
         _show_devices(sources, found)
     click.echo(f"wrote {', '.join(receipt.info.artifacts)} to {output}", err=True)
+    if receipt.removed:
+        click.echo(
+            f"removed {', '.join(receipt.removed)}: made from an earlier {model.name}", err=True
+        )
+    if receipt.left:
+        click.echo(
+            f"left {', '.join(receipt.left)}: made from an earlier {model.name}, and changed since",
+            err=True,
+        )
 
 
 @click.command()
@@ -128,6 +137,8 @@ def _matching(original: "Original", data: str, purpose: str) -> "Dataset":
 
 
 def _show(receipt: "Receipt") -> None:
+    from tinydigits_export.c_files import TINY
+
     info = receipt.info
     images = next((parity.images for parity in info.parity.values()), 0)
     click.echo(
@@ -140,11 +151,12 @@ def _show(receipt: "Receipt") -> None:
         "SHA-256       proof"
     )
     for name, artifact in info.artifacts.items():
-        figures = " " * 45
+        figures = " " * 42
         parity = info.parity.get(name)
         if parity:
+            delta = "" if name == TINY else f"{parity.max_delta:.1e}"  # it gives no scores
             figures = (
-                f"{parity.accuracy:>8.2%}  {parity.agreement:>9.2%}  {parity.max_delta:>7.1e}  "
+                f"{parity.accuracy:>8.2%}  {parity.agreement:>9.2%}  {delta:>7}  "
                 f"{parity.ties:>4}  {len(parity.disagreeing):>6}"
             )
         proof = "FAILED" if name in receipt.failures else "holds" if parity else "listed"

@@ -29,7 +29,7 @@ IMAGES, IMAGES_BY_ROW = 100, 5  # a million instructions of an ARM take half a s
 TINY_TARGETS = (ATTINY13A, *TARGETS)
 CALL_OF_MAIN = 2  # bytes of stack on an AVR, which the simulator's count leaves out
 
-# Answers class, probability and logits; the class alone is counted.
+# Answers class, score and logits; the class alone is counted.
 MAIN = """
 #include "device.h"
 #include "{name}.h"
@@ -49,7 +49,7 @@ int main(void) {{
 }}
 """
 
-# Answers class and probability; rows come one by one, and what reading them takes is counted too.
+# Answers class and score; rows come one by one, and what reading them takes is counted too.
 MAIN_BY_ROW = """
 #include "device.h"
 #include "{name}.h"
@@ -125,8 +125,8 @@ class TooSmall(NamedTuple):
 
 
 def measured_file(path: Path, images: NDArray[np.uint8]) -> list[Measured | TooSmall]:
-    """The same of a .c file that `export` wrote, with the .h beside it, over the first of `images`:
-    so few that they are run within a minute."""
+    """The rows of `measured` for a .c file that `export` wrote, with the .h beside it, over the
+    first of `images`: so few that they are run within a minute."""
     if path.name == TINY:
         c, h = (file.read_text("utf-8") for file in (path, path.with_suffix(".h")))
         return measured_tiny(c, h, images[:IMAGES])

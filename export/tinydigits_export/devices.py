@@ -96,7 +96,6 @@ CORTEX_M4 = Target(
     "Cortex-M4", "M4", "arm-none-eabi-", ("-mcpu=cortex-m4", "-mthumb"),
     256 * 1024, 64 * 1024, 84_000_000,
 )  # fmt: skip
-TARGETS = (ATMEGA328P, ATTINY13A, CORTEX_M0PLUS, CORTEX_M4)
 
 
 class DoesNotFit(ModelError):  # noqa: N818 - named for what it says

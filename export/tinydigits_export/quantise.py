@@ -18,7 +18,6 @@ from tinydigits_train.folder import Digits
 
 Floats = NDArray[np.float32]
 
-VALIDATION = 5_000  # training digits that are set aside, at most a tenth
 WARM_UP = 300  # steps until the learning rate is at its highest, at most a tenth of all
 MEAN_KEPT, SQUARE_KEPT = 0.9, 0.999  # a step: Adam's usual averages of gradients
 
@@ -76,16 +75,6 @@ def rounded(values: Floats, low: int, high: int) -> Floats:
     """The nearest integers in low..high, as float32, which holds such integers exactly."""
     whole: Floats = np.clip(np.floor(values + np.float32(0.5)), low, high)
     return whole
-
-
-def split(digits: Digits, seed: int) -> tuple[Digits, Digits]:
-    """What is trained on, and what is set aside to choose by: never test digits."""
-    order = np.random.default_rng([seed, 0]).permutation(len(digits.labels))
-    aside, rest = np.split(order, [min(VALIDATION, len(order) // 10)])
-    return (
-        Digits(digits.images[rest], digits.labels[rest]),
-        Digits(digits.images[aside], digits.labels[aside]),
-    )
 
 
 def accuracy(answers: NDArray[np.integer], digits: Digits) -> float:

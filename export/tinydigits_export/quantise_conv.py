@@ -4,7 +4,7 @@ Weights are int8, activations uint8, and every convolution ends in `(sum + bias)
 0 and 255: no multiplication to rescale, and on an 8-bit processor not even a shift. That is free
 because a ReLU lets every map have a scale of its own, which the weights that read the map make up
 for (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019):
-the scale of a map is chosen so that the shift is 8. Of 10,000 MNIST test digits 3 are decided
+the scale of a map is chosen so that the shift is 8. Of 10,000 MNIST test digits 2 are decided
 otherwise than by Keras.
 """
 
@@ -52,7 +52,7 @@ class Convolution:
 
 
 @dataclass(frozen=True, slots=True)
-class QuantizedConv:
+class QuantisedConv:
     """Integers that stand for a network of the conv recipe."""
 
     convolutions: tuple[Convolution, ...]
@@ -135,7 +135,7 @@ def pooled(maps: Integers) -> Integers:
     return result
 
 
-def quantize_conv(original: Original, train_images: NDArray[np.uint8]) -> QuantizedConv:
+def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> QuantisedConv:
     """train_images: uint8 [N, 28, 28], never test images: the ranges of the maps are theirs.
 
     Raises ModelError where the network is not of the conv recipe, or its numbers are too large.
@@ -161,7 +161,7 @@ def quantize_conv(original: Original, train_images: NDArray[np.uint8]) -> Quanti
     kernel = kernel * (scales * 2**SHIFT)[:, np.newaxis]
     for fraction in range(24, 9, -1):
         head, biases = _whole(kernel * 2**fraction), _whole(bias * 2**fraction)
-        found = QuantizedConv(tuple(convolutions), places, place_biases, head, biases, fraction)
+        found = QuantisedConv(tuple(convolutions), places, place_biases, head, biases, fraction)
         if np.abs(head).max() <= MAX_HEAD and found.fits:
             return found
     raise ModelError(

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c_text import STEPS, common, filled, identifier, rows
+from tinydigits_export.c_text import STEPS, common, filled, rows
 from tinydigits_export.original import Original
-from tinydigits_export.quantise import Floats, accuracy, learn, rounded, split
+from tinydigits_export.quantise import Floats, accuracy, learn, rounded
 from tinydigits_export.to_c import PIXELS, CSource, dense_layer
 from tinydigits_train.folder import Digits
+from tinydigits_train.lesson import split
 
 LOW, HIGH = -8, 7  # of a weight
 INK = 15  # of a pixel: 0 to this
@@ -173,7 +174,7 @@ def written(info: ModelInfo, model: FourBit) -> CSource:
     classes = len(model.biases)
     pairs = -(-classes // 2)
     stream = _stream(model, pairs)
-    name = f"{identifier(info.name)}_c4"
+    name = f"{info.name}_c4"
     values = {
         **common(name, info),
         "fraction": FRACTION,

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c_text import STEPS, common, filled, identifier, registers, rows
+from tinydigits_export.c_text import STEPS, common, filled, registers, rows
 from tinydigits_export.original import Original
 from tinydigits_export.quantise_conv import (
     SHIFT,
     SIDE,
     Convolution,
     Integers,
-    QuantizedConv,
-    quantize_conv,
+    QuantisedConv,
+    quantise_conv,
 )
 from tinydigits_export.to_c import MAX_CLASSES, CSource
 
@@ -36,12 +36,12 @@ def to_conv(original: Original, info: ModelInfo, train_images: NDArray[np.uint8]
             f"{original.path}: {len(info.labels)} classes, where C can be written for 2 to "
             f"{MAX_CLASSES}"
         )
-    return written(info, quantize_conv(original, train_images))
+    return written(info, quantise_conv(original, train_images))
 
 
-def written(info: ModelInfo, model: QuantizedConv) -> CSource:
+def written(info: ModelInfo, model: QuantisedConv) -> CSource:
     """The files. Raises ModelError where one of the layers is too wide for a byte to count."""
-    name = identifier(info.name)
+    name = info.name
     groups = [group(layer) for layer in model.convolutions]
     for layer, size in zip(model.convolutions, groups, strict=True):
         if max(3 * layer.weights.shape[2], size * layer.weights.shape[2]) > 255:
@@ -87,7 +87,7 @@ def group(layer: Convolution) -> int:
     return max(size for size in range(1, MAX_GROUP + 1) if maps % size == 0)
 
 
-def _paper(model: QuantizedConv) -> list[int]:
+def _paper(model: QuantisedConv) -> list[int]:
     """The second maps where nothing near is ink."""
     first, second = model.convolutions[:2]
     blank = np.clip(first.biases >> SHIFT, 0, 255)
@@ -129,7 +129,7 @@ def _calls(name: str, layer: Convolution, size: int) -> str:
     )
 
 
-def _bounds(model: QuantizedConv) -> str:
+def _bounds(model: QuantisedConv) -> str:
     lines = [
         f" *   {name:<9}{layer.largest:>12,}"
         for name, layer in zip(NAMES, model.convolutions, strict=True)

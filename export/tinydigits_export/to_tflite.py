@@ -38,8 +38,8 @@ def to_tflite(original: Original) -> bytes:
 def to_int8(original: Original, training_images: NDArray[np.uint8]) -> bytes:
     """The int8 TFLite file.
 
-    `training_images`: uint8 [N, 28, 28], never test images; CALIBRATION of them, evenly spaced,
-    set the ranges of the activations.
+    `training_images`: uint8 [N, 28, 28], never test images; CALIBRATION to twice as many of
+    them, evenly spaced, set the ranges of the activations.
     """
     tf = load_tensorflow("export", "export")
     step = max(1, len(training_images) // CALIBRATION)
@@ -108,7 +108,7 @@ def _refine_head(model: Any) -> None:
     logits, scores_int8, scores = product.outputs[0], sigmoid.outputs[0], dequantize.outputs[0]
 
     # The calibrated 8-bit range of the logits, symmetric and in 16 bits.
-    scale, zero_point = _quantization(graph.tensors[logits])
+    scale, zero_point = _quantisation(graph.tensors[logits])
     largest = max(abs(-128 - zero_point), abs(127 - zero_point)) * scale
     _set_int16(schema, graph.tensors[logits], largest / INT16_MAX)
 
@@ -116,7 +116,7 @@ def _refine_head(model: Any) -> None:
     activations = product.inputs[0]
     widened = copy.deepcopy(graph.tensors[activations])
     widened.name = b"activations_int16"
-    _set_int16(schema, widened, _quantization(graph.tensors[activations])[0])
+    _set_int16(schema, widened, _quantisation(graph.tensors[activations])[0])
     graph.tensors.append(widened)
     widen = copy.deepcopy(_find(schema, model, "QUANTIZE"))
     widen.inputs = np.array([activations], np.int32)
@@ -142,7 +142,7 @@ def _find(schema: Any, model: Any, name: str) -> Any:
     return next(o for o in operators if _operator_name(schema, model, o) == name)
 
 
-def _quantization(tensor: Any) -> tuple[float, int]:
+def _quantisation(tensor: Any) -> tuple[float, int]:
     """Scale and zero point of a tensor that has one of each."""
     return float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0])
 

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from tinydigits import ModelError, ModelInfo
 from tinydigits_export.c_backend import WARNINGS, compiled, host_compiler
 from tinydigits_export.c_text import filled, in_comment, rows
-from tinydigits_export.quantise import Floats, accuracy, learn, rounded, split
+from tinydigits_export.quantise import Floats, accuracy, learn, rounded
 from tinydigits_train.data import DIGITS
 from tinydigits_train.folder import Digits
+from tinydigits_train.lesson import split
 
 SIDE = 28  # px
 EDGES = (0, *range(6, 23, 2), SIDE)  # px: where bands of rows, and of columns, begin

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,34 @@ def test_a_second_export_adds_its_formats(keras_path: Path, mnist: Dataset, tmp_
         export(open_original(keras_path), tmp_path, (format_,), mnist)
     info = read_info(tmp_path / "digits.json")
     assert set(info.artifacts) == set(info.parity) == {"digits.onnx", "digits.tflite"}
+
+
+def test_what_an_earlier_model_left_is_removed(
+    copied: Path, keras_path: Path, mnist: Dataset, tmp_path: Path
+) -> None:
+    model = open_original(keras_path).model
+    model.set_weights([weights + np.float32(1e-3) for weights in model.get_weights()])
+    model.save(tmp_path / "digits.keras")
+    (copied / "digits.ino").write_text("a sketch that its owner changed")
+    (copied / "notes.c").write_text("of somebody else")
+    fields = json.loads((copied / "digits.json").read_text())
+    listed = {"bytes": 16, "sha256": sha256(b"of somebody else").hexdigest()}
+    for name in ("notes.c", "../digits.keras"):
+        fields["artifacts"][name] = listed
+    shared = {"artifacts": {"digits.tflite": fields["artifacts"]["digits.tflite"]}}
+    (copied / "other.json").write_text(json.dumps(fields | {"name": "other"} | shared))
+    (copied / "digits.json").write_text(json.dumps(fields))
+    receipt = export(open_original(tmp_path / "digits.keras"), copied, ("onnx",), mnist)
+    gone = {"digits.int8.tflite", "digits.c", "digits.h", "digits.md", "digits.html"}
+    assert (set(receipt.removed), receipt.left) == (gone, ("digits.ino",))
+    assert {path.name for path in copied.iterdir()} == (
+        {"digits.onnx", "digits.ino", "digits.json", "digits.keras", "digits.train.json"}
+        | {"digits.tflite", "notes.c", "other.json"}
+    )
+    assert (tmp_path / "digits.keras").exists()
+    assert set(read_info(copied / "digits.json").artifacts) == {"digits.onnx"}
+    again = export(open_original(tmp_path / "digits.keras"), copied, ("tflite",), mnist)
+    assert (again.removed, again.left) == ((), ())
 
 
 def test_a_tflite_file_of_another_export_is_refused(copied: Path) -> None:

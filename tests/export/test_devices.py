@@ -20,13 +20,12 @@ from tinydigits.errors import TinydigitsError
 from tinydigits.info import read_info
 from tinydigits_export import to_c4
 from tinydigits_export.c_backend import CBackend
-from tinydigits_export.device_table import MAIN
+from tinydigits_export.device_table import MAIN, TINY_TARGETS
 from tinydigits_export.devices import (
     ATMEGA328P,
     ATTINY13A,
     CORTEX_M0PLUS,
     CORTEX_M4,
-    TARGETS,
     DoesNotFit,
     Firmware,
     Target,
@@ -105,7 +104,7 @@ def source(bundle: Path, keras_path: Path, mnist: Dataset) -> CSource:
     return to_c(open_original(keras_path), read_info(bundle / "digits.json"), mnist.train.images)
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", TINY_TARGETS, ids=lambda target: target.name)
 def test_a_program_answers_and_is_counted(target: Target, tmp_path: Path) -> None:
     run = built(TWICE, target, ECHO, tmp_path).run(np.arange(100, dtype=np.uint8)[:, None])
     assert run.outputs.tolist() == [[2 * value, 1] for value in range(100)]

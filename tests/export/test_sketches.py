@@ -1,6 +1,7 @@
 """The sketches compile, fit their boards, and answer images that come over a serial line as the C
 does on this machine."""
 
+import re
 import subprocess
 from functools import reduce
 from pathlib import Path
@@ -58,18 +59,27 @@ def c4() -> CSource:
 
 
 @pytest.fixture(scope="module")
+def conv(read_conv: Original, mnist: Dataset) -> CSource:
+    return to_conv.to_conv(read_conv, info_of(10), mnist.train.images[:500])
+
+
+@pytest.fixture(scope="module")
 def tiny() -> TinySource:
-    """Weights at random, with as many above 0 as below, so that its answers differ."""
-    random = np.random.default_rng(0)
-    regions = random.integers(-1, 2, (to_tiny.REGIONS, to_tiny.UNITS))
-    head = random.integers(to_tiny.HEAD_LOW, to_tiny.HEAD_HIGH + 1, (to_tiny.UNITS, 10))
-    return to_tiny.written(TinyNetwork(regions, head, 0.0), info_of(10))
+    return random_tiny(10, seed=0)
 
 
 @pytest.fixture(scope="module")
 def images(mnist: Dataset) -> NDArray[np.uint8]:
     """Three digits, and ink everywhere, which takes longest."""
     return np.concatenate([mnist.test.images[:3], np.full((1, 28, 28), 255, np.uint8)])
+
+
+def random_tiny(classes: int, seed: int) -> TinySource:
+    """Weights at random, with as many above 0 as below, so that its answers differ."""
+    random = np.random.default_rng(seed)
+    regions = random.integers(-1, 2, (to_tiny.REGIONS, to_tiny.UNITS))
+    head = random.integers(to_tiny.HEAD_LOW, to_tiny.HEAD_HIGH + 1, (to_tiny.UNITS, classes))
+    return to_tiny.written(TinyNetwork(regions, head, 0.0), info_of(classes))
 
 
 def answers(backend: CBackend, images: NDArray[np.uint8]) -> bytes:
@@ -150,15 +160,26 @@ def test_tiny_on_an_attiny_times_its_own_bits(
     assert found == classes(tiny, np.concatenate([images, images[1:2]]))
 
 
+def test_twelve_classes_on_an_attiny_are_answered_by_number(tmp_path: Path) -> None:
+    compiler_and_core()
+    tiny, random = random_tiny(12, seed=27), np.random.default_rng(0)
+    texts = {"tiny.c": tiny.c, "tiny.h": tiny.h}
+    program = attiny_sketch(tiny.sketch, texts, tmp_path, "attiny85", 8_000_000)
+    noise = random.integers(0, 256, (20, 28, 28), np.uint8)
+    parts = [(200_000, image.tobytes()) for image in noise]
+    found = over_serial(program, "attiny85", 8_000_000, 833, [*parts, (200_000, b"")])
+    assert found == classes(tiny, noise)
+    assert {b"9", b"10", b"11"} <= set(found.split())
+
+
 def test_conv_on_an_uno_answers_rows_that_wait_for_a_dot(
-    read_conv: Original, core: Path, images: NDArray[np.uint8], mnist: Dataset, tmp_path: Path
+    conv: CSource, core: Path, images: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    source = to_conv.to_conv(read_conv, info_of(10), mnist.train.images[:500])
-    program = uno_sketch(core, source.sketch, files(source), tmp_path)
+    program = uno_sketch(core, conv.sketch, files(conv), tmp_path)
     held_to_uno(program)
     rows = [(START, row.tobytes()) for image in images[:2] for row in image]
     found = over_serial(program, "atmega328p", UNO_HZ, BIT, [*rows, (4 * START, b"")])
-    lines = answers(CBackend(source), images[:2]).splitlines(keepends=True)
+    lines = answers(CBackend(conv), images[:2]).splitlines(keepends=True)
     assert found == b"".join(b"." * 28 + line for line in lines)
 
 
@@ -176,6 +197,22 @@ def test_no_bit_of_a_byte_is_lost_to_an_attiny(
         program, "attiny13a", 9_600_000, round(1000 * (1 + off)), [*parts, (200_000, b"")]
     )
     assert found == b"".join(b"%d\r\n" % (total % 10) for total in sums)
+
+
+@pytest.mark.parametrize("form", ["c", "c4", "conv", "tiny"])
+def test_the_call_in_each_header_can_be_pasted_into_a_sketch(
+    form: str, request: pytest.FixtureRequest
+) -> None:
+    compiler_and_core()
+    source: CSource | TinySource = request.getfixturevalue(form)
+    calls = re.findall(r"^ \*     (uint8_t .*? = .*?;)", source.h, re.MULTILINE)
+    assert len(calls) == (2 if form == "conv" else 1)
+    body = "".join(f"{{ {call} (void){call.split()[1]}; }}\n" for call in calls)
+    given = "static uint8_t image[784], probability;\n"
+    command = ["avr-g++", "-mmcu=atmega328p", "-fsyntax-only", "-x", "c++", "-"]
+    text = f"{source.h}\n{given}void loop() {{\n{body}(void)image, (void)probability; }}\n"
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_clock_that_is_too_slow_is_refused(tiny: TinySource, tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from tinydigits import ModelError
 from tinydigits.info import ModelInfo, read_info
 from tinydigits_export.c_backend import WARNINGS, CBackend, MissingTool, host_compiler
-from tinydigits_export.c_text import c_string, identifier
+from tinydigits_export.c_text import c_string
 from tinydigits_export.original import Original
 from tinydigits_export.parity import Reference, compare
-from tinydigits_export.to_c import CSource, quantize, to_c
+from tinydigits_export.to_c import CSource, quantise, to_c
 from tinydigits_train.data import Dataset
 from tinydigits_train.tensorflow import load_tensorflow
 
@@ -72,7 +72,7 @@ def random_original(classes: int, layers: int = 1) -> Original:
         [keras.Input((784,)), *hidden, keras.layers.Dense(classes, activation="sigmoid")]
     )
     labels = tuple(f'é"?{k}' for k in range(classes))
-    return Original(Path("own letters.keras"), model, "0" * 64, labels, {})
+    return Original(Path("own_letters.keras"), model, "0" * 64, labels, {})
 
 
 def info_of(original: Original) -> ModelInfo:
@@ -100,7 +100,7 @@ def test_classify_gives_the_best_score_as_a_byte(source: CSource, mnist: Dataset
 def test_the_bounds_in_the_comment_are_reached_and_never_passed(
     original: Original, source: CSource, mnist: Dataset
 ) -> None:
-    model = quantize(*weights_of(original), mnist.train.images.reshape(-1, 784))
+    model = quantise(*weights_of(original), mnist.train.images.reshape(-1, 784))
     images = worst_images(mnist.test.images, model.weights)
     logits = CBackend(source).logits(images)
     assert (logits == images.astype(int) @ model.weights * model.scales + model.biases).all()
@@ -158,9 +158,9 @@ def test_weights_of_any_size_stay_within_bounds(mnist: Dataset) -> None:
     pixels = mnist.train.images[:500].reshape(-1, 784)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (784, 4))
     for kernel in (signs, np.abs(signs), 1e-9 * signs, 0 * signs, signs * [1, 10, 100, 1e-3]):
-        assert quantize(kernel, np.array([0, 3.0, -30, 300]), pixels).fits
+        assert quantise(kernel, np.array([0, 3.0, -30, 300]), pixels).fits
     with pytest.raises(ModelError, match="too large"):
-        quantize(1e6 * signs, np.zeros(4), pixels)
+        quantise(1e6 * signs, np.zeros(4), pixels)
 
 
 def test_another_network_is_refused_with_what_it_is(mnist: Dataset) -> None:
@@ -171,10 +171,7 @@ def test_another_network_is_refused_with_what_it_is(mnist: Dataset) -> None:
         to_c(random_original(101), info_of(original), mnist.train.images)
 
 
-def test_names_and_labels_are_safe_in_c(source: CSource, original: Original) -> None:
-    assert [identifier(name) for name in ("digits", "my-digits", "7", "é")] == [
-        *("digits", "my_digits", "model_7", "model")
-    ]
+def test_labels_are_safe_in_c(source: CSource, original: Original) -> None:
     assert c_string('a"\\é??/') == '"a\\042\\134\\303\\251\\077\\077/"'
     assert '#define DIGITS_LABELS "0", "1"' in source.h
     assert "digits_classify" in source.sketch

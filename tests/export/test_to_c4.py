@@ -41,7 +41,7 @@ def source(model: FourBit) -> CSource:
 
 def info_of(classes: int) -> ModelInfo:
     labels = tuple(str(k) for k in range(classes))
-    return ModelInfo("my-digits", "dense", labels, 0, "0" * 64, "a test")
+    return ModelInfo("my_digits", "dense", labels, 0, "0" * 64, "a test")
 
 
 def random_model(classes: int, taken: NDArray[np.bool_]) -> FourBit:

@@ -18,7 +18,7 @@ from tinydigits_export.device_table import MAIN_BY_ROW
 from tinydigits_export.devices import ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4, Target, build
 from tinydigits_export.original import Original
 from tinydigits_export.parity import Reference, compare
-from tinydigits_export.quantise_conv import QuantizedConv, quantize_conv
+from tinydigits_export.quantise_conv import QuantisedConv, quantise_conv
 from tinydigits_export.to_c import CSource
 from tinydigits_export.to_conv import state_bytes, to_conv, written
 from tinydigits_train.data import Dataset
@@ -54,12 +54,12 @@ def info_of(original: Original) -> ModelInfo:
 
 
 @pytest.fixture(scope="module")
-def model(read_conv: Original, mnist: Dataset) -> QuantizedConv:
-    return quantize_conv(read_conv, mnist.train.images)
+def model(read_conv: Original, mnist: Dataset) -> QuantisedConv:
+    return quantise_conv(read_conv, mnist.train.images)
 
 
 @pytest.fixture(scope="module")
-def source(read_conv: Original, model: QuantizedConv) -> CSource:
+def source(read_conv: Original, model: QuantisedConv) -> CSource:
     return written(info_of(read_conv), model)
 
 
@@ -113,7 +113,7 @@ def test_decisions_and_accuracy_are_those_of_keras(
 
 
 def test_logits_are_those_of_the_integers(
-    model: QuantizedConv, source: CSource, mnist: Dataset
+    model: QuantisedConv, source: CSource, mnist: Dataset
 ) -> None:
     images = hard_images(mnist.test.images)
     assert (CBackend(source).logits(images) == model.logits(images)).all()
@@ -126,7 +126,7 @@ def test_any_number_of_maps_and_classes(
     maps: tuple[int, ...], classes: int, mnist: Dataset
 ) -> None:
     original = network(maps, classes)
-    model = quantize_conv(original, mnist.train.images[:500])
+    model = quantise_conv(original, mnist.train.images[:500])
     images = hard_images(mnist.test.images)
     assert (
         CBackend(written(info_of(original), model)).logits(images) == model.logits(images)
@@ -138,7 +138,7 @@ def test_any_number_of_maps_and_classes(
 
 
 def test_row_by_row_is_as_all_at_once_without_a_warning_or_an_overflow(
-    model: QuantizedConv, source: CSource, mnist: Dataset, tmp_path: Path
+    model: QuantisedConv, source: CSource, mnist: Dataset, tmp_path: Path
 ) -> None:
     for name, text in (("conv.c", source.c), ("conv.h", source.h), ("main.c", MAIN)):
         (tmp_path / name).write_text(text)
@@ -193,8 +193,34 @@ def test_rows_that_are_missing_are_paper_and_rows_too_many_nothing(
     assert len(np.unique(found[:, 0])) > 1
 
 
+def test_rows_after_the_end_are_nothing(source: CSource, mnist: Dataset, tmp_path: Path) -> None:
+    for name, text in (("conv.c", source.c), ("conv.h", source.h)):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "main.c").write_text(
+        """
+        #include <stdio.h>
+        #include "conv.h"
+        int main(void) {
+            static uint8_t image[784];
+            uint8_t answer[2], y;
+            if (fread(image, 1, 784, stdin) < 784) return 1;
+            answer[0] = conv_classify(image, &answer[1]);
+            for (y = 0; y < 56; y++) conv_push(image + 28 * (y % 28));
+            if (conv_classify(image, &y) != answer[0] || y != answer[1]) return 2;
+            return 0;
+        }
+        """
+    )
+    sanitizers = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    command = [*host_compiler(), *sanitizers, "conv.c", "main.c", "-o", "main"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    image = mnist.test.images[0].tobytes()
+    done = subprocess.run([tmp_path / "main"], input=image, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_the_bounds_in_the_comment_hold(
-    model: QuantizedConv, source: CSource, mnist: Dataset
+    model: QuantisedConv, source: CSource, mnist: Dataset
 ) -> None:
     said = {
         name: int(bound.replace(",", ""))
@@ -217,7 +243,7 @@ def test_weights_too_large_for_the_integers_are_refused(mnist: Dataset) -> None:
     values = original.model.get_weights()
     original.model.set_weights([*values[:-2], values[-2] * 1e7, values[-1]])
     with pytest.raises(ModelError, match="too large for sums of 24"):
-        quantize_conv(original, mnist.train.images[:100])
+        quantise_conv(original, mnist.train.images[:100])
 
 
 def test_other_networks_are_refused_with_what_they_are(mnist: Dataset) -> None:

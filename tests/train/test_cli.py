@@ -1,5 +1,6 @@
 """`tinydigits train`: progress and figures for people, and nothing written when the data is bad."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from tests.conftest import write_idx
 from tests.runtime.test_cli import run
 from tests.train.test_data import small_mnist
+from tests.train.test_folder import shapes
 from tinydigits_train.data import FILES
 
 
@@ -27,6 +29,33 @@ def test_train_shows_progress_and_figures(tmp_path: Path) -> None:
     assert lines[1].startswith("test  accuracy ")
     assert "read as" in lines[2]
     assert len(progress.splitlines()) == 4  # nothing of TensorFlow's own
+
+
+def test_the_smallest_folder_trains_conv(tmp_path: Path) -> None:
+    data = shapes(tmp_path / "data", {"round": 5, "tick": 5})
+    words = ("--recipe", "conv", "--epochs", "2", "-o", "own.keras")
+    status, figures, progress = run("train", "--data", str(data), *words, cwd=tmp_path)
+    assert status == 0, progress
+    assert figures.startswith("train accuracy ")
+    assert 0 < json.loads((tmp_path / "own.train.json").read_text())["thresholds"]["max_ratio"] <= 1
+
+
+def test_where_all_is_read_right_there_are_no_worst_pairs(tmp_path: Path) -> None:
+    data = shapes(tmp_path / "here", {"round": 20, "tick": 20})
+    words = ("--data", ".", "--epochs", "20", "-o", str(tmp_path / "own.keras"))
+    status, figures, progress = run("train", *words, cwd=data)
+    assert status == 0
+    assert figures.splitlines()[1:] == ["test  accuracy 100.00%, 0 errors"]
+    assert "34 images of here from its own pictures" in progress
+
+
+def test_a_fit_is_refused_for_digits_that_are_fitted(tmp_path: Path) -> None:
+    data, output = small_mnist(tmp_path), tmp_path / "digits.keras"
+    words = ("--data", str(data), "--fit", "resize", "-o", str(output))
+    status, figures, errors = run("train", *words)
+    assert (status, figures) == (2, "")
+    assert "MNIST is 28×28 as it is" in errors
+    assert not output.exists()
 
 
 @pytest.mark.parametrize("damage", ["empty", "truncated", "magic", "counts", "labels"])

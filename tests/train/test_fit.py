@@ -68,6 +68,13 @@ def test_worst_pairs_are_the_most_frequent_mistakes() -> None:
     assert pairs == [(5, 3, 7), (2, 8, 5)]
 
 
+def test_pairs_that_were_never_mistaken_are_no_worst_pairs() -> None:
+    confusion = np.diag([9] * 10)
+    assert Evaluation(1.0, 0, confusion).worst_pairs(5) == []
+    confusion[4, 9] = 3
+    assert Evaluation(0.97, 3, confusion).worst_pairs(5) == [(4, 9, 3)]
+
+
 def test_the_record_says_how_the_model_came_about(trained: Trained, tmp_path: Path) -> None:
     path = tmp_path / "digits.keras"
     record_path = save(trained, path)

@@ -60,23 +60,26 @@ def test_what_is_set_aside_is_not_shown(
     assert (sums == 0).mean() == pytest.approx(238 / (450 + 20 + 238), abs=0.05)
 
 
-class Known:
-    """A model whose best score rises evenly from 0 to 1 over the images, the second at half."""
-
-    input_shape = (None, 784)
-
-    def predict(self, pixels: NDArray[np.float32], **_: object) -> NDArray[np.float32]:
-        scores = np.zeros((len(pixels), 10), np.float32)
-        scores[:, 3] = np.linspace(0, 1, len(pixels))
-        scores[:, 4] = scores[:, 3] / 2
-        return scores
+def test_of_the_fewest_digits_one_is_set_aside() -> None:
+    tensorflow = load_tensorflow("a test", "train")
+    lesson = augmented_lesson(tensorflow, labelled(4, 4), ("a", "b"), 128, seed=0)
+    assert lesson.validation is not None
+    assert len(lesson.validation.labels) == 1
+    assert lesson.steps * 128 >= lesson_module.FEWEST_SHOWN - 128
 
 
 def test_thresholds_refuse_the_share_they_should() -> None:
-    digits = Digits(np.zeros((1001, 28, 28), np.uint8), np.zeros(1001, np.uint8))
-    thresholds = calibrated(Known(), digits)
-    assert thresholds.min_score == pytest.approx(lesson_module.REFUSED_LOW)
-    assert thresholds.max_ratio == pytest.approx(0.5)
+    scores = np.zeros((1001, 10), np.float32)
+    scores[:, 3] = np.linspace(0, 1, 1001)
+    scores[:, 4] = scores[:, 3] * np.linspace(0, 1, 1001)
+    for shares in ((), (0.01, 0.1)):
+        thresholds = calibrated(scores, *shares)
+        low, ambiguous = shares or (
+            lesson_module.REFUSED_LOW,
+            lesson_module.REFUSED_AMBIGUOUS,
+        )
+        assert thresholds.min_score == pytest.approx(low)
+        assert thresholds.max_ratio == pytest.approx(1 - ambiguous)
 
 
 def labelled(*counts: int) -> Digits:

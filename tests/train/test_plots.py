@@ -161,6 +161,19 @@ def test_curves_are_those_of_the_history() -> None:
     bare = [Epoch(1, 2.0, None), Epoch(2, 0.1, None)]
     (panel,) = plots.curves(bare, good, poor, "about").axes
     assert panel.get_yscale() == "log"
+    assert not panel.texts
+
+
+def test_where_images_are_less_changed_a_line_is_drawn() -> None:
+    history, good = (
+        [Epoch(number, 1 / number, None) for number in (1, 2, 3)],
+        evaluation(np.diag([1, 1])),
+    )
+    (panel,) = plots.curves(history, good, good, "about", eased=1).axes
+    loss, mark = panel.lines
+    assert len(drawn(loss)) == 3
+    assert np.unique(np.asarray(mark.get_xdata())).tolist() == [2.5]
+    assert panel.texts[0].get_text().startswith("images less changed")
 
 
 def test_colours_of_the_confusion_matrix_are_of_mistakes_alone() -> None:

@@ -5,7 +5,16 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
-from tinydigits_train.strokes import DIGITS, LETTERS, SIDE, digit, letter, scribble, smooth, texture
+from tinydigits_train.strokes import (
+    DIGIT_SHAPES,
+    LETTER_SHAPES,
+    SIDE,
+    digit,
+    letter,
+    scribble,
+    smooth,
+    texture,
+)
 
 
 @pytest.mark.parametrize("draw", [letter, scribble, texture, lambda random: digit(7, random)])
@@ -21,8 +30,8 @@ def test_drawings_are_inked_varied_and_repeatable(draw) -> None:  # type: ignore
 
 
 def test_no_letter_that_reads_as_a_digit_is_drawn() -> None:
-    assert not set(LETTERS) & set("OIlSZBGqgbosziy")
-    assert set(DIGITS) == set(range(10))
+    assert not set(LETTER_SHAPES) & set("OIlSZBGqgbosziy")
+    assert set(DIGIT_SHAPES) == set(range(10))
 
 
 def test_the_curve_runs_through_its_points() -> None:

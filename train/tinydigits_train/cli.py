@@ -103,6 +103,10 @@ def train(
     load_tensorflow("train", "train")  # what is missing is said before data is looked for
 
     dataset = load_data(data, seed=seed, fit=fit)
+    if dataset.fit != fit:
+        raise click.BadParameter(
+            f"{fit} is for a labelled folder; MNIST is 28×28 as it is", param_hint="--fit"
+        )
     for line in dataset.unreadable:
         click.echo(f"unreadable: {line}", err=True)
     epochs = epochs or RECIPES[recipe].epochs
@@ -126,11 +130,9 @@ def train(
     for name, part in (("train", trained.train), ("test", trained.test)):
         click.echo(f"{name:<5} accuracy {part.accuracy:.2%}, {part.errors:,} errors")
     names = dataset.labels
-    pairs = trained.test.worst_pairs(WORST_PAIRS)
-    click.echo(
-        "worst pairs on test: "
-        + ", ".join(f"{names[t]} read as {names[a]} ×{n}" for t, a, n in pairs)
-    )
+    if pairs := trained.test.worst_pairs(WORST_PAIRS):
+        listed = ", ".join(f"{names[t]} read as {names[a]} ×{n}" for t, a, n in pairs)
+        click.echo(f"worst pairs on test: {listed}")
     click.echo(f"wrote {output} and {record.name}", err=True)
     if plots:
         drawn = write_plots(trained, plots)

@@ -69,20 +69,26 @@ def load_data(
         folder = Path(str(data))
         if not any(folder.glob("*-idx?-ubyte*")) and classes_in(folder):
             train, test, labels, unreadable = load_folder(folder, seed, fit)
-            return Dataset(train, test, folder.name, "its own pictures", labels, fit, unreadable)
-        return _from_folder(folder)
+            name = _named(folder)
+            return Dataset(train, test, name, "its own pictures", labels, fit, unreadable)
+        return _from_idx(folder)
     if named := os.environ.get(ENVIRONMENT):
-        return _from_folder(Path(named))
+        return _from_idx(Path(named))
     return _from_keras(purpose, extra)
 
 
-def _from_folder(folder: Path) -> Dataset:
+def _from_idx(folder: Path) -> Dataset:
     if not folder.is_dir():
         raise SourceError(f"{folder}: no such folder. {_what_to_fetch()}")
     paths = [_find(folder, name) for name in FILES]
     train = _paired(paths[0], paths[1])
     test = _paired(paths[2], paths[3])
-    return Dataset(train, test, "MNIST", f"IDX files in {folder.name or folder}")
+    return Dataset(train, test, "MNIST", f"IDX files in {_named(folder)}")
+
+
+def _named(folder: Path) -> str:
+    """What a folder is called, also where it was passed as `.` or `..`."""
+    return (folder if folder.name.strip(".") else folder.resolve()).name or str(folder)
 
 
 def _find(folder: Path, name: str) -> Path:

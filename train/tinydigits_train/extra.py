@@ -4,6 +4,8 @@ The second kind has all targets at 0, so that the network learns that it may say
 drawn, or put together from training digits; no test digit is ever looked at.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -28,7 +30,7 @@ def no_digits(
     seed: int, digits: Digits, share: float = 1.0, *, letters: bool = True
 ) -> NDArray[np.uint8]:
     """uint8 [N, 28, 28]: letters, scribbles, textures, two `digits` side by side, and blanks;
-    `share` of the numbers above. `letters` may be left out.
+    `share` of the numbers above, and at least one of each. `letters` may be left out.
     """
     random = np.random.default_rng([seed, 2])
     drawn = [
@@ -38,10 +40,10 @@ def no_digits(
             (scribble, SCRIBBLES),
             (texture, TEXTURES),
         )
-        for _ in range(int(count * share))
+        for _ in range(math.ceil(count * share))
     ]
-    pairs = [_pair(digits.images, random) for _ in range(int(PAIRS * share))]
-    blanks = [np.zeros((SIDE, SIDE), np.uint8)] * int(BLANKS * share)
+    pairs = [_pair(digits.images, random) for _ in range(math.ceil(PAIRS * share))]
+    blanks = [np.zeros((SIDE, SIDE), np.uint8)] * math.ceil(BLANKS * share)
     return np.stack(drawn + pairs + blanks)
 
 

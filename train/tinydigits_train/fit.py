@@ -44,11 +44,17 @@ class Evaluation:
     """int64 [K, K]: row the truth, column the answer."""
 
     def worst_pairs(self, count: int) -> list[tuple[int, int, int]]:
-        """The most frequent mistakes as (truth, answer, how often), most frequent first."""
+        """The most frequent mistakes as (truth, answer, how often), most frequent first: up to
+        `count` of those that were made.
+        """
         mistakes = self.confusion - np.diag(np.diag(self.confusion))
         order = np.argsort(-mistakes, axis=None, kind="stable")[:count]
         pairs = [divmod(int(place), mistakes.shape[1]) for place in order]
-        return [(row, column, int(mistakes[row, column])) for row, column in pairs]
+        return [
+            (row, column, int(mistakes[row, column]))
+            for row, column in pairs
+            if mistakes[row, column]
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ def train(
     epochs = epochs or chosen.epochs
     lesson = augmented_lesson if chosen.eased else plain_lesson
     shown = lesson(tensorflow, data.train, data.labels, chosen.batch, seed)
-    last = round(epochs * chosen.eased / chosen.epochs)
+    last = chosen.eased_of(epochs)
     model = chosen.build(keras, shown.steps * (epochs - last), len(data.labels))
     history: list[Epoch] = []
 
@@ -115,7 +121,9 @@ def train(
         tuple(history),
         train=_evaluated(model, data.train, len(data.labels)),
         test=_evaluated(model, data.test, len(data.labels)),
-        thresholds=calibrated(model, shown.validation) if shown.validation else None,
+        thresholds=None
+        if shown.validation is None
+        else calibrated(scores_of(model, shown.validation.images)),
         data=data,
     )
 

@@ -17,7 +17,7 @@ FEWEST_SHOWN = 15_000  # images an epoch: of a small folder each is shown severa
 UNEVEN = 1.5  # largest class ÷ smallest: beyond this the smaller ones are shown more often
 MOST_REPEATS = 20  # times that one picture is shown for another class's sake
 EASED = 0.4  # the strength of augmentation in the last epochs
-VALIDATION = 5_000  # training digits that are set aside, at most a tenth
+VALIDATION = 5_000  # training digits that are set aside, at most a tenth, and at least one
 REFUSED_LOW, REFUSED_AMBIGUOUS = 0.004, 0.002  # of the validation digits, by each threshold
 
 
@@ -59,10 +59,8 @@ def augmented_lesson(
     Where the classes are not the ten digits, no digits are drawn, and no letters among what is
     none of them: who trains on letters or signs brings them.
     """
-    order = np.random.default_rng([seed, 0]).permutation(len(digits.labels))
-    aside, rest = np.split(order, [min(VALIDATION, len(order) // 10)])
-    set_aside = Digits(digits.images[aside], digits.labels[aside])
-    shown = balanced(Digits(digits.images[rest], digits.labels[rest]), len(labels), seed)
+    shown, aside = split(digits, seed)
+    shown = balanced(shown, len(labels), seed)
     share = min(1.0, len(shown.labels) / OTHERS_FOR)
     others = no_digits(seed, shown, share, letters=labels == DIGITS)
     if labels == DIGITS:
@@ -85,7 +83,17 @@ def augmented_lesson(
         return dataset.map(changed, num_parallel_calls=2).prefetch(4)
 
     full = shows(1.0)
-    return Lesson(full, None, None, len(full), shows(EASED), set_aside)
+    return Lesson(full, None, None, len(full), shows(EASED), aside)
+
+
+def split(digits: Digits, seed: int) -> tuple[Digits, Digits]:
+    """What is trained on, and what is set aside to choose by: never test digits."""
+    order = np.random.default_rng([seed, 0]).permutation(len(digits.labels))
+    aside, rest = np.split(order, [max(1, min(VALIDATION, len(order) // 10))])
+    return (
+        Digits(digits.images[rest], digits.labels[rest]),
+        Digits(digits.images[aside], digits.labels[aside]),
+    )
 
 
 def balanced(digits: Digits, classes: int, seed: int) -> Digits:
@@ -106,19 +114,22 @@ def balanced(digits: Digits, classes: int, seed: int) -> Digits:
     return Digits(digits.images[order], digits.labels[order])
 
 
-def calibrated(model: Any, validation: Digits) -> Thresholds:
-    """The thresholds that refuse REFUSED_LOW and REFUSED_AMBIGUOUS of the validation digits."""
-    scores = scores_of(model, validation.images)
+def calibrated(
+    scores: NDArray[np.float32],
+    refused_low: float = REFUSED_LOW,
+    refused_ambiguous: float = REFUSED_AMBIGUOUS,
+) -> Thresholds:
+    """scores: float32 [N, K] → the thresholds that refuse such shares of them."""
     best_two = np.partition(scores, -2, axis=1)[:, -2:]
-    best = np.maximum(best_two[:, 1], 1e-12)
+    best = np.maximum(best_two[:, 1], 1e-12)  # it can be 0; nothing is then ahead of anything
     return Thresholds(
-        min_score=round(float(np.quantile(best, REFUSED_LOW)), 4),
-        max_ratio=round(float(np.quantile(best_two[:, 0] / best, 1 - REFUSED_AMBIGUOUS)), 4),
+        min_score=round(float(np.quantile(best, refused_low)), 4),
+        max_ratio=round(float(np.quantile(best_two[:, 0] / best, 1 - refused_ambiguous)), 4),
     )
 
 
 def scores_of(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """images: uint8 [N, 28, 28] → float32 [N, 10], as Keras computes them."""
+    """images: uint8 [N, 28, 28] → float32 [N, K], as Keras computes them."""
     pixels = as_pixels(images, model.input_shape[1:])
     scores: NDArray[np.float32] = model.predict(pixels, batch_size=1000, verbose=0)
     return scores

@@ -30,6 +30,7 @@ from tinydigits_train.plots_card import (
     shortened,
     style,
 )
+from tinydigits_train.recipes import RECIPES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,11 +78,12 @@ def draw(trained: Trained) -> "dict[str, Figure]":
         )
     )
     epochs = len(trained.history)
+    eased = RECIPES[trained.recipe].eased_of(epochs)
     how = f"{trained.recipe} on {shortened(data.name)}, {epochs} epoch{'s' * (epochs != 1)}"
     about = f"{how}, seed {trained.seed}: {', '.join(read)} read right"
     drawn = {
         "samples": samples(data.train, data.labels),
-        "curves": curves(trained.history, trained.train, trained.test, about),
+        "curves": curves(trained.history, trained.train, trained.test, about, eased),
         "confusion": confusion(trained.test, data.labels, about),
         "classes": classes(trained.test, data.labels, about),
         "mistakes": mistakes(test, scores_of(trained.model, test.images), data.labels),
@@ -103,8 +105,12 @@ def samples(digits: Digits, labels: Sequence[str]) -> "Figure":
         return gallery(digits.images[places], captions, 10, "What is learnt from", about)[0]
 
 
-def curves(history: Sequence[Epoch], train: Evaluation, test: Evaluation, about: str) -> "Figure":
-    """Loss and accuracy by epoch; no accuracy where none was recorded, as of `conv`."""
+def curves(
+    history: Sequence[Epoch], train: Evaluation, test: Evaluation, about: str, eased: int = 0
+) -> "Figure":
+    """Loss and accuracy by epoch; no accuracy where none was recorded, as of `conv`. A line marks
+    where the last epochs begin that are `eased`: the loss falls there as the images are easier.
+    """
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     numbers, losses = [each.number for each in history], [each.loss for each in history]
@@ -132,6 +138,13 @@ def curves(history: Sequence[Epoch], train: Evaluation, test: Evaluation, about:
             panels[1].set_title("accuracy", loc="left")
             panels[1].yaxis.set_major_formatter(percent)
             panels[1].legend(frameon=False)
+        if 0 < eased < len(history):
+            start = numbers[-eased] - 0.5
+            panels[0].axvline(start, color=INK, linewidth=0.8, linestyle=":")
+            panels[0].text(
+                start, 0.97, "images less changed → ", ha="right", va="top",
+                transform=panels[0].get_xaxis_transform(),
+            )  # fmt: skip
         for panel in panels:
             panel.set_xlabel("epoch")
             panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

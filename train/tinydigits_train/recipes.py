@@ -31,6 +31,10 @@ class Recipe:
     """How many of the epochs, at the end, are shown less augmented images. A recipe that has any is
     trained on changed digits and on things that are no digits, with a validation split."""
 
+    def eased_of(self, epochs: int) -> int:
+        """How many are eased of another number of epochs."""
+        return round(epochs * self.eased / self.epochs)
+
 
 def dense(keras: ModuleType, _steps: int, classes: int = 10) -> Any:
     """784 pixels → 10 sigmoids and nothing between: 7,850 parameters.
@@ -60,7 +64,7 @@ def _categorical(keras: ModuleType, name: str, layers: list[Any]) -> Any:
 
 
 def conv(keras: ModuleType, steps: int, classes: int = 10) -> Any:
-    """Five small convolutions, then one weight for each place of each map, then 10 sigmoids: 7,718
+    """Five small convolutions and one over all places of each map, then 10 sigmoids: 7,718
     parameters, fewer than `dense`.
 
     Binary cross-entropy judges each sigmoid by itself, so that all ten can say no.

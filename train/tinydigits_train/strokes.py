@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 SIDE = 84  # px: drawn at three times the size of a model input
 # Points "x,y" in percent, x to the right, y down; "|" lifts the pen; corners are doubled points.
-LETTERS = {
+LETTER_SHAPES = {
     "A": "15,95 50,5 50,5 85,95|28,62 72,62",
     "A2": "20,95 30,20 50,5 70,20 80,95|25,55 75,55",
     "C": "80,20 55,5 25,25 20,60 40,93 65,92 82,80",
@@ -65,7 +65,7 @@ LETTERS = {
 
 
 # Ways of writing that MNIST, of American hands with pens, has few or none of.
-DIGITS: dict[int, list[str]] = {
+DIGIT_SHAPES: dict[int, list[str]] = {
     0: [
         "50,5 20,25 20,70 50,95 80,70 78,25 50,5",
         "25,8 75,8 75,8 75,92 75,92 25,92 25,92 25,8 25,8",
@@ -125,15 +125,15 @@ DIGITS: dict[int, list[str]] = {
 
 def digit(which: int, random: np.random.Generator) -> Image.Image:
     """One way of writing a digit, in a pen of random width."""
-    ways = DIGITS[which]
+    ways = DIGIT_SHAPES[which]
     way = ways[int(random.integers(len(ways)))]
     return _drawn(_points(way), random, shake=random.uniform(0.5, 3.5))
 
 
 def letter(random: np.random.Generator) -> Image.Image:
-    """One of LETTERS, slanted, stretched and shaken, in a pen of random width."""
-    names = list(LETTERS)
-    shape = LETTERS[names[int(random.integers(len(names)))]]
+    """One of LETTER_SHAPES, slanted, stretched and shaken, in a pen of random width."""
+    names = list(LETTER_SHAPES)
+    shape = LETTER_SHAPES[names[int(random.integers(len(names)))]]
     return _drawn(_points(shape), random, shake=random.uniform(0.5, 4.0))
 
 

@@ -16,8 +16,9 @@ extern "C" {
 #define ${guard}_LABELS $labels
 
 /* The logit of each class. The largest is the answer; the sigmoid of logit / ${guard}_ONE is its
- * probability, whatever that of the other classes is. */
+ * score, whatever that of the other classes is. */
 void ${prefix}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]);
 
-/* The class, 0 to $last, and its probability: 0 is impossible, 255 is certain. */
+/* The class, 0 to $last, and its score, 0 to 255: 255 times the sigmoid of its logit. A high score
+ * of the recipe `dense` does not say that there is a $what. */
 uint8_t ${prefix}_classify(const uint8_t image[784], uint8_t *probability);

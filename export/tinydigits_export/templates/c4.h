@@ -1,8 +1,8 @@
 /* $name: reads a handwritten $what from 28 x 28 pixels, in plain integers of few bits.
  *
  *     uint8_t image[784];                  28 rows of 28, ink bright: 0 is paper, 255 is ink
- *     uint8_t probability;
- *     uint8_t class = ${prefix}_classify(image, &probability);
+ *     uint8_t probability;                 its score, see below
+ *     uint8_t digit = ${prefix}_classify(image, &probability);
  *
  * Model:    $recipe, $classes classes; 4-bit weights, trained on after rounding from the Keras model
  *           that $created_by exported

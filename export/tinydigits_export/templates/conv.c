@@ -248,7 +248,7 @@ void ${prefix}_begin(void) {
 }
 
 void ${prefix}_push(const uint8_t row[28]) {
-    if (state.rows == SIDE) return;
+    if (state.rows >= SIDE) return;
     copy(state.image[state.rows % 5], row, SIDE);
     state.rows++;
     if (state.rows > 2) go_on((uint8_t)(state.rows - 3));

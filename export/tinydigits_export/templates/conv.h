@@ -1,14 +1,14 @@
 /* $name: reads a handwritten $what from 28 x 28 pixels, in plain integers.
  *
  *     uint8_t image[784];                  28 rows of 28, ink bright: 0 is paper, 255 is ink
- *     uint8_t probability;
- *     uint8_t class = ${prefix}_classify(image, &probability);
+ *     uint8_t probability;                 its score, see below
+ *     uint8_t digit = ${prefix}_classify(image, &probability);
  *
  * or, where there is no room for an image, row by row:
  *
  *     ${prefix}_begin();
  *     for each of the 28 rows:  ${prefix}_push(row);
- *     uint8_t class = ${prefix}_end(&probability);
+ *     uint8_t digit = ${prefix}_end(&probability);
  *
  * Model:    $recipe, $classes classes; exported from Keras by
  *           $created_by

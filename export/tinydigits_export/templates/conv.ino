@@ -1,6 +1,6 @@
 /* $name on an Arduino Uno or Nano: send 28 rows of 28 bytes, bright ink, over the serial line at
  * 115,200 baud. A dot comes back when a row has been read: wait for it before sending the next. After
- * the last dot comes a line with the class, a space and its probability (0 to 255).
+ * the last dot comes a line with the class, a space and its score (0 to 255).
  * Put $name.c and $name.h in the folder of this sketch. */
 #include "$name.h"
 

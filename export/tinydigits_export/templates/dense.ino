@@ -1,5 +1,5 @@
 /* $name on an Arduino Uno or Nano: send 784 bytes, 28 rows of 28 pixels with bright ink, over the
- * serial line at 115,200 baud; a line with the class, a space and its probability (0 to 255) comes
+ * serial line at 115,200 baud; a line with the class, a space and its score (0 to 255) comes
  * back. Put $name.c and $name.h in the folder of this sketch. */
 #include "$name.h"
 

@@ -2,7 +2,7 @@
  *
  *     tiny_begin();
  *     for each pixel, row by row:  tiny_push(pixel);      0 is paper, 255 is ink
- *     uint8_t class = tiny_end();                         784 pixels later
+ *     uint8_t digit = tiny_end();                         784 pixels later
  *
  * Classes:  $classes ($label_list)
  * Model:    a little network of its own, trained by $created_by

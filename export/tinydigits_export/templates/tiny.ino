@@ -73,8 +73,16 @@ int main(void) {
     PORTB |= IN; /* pulled up */
     DDRB |= OUT;
     for (;;) {
+        uint8_t answer;
         if (!receive()) continue;
-        send('0' + tiny_end());
+        answer = tiny_end();
+#if TINY_CLASSES > 10
+        if (answer > 9) {
+            send('1');
+            answer = (uint8_t)(answer - 10);
+        }
+#endif
+        send((uint8_t)('0' + answer));
         send('\r');
         send('\n');
     }
