@@ -30,12 +30,16 @@ docs:  ## docs/commands.md again, and docs/ as a site in site/
 scans:  ## draw examples/scans and examples/broken again
 	$(PYTHON) examples/draw_scans.py
 
-models:  ## train and export the bundled models again (needs MNIST: DATA=folder)
+models:  ## train dense and conv into build/, 40 minutes (needs MNIST: DATA=folder)
 	mkdir -p build
 	for recipe in dense conv; do \
-	  tinydigits train --recipe $$recipe $(if $(DATA),--data $(DATA)) -o build/$$recipe.keras && \
+	  tinydigits train --recipe $$recipe $(if $(DATA),--data $(DATA)) -o build/$$recipe.keras || exit 1; \
+	done
+
+bundled:  ## put what `models` left in build/ into the package
+	for recipe in dense conv; do \
 	  tinydigits export build/$$recipe.keras -o build/$$recipe --formats onnx $(if $(DATA),--data $(DATA)) && \
 	  cp build/$$recipe/$$recipe.onnx build/$$recipe/$$recipe.json runtime/tinydigits/models/ || exit 1; \
 	done
 
-.PHONY: help setup test lint types format check docs scans models
+.PHONY: help setup test lint types format check docs scans models bundled

@@ -75,6 +75,7 @@ def main(
     reading     how well the models read, and what they refuse
     people      pictures by people, by the way they are fitted
     devices     the C forms on microcontrollers, in simulation
+    scale       large jobs with the Ray engine, on disk and in object storage
     report      measures nothing: writes RESULTS.md, charts and quotes again
     gate        for CI, without data: ratios alone, held to bounds
 

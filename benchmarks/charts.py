@@ -111,4 +111,4 @@ def _lines(races: Sequence[Race], axes: Any) -> None:
 
 
 def _ours(name: str) -> bool:
-    return name.startswith(("tinydigits", "Classifier"))
+    return name.startswith(("tinydigits", "Classifier", "classifier"))

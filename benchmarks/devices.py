@@ -13,7 +13,7 @@ COLUMNS = (
     Column("flash, B", ",d"),
     Column("static, B", ",d"),
     Column("stack, B", ",d"),
-    Column("mean cycles", ",.0f"),
+    Column("mean cycles", ",d"),
     Column("worst", ",d"),
     Column("ms", ",.2f"),
     Column("at MHz", ",.1f"),
@@ -51,5 +51,5 @@ def measure(plan: Plan) -> Finding:
 
 
 def _cells(file: str, row: Measured) -> Iterator[Value]:
-    yield from (file, row.target.name, row.flash, row.static, row.stack, row.mean, row.worst)
+    yield from (file, row.target.name, row.flash, row.static, row.stack, round(row.mean), row.worst)
     yield from (row.milliseconds, row.target.clock / 1e6)

@@ -15,6 +15,7 @@ COUNTS = (1_000, 10_000, 60_000)
 SHORT_COUNTS = (50,)
 WITHOUT_OPENCV = "import sys; sys.modules['cv2'] = None; from tinydigits.cli import run; run()"
 OPENCV, PILLOW = "tinydigits, OpenCV", "tinydigits, Pillow"
+CONV = "tinydigits, OpenCV, conv"
 OURS = (OPENCV, PILLOW)
 # How many times as fast tinydigits is to be: with OpenCV, with Pillow.
 TARGETS = {"image_dataset": (5, 1.7), "tf.data": (3, 1.2), "cv2": (1.2, None)}
@@ -24,6 +25,7 @@ SETTINGS = {
     PILLOW: "the same without OpenCV",
     "tinydigits, OpenCV, 1 worker": "the same with --workers 1",
     "tinydigits, Pillow, 1 worker": "the same without OpenCV, --workers 1",
+    CONV: "the first with -m conv, which nobody else runs here",
     "reading": "os-level reads of every file in one process, nothing done with the bytes",
     "cv2": "two threads of cv2.imread, onnxruntime by 256",
     "image_dataset": "image_dataset_from_directory as its documentation shows it, predict",
@@ -52,7 +54,8 @@ def measure(plan: Plan) -> Finding:
         "`reading` opens and reads the files and does nothing with them. `cv2` knows that every "
         "file is a 28×28 grey digit already, which tinydigits has to find out, and asks nothing of "
         "files that are broken.",
-        on="MNIST training digits as PNG, in ten folders, in the cache of the system; `dense`",
+        on="MNIST training digits as PNG, in ten folders, in the cache of the system; `dense`, "
+        "where nothing else is said",
         how=f"{turns} turns after one that warms up; whole processes, but of those with TensorFlow "
         "the time after its import; tinydigits with as many workers as it takes by itself, "
         "unless it says 1",
@@ -69,6 +72,7 @@ def commands(folder: Path, out: Path, keras: Path) -> dict[str, list[str]]:
     return {
         OPENCV: [*TINYDIGITS, *classify],
         PILLOW: [*pillow, *classify],
+        CONV: [*TINYDIGITS, "classify", str(folder), "-m", "conv", "-o", str(out)],
         f"{OPENCV}, 1 worker": [*TINYDIGITS, *classify, "--workers", "1"],
         f"{PILLOW}, 1 worker": [*pillow, *classify, "--workers", "1"],
         "reading": [*contestant, "reading", str(folder), "", str(out)],

@@ -1,10 +1,9 @@
 """Memory of a long run against that of a short one."""
 
 import os
-import sys
 from pathlib import Path
 
-from benchmarks.plan import ROOT, Plan, drawn_digits, write_files
+from benchmarks.plan import ROOT, TINYDIGITS, Plan, drawn_digits, write_files
 from benchmarks.processes import run
 from benchmarks.results import Check, Column, Finding, Table, Target
 
@@ -46,5 +45,5 @@ def peak(entries: int, folder: Path) -> tuple[float, float]:
         for place in range(entries):
             file.write(names[place % len(names)] + b"\n")
     words = ["classify", "-", "-m", "dense", "--workers", "2", "-o", str(folder / "rows.csv")]
-    ended = run([str(Path(sys.executable).with_name("tinydigits")), *words], listed)
+    ended = run([*TINYDIGITS, *words], listed)
     return ended.peak / 1e6, ended.seconds

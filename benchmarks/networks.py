@@ -226,7 +226,7 @@ NETWORKS: Mapping[str, Builder] = {
     "NumPy": numpy,
     "C": c,
     "Classifier.scores": classifier_scores,
-    "Classifier()": classifier_call,
+    "classifier(image)": classifier_call,
     "Classifier.classify": classifier_classify,
 }
 

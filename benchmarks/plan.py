@@ -1,5 +1,6 @@
 """What a benchmark is given: data, models, and how much effort to make."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from PIL import Image
 from benchmarks.turns import alternated
 from tinydigits.errors import TinydigitsError
 from tinydigits.info import read_info
+from tinydigits.model import MODELS
 from tinydigits_train.data import ENVIRONMENT, Dataset, load_data
 
 ROOT = Path(__file__).parents[1]
@@ -96,6 +98,12 @@ def keras_file(plan: Plan, name: str) -> Path:
             f"needs {path}: `make models DATA=DIR` trains both models, or "
             f"`tinydigits train --recipe {name} -o {path}` this one; another folder is "
             "named by --models, and --model leaves one out"
+        )
+    bundled = read_info(MODELS / f"{name}.json").keras_sha256
+    if not plan.bundles and hashlib.sha256(path.read_bytes()).hexdigest() != bundled:
+        raise MissingInput(
+            f"{path} is not what the bundled {name} was exported from, so that two networks would "
+            "be compared under one name: `make bundled` puts it into the package"
         )
     return path
 

@@ -1,8 +1,8 @@
 """How well models read, and what they refuse.
 
 Digits: the MNIST test digits as they are, forced through the fit, and shrunk to the 16×16 grey
-pixels of the USPS digits. No digits: capital letters in the fonts that matplotlib brings (none was
-trained on), textures and blanks.
+pixels of the USPS digits; and without any fit, moved, faint and inverted. No digits: capital
+letters in the fonts that matplotlib brings (none was trained on), textures and blanks.
 """
 
 import itertools
@@ -76,6 +76,26 @@ def shrunk(images: NDArray[np.uint8]) -> list[ImageLike]:
     ]
 
 
+def unfitted(images: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
+    """What a device may hand over that has no fit: uint8 [N, 28, 28] each."""
+    directions = ((0, 1), (0, -1), (1, 0), (-1, 0))  # one image in four goes each way
+    moved = {
+        pixels: np.stack(
+            [
+                np.roll(image, [pixels * step for step in directions[place % 4]], (0, 1))
+                for place, image in enumerate(images)
+            ]
+        )
+        for pixels in (1, 2)
+    }
+    return {
+        "no fit, 1 pixel off centre": moved[1],
+        "no fit, 2 pixels off centre": moved[2],
+        "no fit, half the ink": images // 2,
+        "no fit, ink and paper exchanged": 255 - images,
+    }
+
+
 def shares(classifier: Classifier, pictures: list[ImageLike], truth: list[str]) -> Shares:
     rows = list(classifier.classify(pictures))
     right = np.mean([row.label == label for row, label in zip(rows, truth, strict=True)])
@@ -108,6 +128,9 @@ def measure(plan: Plan) -> Finding:
             plan.say(f"{model}: {name}")
             rows.append((model, name, most, *shares(classifier, pictures, truth)))
         rows.append((model, "MNIST test, fit=mnist", most, *shares(forced, list(images), truth)))
+        untouched = Classifier(model, fit="none", invert="no")
+        for name, stack in unfitted(images).items():
+            rows.append((model, name, most, *shares(untouched, list(stack), truth)))
         for name, pictures in others.items():
             found = shares(classifier, pictures, [""] * len(pictures))
             rows.append((model, name, len(pictures), None, found.refused, None))
@@ -117,8 +140,8 @@ def measure(plan: Plan) -> Finding:
         "best class is the true one, `refused` the share that is not `ok`, `wrong, ok` the share "
         "that is wrong and not refused; of what is no digit, refusing is right.",
         on="the MNIST test digits as they are, shrunk to the 16×16 grey pixels of the USPS digits, "
-        "and forced through the fit; capital letters in fonts, none of which was trained on; "
-        "textures and blank sheets",
+        "and forced through the fit; and without any fit, moved, faint and inverted; capital "
+        "letters in fonts, none of which was trained on; textures and blank sheets",
         how="each picture once; the same in each run",
         tables=(Table("reading", "how well the models read", COLUMNS, tuple(rows)),),
     )

@@ -20,6 +20,7 @@ from benchmarks.results import (
     Value,
     read_results,
 )
+from benchmarks.summary import summaries
 from benchmarks.turns import Spread, spread
 
 ORDER = (
@@ -33,14 +34,15 @@ ORDER = (
     "reading",
     "people",
     "devices",
+    "scale",
 )
 HEAD = """# Results
 
 Written by `python -m benchmarks` from the JSON files in [results](results): nothing here is typed
 by hand. Contestants take turns, A B A B, in one run. A figure is the median of the turns, followed
-by their lower and upper quartile; `±` is half of what lies between these, in percent of it. A ratio
-is taken turn by turn, between neighbours, and shown in the same way. Each contestant has the
-settings that suit it best; the JSON files say which.
+by their lower and upper quartile; `±` is half of what lies between these, in percent of the median.
+A ratio is taken turn by turn, between neighbours, and shown in the same way. Each contestant has
+the settings that suit it best; the JSON files say which.
 """
 QUOTING = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 _BLOCK = re.compile(r"<!-- results: ([^>]*?) -->\n```text\n(.*?)```", re.DOTALL)
@@ -65,7 +67,7 @@ def written(results: Iterable[Result], charts: Iterable[str] = ()) -> str:
     ordered = sorted(results, key=lambda result: ORDER.index(result.finding.benchmark))
     pictures = set(charts)
     sections = [_section(result, pictures) for result in ordered]
-    return "\n".join([HEAD, _summary(ordered), *sections])
+    return "\n".join([HEAD, _in_short(ordered), _targets(ordered), *sections])
 
 
 def blocks(finding: Finding) -> dict[str, str]:
@@ -108,13 +110,24 @@ def _section(result: Result, charts: set[str]) -> str:
     lines += [f"- Machine, {result.date}: " + ", ".join(result.machine.values())]
     lines += ["- With: " + ", ".join(f"{n} {v}" for n, v in result.versions.items()), ""]
     for name, text in blocks(finding).items():
-        lines += [f"<!-- results: {name} -->", "```text", text.rstrip("\n"), "```", ""]
+        lines += _quotable(name, text)
     if f"{finding.benchmark}.svg" in charts:
         lines += [f"![{finding.benchmark}, as a chart](results/{finding.benchmark}.svg)", ""]
     return "\n".join(lines)
 
 
-def _summary(results: Sequence[Result]) -> str:
+def _in_short(results: Sequence[Result]) -> str:
+    lines: list[str] = []
+    for table in summaries(result.finding for result in results):
+        lines += _quotable(table.name, _table(table))
+    return "\n".join(["## In short", "", *lines]) if lines else ""
+
+
+def _quotable(name: str, text: str) -> list[str]:
+    return [f"<!-- results: {name} -->", "```text", text.rstrip("\n"), "```", ""]
+
+
+def _targets(results: Sequence[Result]) -> str:
     """Every figure that has a target."""
     rows: list[tuple[str, ...]] = []
     for result in results:
