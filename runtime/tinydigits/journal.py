@@ -138,14 +138,14 @@ class Journal:
 def open_journal(
     path: str, format_: JournalFormat, shown: Shown, settings: Settings
 ) -> Iterator[Journal]:
-    """The file that `path` names, begun or gone on with. Raises ResumeError where it holds rows of
+    """The file that `path` names, begun or resumed. Raises ResumeError where it holds rows of
     another kind of run or is in use by another run, SinkError where it cannot be written.
     """
     target = Path(path)
     with ExitStack() as stack:
         with writing(path):
             if target.exists() and not target.is_file():
-                raise ResumeError(f"{target}: not a file, which alone can be gone on with")
+                raise ResumeError(f"{target}: not a file, which alone can be resumed")
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
             descriptor = os.open(target, flags, 0o666)
             file = stack.enter_context(open(descriptor, "r+b", buffering=0))  # noqa: PTH123

@@ -2,7 +2,7 @@
 
 Where parts begin is decided by the inputs alone. So part 17 is always the same pictures and always
 has the same name, and who writes it twice changes nothing: that is all it takes for one row for
-each picture, whoever is killed and however often a run is gone on with.
+each picture, whoever is killed and however often a run is resumed.
 """
 
 import hashlib
