@@ -22,6 +22,7 @@ from benchmarks.results import (
 )
 from benchmarks.summary import summaries
 from benchmarks.turns import Spread, spread
+from tinydigits.columns import aligned
 
 ORDER = (
     "accuracy",
@@ -191,14 +192,14 @@ def _race(race: Race) -> str:
     title = f"{', '.join(filter(None, (race.title, race.case)))}; {race.unit}"
     rows = [("", "median", "quartiles")]
     rows += [(c.name, _number(c.spread.median), _between(c.spread)) for c in race.contestants]
-    lines = [title, *_aligned(rows)]
+    lines = [title, *aligned(rows)]
     compared = [
         (f"{ratio.over} ÷ {ratio.under}", _times(found.median), f"{_between(found)}",
          _reached(ratio, found.median))
         for ratio in race.comparisons
         for found in [spread(race.pairs(ratio))]
     ]  # fmt: skip
-    return "\n".join([*lines, *([""] if compared else []), *_aligned(compared, text={0, 3})])
+    return "\n".join([*lines, *(["", *aligned(compared, {0, 3})] if compared else [])])
 
 
 def _grid(races: Sequence[Race]) -> str:
@@ -230,7 +231,7 @@ def _grid(races: Sequence[Race]) -> str:
                 for ratio, found in zip(compared, spreads, strict=True)
             ]
             lines.append((f"  target {', '.join(sorted(targets))}", *held))
-    return "\n".join([f"{first.title}; {first.unit}", *_aligned(lines)])
+    return "\n".join([f"{first.title}; {first.unit}", *aligned(lines)])
 
 
 def _plus_minus(figures: Spread) -> str:
@@ -245,7 +246,7 @@ def _table(table: Table) -> str:
             tuple(_cell(v, column.format) for v, column in zip(row, table.columns, strict=True))
         )
     texts = {at for at, column in enumerate(table.columns) if not column.format}
-    return "\n".join([table.title, *_aligned(rows, texts)])
+    return "\n".join([table.title, *aligned(rows, texts)])
 
 
 def _cell(value: Value, format_: str) -> str:
@@ -258,17 +259,4 @@ def _checks(checks: Sequence[Check]) -> str:
          "reached" if check.target.holds(check.value) else "missed")
         for check in checks
     ]  # fmt: skip
-    return "\n".join(_aligned(rows, text={0, 3}))
-
-
-def _aligned(rows: Sequence[Sequence[str]], text: Iterable[int] = (0,)) -> list[str]:
-    """Columns of equal width, figures to the right and those of `text` to the left."""
-    left = set(text)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if at in left else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return "\n".join(aligned(rows, {0, 3}))
