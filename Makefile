@@ -36,7 +36,7 @@ models:  ## train dense and conv into build/, 40 minutes (needs MNIST: DATA=fold
 	  tinydigits train --recipe $$recipe $(if $(DATA),--data $(DATA)) -o build/$$recipe.keras || exit 1; \
 	done
 
-bundled:  ## put what `models` left in build/ into the package
+bundled:  ## put what `models` left in build/ into the package (needs MNIST: DATA=folder)
 	for recipe in dense conv; do \
 	  tinydigits export build/$$recipe.keras -o build/$$recipe --formats onnx $(if $(DATA),--data $(DATA)) && \
 	  cp build/$$recipe/$$recipe.onnx build/$$recipe/$$recipe.json runtime/tinydigits/models/ || exit 1; \

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.plan import MissingInput, Plan
@@ -15,8 +14,8 @@ from tinydigits.fit import Fit
 from tinydigits.images import ImageLike
 from tinydigits.sources import Skipped, walked
 
-# Those that take pictures of any size.
 NOTEBOOK = "notebook"
+# Those that take pictures of any size.
 FITS: tuple[Fit, ...] = tuple(fit for fit in get_args(Fit) if fit != "none")
 
 
@@ -51,7 +50,12 @@ def measure(plan: Plan) -> Finding:
     )
 
 
-def as_notebooks_do(name: str) -> NDArray[np.uint8]:
-    """uint8 [28, 28]: whatever the picture's shape, its colours and its ground."""
-    with Image.open(name) as picture:
-        return np.asarray(picture.convert("L").resize((28, 28)))
+def as_notebooks_do(name: str) -> ImageLike:
+    """uint8 [28, 28]: whatever the picture's shape, its colours and its ground. The name itself of
+    one that cannot be read, which is then refused as everywhere.
+    """
+    try:
+        with Image.open(name) as picture:
+            return np.asarray(picture.convert("L").resize((28, 28)))
+    except OSError:
+        return name

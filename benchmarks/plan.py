@@ -103,7 +103,7 @@ def keras_file(plan: Plan, name: str) -> Path:
     if not plan.bundles and hashlib.sha256(path.read_bytes()).hexdigest() != bundled:
         raise MissingInput(
             f"{path} is not what the bundled {name} was exported from, so that two networks would "
-            "be compared under one name: `make bundled` puts it into the package"
+            "be compared under one name: `make bundled DATA=DIR` puts build/ into the package"
         )
     return path
 

@@ -18,7 +18,7 @@ def store(folder: Path) -> Iterator[Callable[[], Counter[str]]]:
     """An S3 server, for commands started within; gives a function that counts the requests since
     it was last called, by verb, with LIST for a GET that lists. Raises TinydigitsError.
     """
-    log = folder / "requests.log"
+    log, before = folder / "requests.log", dict(os.environ)
     words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     with log.open("wb") as file:
         server = subprocess.Popen(words, stdout=file, stderr=file)
@@ -44,5 +44,7 @@ def store(folder: Path) -> Iterator[Callable[[], Counter[str]]]:
 
         yield counted
     finally:
+        os.environ.clear()
+        os.environ.update(before)
         server.terminate()
         server.wait()

@@ -1,6 +1,7 @@
 """In short: three tables for whoever has a minute, from the results of several benchmarks."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from benchmarks.folders import CONV, OPENCV
 from benchmarks.results import Column, Finding, Race, Ratio, Table, Value
@@ -21,12 +22,10 @@ def summaries(findings: Iterable[Finding]) -> list[Table]:
     """Those of which all results are there."""
     found = {finding.benchmark: finding for finding in findings}
     tables = []
-    if {"reading", "people"} <= set(found):
-        tables.append(_accuracy(found))
-    if {"latency", "throughput", "folders", "start"} <= set(found):
-        tables.append(_speed(found))
-    if {"accuracy", "devices"} <= set(found):
-        tables.append(_devices(found))
+    for make in (_accuracy, _speed, _devices):
+        # Of a benchmark, or of one of the models in it.
+        with suppress(KeyError, StopIteration):
+            tables.append(make(found))
     return tables
 
 

@@ -67,8 +67,8 @@ def classify_parts(ctx: click.Context) -> NoReturn:
 
     try:
         with stoppable(), ExitStack() as stack:
-            if address := options["ray_address"] or os.environ.get("RAY_ADDRESS"):
-                # Before the inputs are listed, which may take long.
+            address = options["ray_address"] or os.environ.get("RAY_ADDRESS") or "local"
+            if address != "local":  # before the inputs are listed, which may take long
                 stack.enter_context(ray.connected(address, workers))
             skipped = Skipped()
             entries = parts.entries_of(inputs, Opening(open_stdin, limits, skipped))

@@ -118,7 +118,9 @@ class ModelInfo:
         try:
             return json.dumps(asdict(self) | inner, indent=indent)
         except RecursionError as error:
-            raise ModelError(f"{self.name}: model information that is nested too deep") from error
+            raise ModelError(
+                f"{self.name}: model information that is nested too deep; export it again"
+            ) from error
 
     def summary(self) -> list[tuple[str, str]]:
         """What a person wants to know of the model, as (name, value) lines."""

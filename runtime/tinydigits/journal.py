@@ -145,7 +145,7 @@ def open_journal(
     with ExitStack() as stack:
         with writing(path):
             if target.exists() and not target.is_file():
-                raise ResumeError(f"{target}: not a file, which alone can be resumed")
+                raise ResumeError(f"{target}: not a file, which alone can be resumed; name a file")
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
             descriptor = os.open(target, flags, 0o666)
             file = stack.enter_context(open(descriptor, "r+b", buffering=0))  # noqa: PTH123
@@ -191,4 +191,6 @@ def _lock(file: FileIO, target: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise ResumeError(f"{target}: another run is writing it") from None
+        raise ResumeError(
+            f"{target}: another run is writing it; wait for it, or name another file"
+        ) from None

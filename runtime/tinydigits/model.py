@@ -146,7 +146,9 @@ class OnnxBackend:
         try:
             import onnxruntime  # 0.1 s: only when a model is opened
         except ImportError as error:  # as on a system whose C library is older than its own
-            raise ModelError(f"{origin}: onnxruntime does not load here: {error}") from error
+            raise ModelError(
+                f"{origin}: onnxruntime does not load here: {error}; install it anew"
+            ) from error
         onnxruntime.disable_telemetry_events()
         if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
@@ -197,7 +199,9 @@ class LiteRTBackend:
         except ModuleNotFoundError as error:
             raise MissingExtra("a .tflite model", "LiteRT", "litert") from error
         except ImportError as error:
-            raise ModelError(f"{origin}: LiteRT does not load here: {error}") from error
+            raise ModelError(
+                f"{origin}: LiteRT does not load here: {error}; install it anew"
+            ) from error
         self._origin = origin
         self.sha256 = hashlib.sha256(data).hexdigest()
         try:

@@ -215,7 +215,8 @@ def _is_temporary(name: str) -> bool:
 def begin(store: Store, plan: Plan) -> None:
     """Writes down what the parts will be. Raises SinkRefused where it cannot be written."""
     try:
-        store.remove(SUCCESS)  # of an earlier run, some of whose parts are not there any more
+        if store.tail(SUCCESS, 1) is not None:  # of an earlier run, of whose parts some are gone
+            store.remove(SUCCESS)
         _write(store, PLAN, plan.fields())
     except SinkError as error:
         raise SinkRefused(str(error)) from error

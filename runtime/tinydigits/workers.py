@@ -31,6 +31,7 @@ IN_FLIGHT = 2  # chunks a worker has: one that it reads and one that waits
 AHEAD = 8  # chunks a worker may be ahead of the one that is awaited: what bounds the memory
 MOST_BYTES = 64 * 1024 * 1024  # of encoded pictures that wait: beyond, no more are taken on
 ATTEMPTS = 2
+READY = -1  # in the place of a chunk's number
 STARTS = 6  # workers in a row that die before they are ready: then none will ever be
 GIVEN_UP = "the process that was reading its batch was killed, twice"
 
@@ -120,13 +121,13 @@ class _Pool:
             while len(worker.chunks) < most and (number := self._next()) is not None:
                 chunk = self._pending[number]
                 try:
-                    sent = pickle.dumps((number, chunk))
+                    packed = pickle.dumps(chunk)
                 except Exception:  # of objects that are not ours, in their own words
                     self._done[number] = self._classifier.read(chunk, self._keep)
                     continue
                 worker.chunks.append(number)
                 try:
-                    worker.connection.send_bytes(sent)
+                    worker.connection.send((number, packed))
                 except OSError:
                     break  # it has died, which the reading of its end will show
 
@@ -171,10 +172,12 @@ class _Pool:
                 continue
             if isinstance(answer, BaseException):
                 raise answer
-            if answer is None:
+            if number == READY:
                 worker.ready, self._failed_starts = True, 0
                 continue
             worker.chunks.remove(number)
+            if answer is None:  # it could not be unpacked there
+                answer = self._classifier.read(self._pending[number], self._keep)
             self._done[number] = answer
 
     def _replace(self, place: int) -> None:
@@ -211,7 +214,7 @@ def _work(
     use_opencv()
     for end in inherited:  # while one process holds them open, they would never read as closed
         end.close()
-    arrived: SimpleQueue[tuple[int, Chunk]] = SimpleQueue()
+    arrived: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
 
     def receive() -> None:
         try:
@@ -222,13 +225,19 @@ def _work(
 
     # A thread takes what the parent sends at once, so that the two never wait for each other.
     threading.Thread(target=receive, daemon=True).start()
-    connection.send((-1, None))  # ready
+    connection.send((READY, None))
     while True:
-        number, chunk = arrived.get()
+        number, packed = arrived.get()
+        reading: Reading | BaseException | None
         try:
-            reading: Reading | BaseException = classifier.read(chunk, keep)
-        except BaseException as error:
-            reading = _sendable(error)
+            chunk: Chunk = pickle.loads(packed)
+        except Exception:  # of objects that are not ours, in their own words
+            reading = None
+        else:
+            try:
+                reading = classifier.read(chunk, keep)
+            except BaseException as error:
+                reading = _sendable(error)
         try:
             connection.send((number, reading))
         except OSError:

@@ -55,7 +55,23 @@ def test_devices_are_the_smallest_that_take_each_form() -> None:
 def test_what_lacks_a_result_is_left_out(missing: str) -> None:
     findings = [finding for name, finding in FINDINGS.items() if name != missing]
     assert len(summaries(findings)) == 2
-    assert summaries([replace(FINDINGS["fit"])]) == []
+    assert summaries([FINDINGS["fit"]]) == []
+
+
+@pytest.mark.parametrize("name", ["people", "latency", "folders", "accuracy"])
+def test_what_was_measured_of_one_model_alone_is_left_out_too(name: str) -> None:
+    whole = FINDINGS[name]
+    tables = tuple(
+        replace(table, rows=tuple(row for row in table.rows if "conv" not in str(row[0])))
+        for table in whole.tables
+    )
+    races = tuple(
+        replace(race, contestants=tuple(c for c in race.contestants if "conv" not in c.name))
+        for race in whole.races
+        if "conv" not in race.name
+    )
+    half = replace(whole, tables=tables, races=races)
+    assert len(summaries([*(FINDINGS | {name: half}).values()])) == 2
 
 
 @pytest.mark.parametrize(

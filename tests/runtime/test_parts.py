@@ -1,4 +1,4 @@
-"""Inputs alone decide what the parts of a job are, and a folder of parts is gone on with only by
+"""Inputs alone decide what the parts of a job are, and a folder of parts is resumed only by
 the job that it was begun for.
 """
 

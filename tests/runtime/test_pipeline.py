@@ -4,10 +4,8 @@ import io
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +17,7 @@ from tinydigits import (
     ModelError,
     Prediction,
     TinydigitsError,
-    images,
     pipeline,
-    reading,
     workers,
 )
 from tinydigits.cpus import usable_cpus
@@ -85,61 +81,6 @@ def test_what_is_kept_comes_back_too(classifier: Classifier, files: list[str]) -
     assert alone.reading.fitted is not None
     assert shared.reading.fitted is not None
     assert (alone.reading.fitted == shared.reading.fitted).all()
-
-
-def test_auto_starts_no_worker_for_a_small_job(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pipeline, "usable_cpus", lambda: 2)
-    monkeypatch.setattr(pipeline, "SHORT_WORK", 600)
-    before = children()
-    for _ in classifier.classify(stack(1900), workers="auto"):
-        assert children() == before
-    counts = {len(children()) for _ in classifier.classify(stack(2600), workers="auto")}
-    assert max(counts) == len(before) + 2
-    assert children() == before
-
-
-def test_auto_starts_workers_for_few_pictures_that_take_long(
-    classifier: Classifier, files: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One for each chunk, before the first chunk is read, and so that no row differs."""
-    alone, before = list(classifier.classify(files[:60], batch_size=20)), children()
-    started = {len(children()) for _ in taking_long(classifier, files[:20], 0.05, monkeypatch)}
-    assert started == {len(before)}  # which a single chunk would gain nothing by
-    for short, more in ((0.7, 0), (0.5, 3)):  # 60 pictures of 10 ms
-        rows = taking_long(classifier, files[:60], short, monkeypatch)
-        first = next(rows)
-        assert len(children()) == len(before) + more
-        assert [first, *rows] == alone
-
-
-def test_file_objects_are_not_tried_since_they_would_be_empty_then(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened = [io.BytesIO(Path(SCANS, "7-red-pen.png").read_bytes()) for _ in range(60)]
-    assert {row.label for row in taking_long(classifier, opened, 0.05, monkeypatch)} == {"7"}
-
-
-def taking_long(
-    classifier: Classifier,
-    pictures: Iterable[ImageLike],
-    short: float,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Prediction]:
-    """By a clock that each picture puts forward by 10 ms; work of `short` seconds is short."""
-    clock = 0.0
-
-    def decoded(*given: Any) -> Any:
-        nonlocal clock
-        clock += 0.01
-        return images.decoded(*given)
-
-    monkeypatch.setattr(reading, "decoded", decoded)
-    monkeypatch.setattr(pipeline, "time", SimpleNamespace(monotonic=lambda: clock))
-    monkeypatch.setattr(pipeline, "SHORT_WORK", short)
-    monkeypatch.setattr(pipeline, "usable_cpus", lambda: 9)
-    return classifier.classify(pictures, batch_size=20, workers="auto")
 
 
 def test_a_slow_source_gets_its_rows_before_it_ends(

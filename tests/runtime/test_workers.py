@@ -59,3 +59,20 @@ def test_a_job_of_nothing_but_open_files_ends() -> None:
     assert [row.label for row in rows] == ["7"] * 40
     for file in files:
         file.close()
+
+
+class Unpacked(io.BytesIO):
+    """A file that can be sent and cannot be unpacked by who gets it."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return _fails, ("only here",)
+
+
+def _fails(why: str) -> None:
+    raise AttributeError(why)
+
+
+def test_what_workers_cannot_unpack_is_read_here() -> None:
+    pictures: list[ImageLike] = [SEVEN, Unpacked(SEVEN.read_bytes()), SEVEN]
+    rows = list(Classifier("dense").classify(pictures, batch_size=1, workers=2))
+    assert [row.label for row in rows] == ["7"] * 3
