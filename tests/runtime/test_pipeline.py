@@ -50,6 +50,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return paths
 
 
+@pytest.fixture
+def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are copies, with what a test has changed, also where others have left a thread."""
+    monkeypatch.setattr(workers, "_forks", lambda: True)
+
+
 def children() -> list[int]:
     """The processes that this one started and that still run."""
     tasks = Path(f"/proc/{os.getpid()}/task")
@@ -119,6 +125,8 @@ def test_a_killed_worker_costs_no_row(classifier: Classifier, files: list[str]) 
     assert children() == before
 
 
+@pytest.mark.usefixtures("_forked")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_what_kills_a_worker_twice_becomes_error_rows(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +146,8 @@ def test_what_kills_a_worker_twice_becomes_error_rows(
     assert [place for place, row in enumerate(rows) if row.status == "error"] == [24, 25, 26, 27]
 
 
+@pytest.mark.usefixtures("_forked")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_what_goes_wrong_in_a_worker_is_raised_here(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +252,8 @@ def test_thumbnails_are_small_and_of_every_mode(classifier: Classifier) -> None:
         assert max(Image.open(io.BytesIO(data)).size) <= 72
 
 
+@pytest.mark.usefixtures("_forked")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_workers_that_die_before_they_are_ready_are_an_error(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +264,8 @@ def test_workers_that_die_before_they_are_ready_are_an_error(
     assert children() == before
 
 
+@pytest.mark.usefixtures("_forked")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_no_more_bytes_wait_than_are_allowed(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
