@@ -71,18 +71,19 @@ class Stored(NamedTuple):
 
 
 def measure(plan: Plan) -> Finding:
-    sizes, stored = (SHORT, SHORT) if plan.short else (ON_DISK, STORED)
+    sizes, stored, kinds = (SHORT, SHORT, KINDS[::2]) if plan.short else (ON_DISK, STORED, KINDS)
     model = plan.names[-1]
     pictures = encoded(data(plan).test.images)
     scans = [path.read_bytes() for path in sorted(SCANS.iterdir())]
     digit, scan = (1 / alone(each, model, plan) for each in (pictures, scans))
     with ray_and_store(plan) as (address, counted):
         job = Job(pictures, plan.scratch, ["-m", model, "--ray-address", address])
-        disk = list(on_disk(job, sizes, plan.say))
-        found = in_a_store(job, stored, counted, plan.say)
+        workers = (2,) if plan.short else (1, 2)
+        disk = list(on_disk(job, sizes, kinds, workers, plan.say))
+        found = in_a_store(job, stored, kinds, counted, plan.say)
     names = in_the_driver()
     one = [("a digit: decode, network", digit), ("an example scan: also fit", scan)]
-    one += [(f"to fetch one of {kind}", found[kind].fetching) for kind in KINDS]
+    one += [(f"to fetch one of {kind}", each.fetching) for kind, each in found.items()]
     return Finding(
         "scale",
         what="What reading pictures with `--engine ray` costs: one picture, in CPU time of one "
@@ -115,18 +116,24 @@ def alone(pictures: list[bytes], model: str, plan: Plan) -> float:
 
 
 def on_disk(
-    job: Job, sizes: tuple[int, ...], say: Callable[[str], None]
+    job: Job,
+    sizes: tuple[int, ...],
+    kinds: tuple[str, ...],
+    workers: tuple[int, ...],
+    say: Callable[[str], None],
 ) -> Iterator[tuple[Value, ...]]:
-    for workers in ("1", "2"):
-        for kind in KINDS:
+    for number in workers:
+        for kind in kinds:
             runs = []
             for count in sizes:
-                say(f"{workers} workers, {count:,} {kind} on disk")
+                say(f"{number} workers, {count:,} {kind} on disk")
                 inputs = [str(path) for path in write(job.pictures, job.folder, kind, count)]
                 output = job.folder / "out"
-                runs.append(classified(inputs, str(output), [*job.options, "--workers", workers]))
+                runs.append(
+                    classified(inputs, str(output), [*job.options, "--workers", str(number)])
+                )
                 shutil.rmtree(output)
-            yield (int(workers), kind, *(run.seconds for run in runs), _rate(runs))
+            yield (number, kind, *(run.seconds for run in runs), _rate(runs))
 
 
 def classified(inputs: list[str], output: str, options: list[str]) -> Run:
@@ -166,6 +173,7 @@ def ray_and_store(plan: Plan) -> Iterator[tuple[str, Callable[[], Counter[str]]]
 def in_a_store(
     job: Job,
     sizes: tuple[int, ...],
+    kinds: tuple[str, ...],
     counted: Callable[[], Counter[str]],
     say: Callable[[str], None],
 ) -> dict[str, Stored]:
@@ -175,7 +183,7 @@ def in_a_store(
     client = s3fs.S3FileSystem()
     client.mkdir("scale")
     found: dict[str, Stored] = {}
-    for kind in KINDS:
+    for kind in kinds:
         runs, requests = [], []
         for count in sizes:
             say(f"{count:,} {kind} in a store")
