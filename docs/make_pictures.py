@@ -46,7 +46,7 @@ def browser(width: int, height: int) -> Iterator[Any]:
 def of_page(page: Path) -> None:
     from selenium.webdriver import ActionChains
 
-    with browser(900, 860) as driver:
+    with browser(900, 844) as driver:
         driver.get(page.resolve().as_uri())
         pad = driver.find_element("css selector", "#pad")
         actions = ActionChains(driver, duration=10)

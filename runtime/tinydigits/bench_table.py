@@ -45,7 +45,7 @@ def _about(result: Bench) -> list[str]:
             (
                 "model",
                 f"{model.name}: {info.parameters:,} parameters, {model.backend}, "
-                f"{threads} a run, SHA-256 {model.classifier.model_sha256[:12]}",
+                f"{threads} a picture, SHA-256 {model.classifier.model_sha256[:12]}",
             )
         )
     lines += [("pictures", f"{kind.name}: {kind.what}") for kind in result.pictures]

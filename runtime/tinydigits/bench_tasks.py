@@ -30,7 +30,7 @@ from tinydigits.sources import Skipped, chunked, walked
 
 BATCHES = (1, 32, 256, 1024)  # images in one call of the network
 LIBRARIES = {"onnxruntime": "onnxruntime", "LiteRT": "ai_edge_litert.interpreter"}
-THREADS = 1  # a run of any network has; `tinydigits.model` does several runs at once of many images
+THREADS = 1  # of any network, but for large arrays: see `tinydigits.sharing`
 SORTED = 100_000  # numbers that the control sorts: in 20 ms, so that other programs meet it
 STAGES = ("import", "session", "first picture", "memory", "threads")  # of a fresh process
 _BATCH = (("batch", "images/s"), ("CPUs", "CPUs"))
