@@ -31,6 +31,7 @@ RAY = ("--engine", "ray")
         (("-o", "parts", "--report", "page.html"), "--report goes with --engine local"),
         (("-o", "parts", "--watch"), "--watch goes with --engine local"),
         (("-o", "parts", "--sort-into", "sorted"), "--sort-into goes with --engine local"),
+        (("-o", "parts", "--sort-by", "move"), "--sort-by goes with --engine local"),
         (("-o", "parts", "--save-fit", "fits"), "--save-fit goes with --engine local"),
         (("-o", "parts", "--dry-run"), "--dry-run goes with --engine local"),
         (("-o", SCANS), "read and written into"),

@@ -55,6 +55,7 @@ def test_threads_are_started_once_by_the_first_array_that_gains(
     shared.scores(IMAGES[: first - 1])
     assert opened == []
     shared.scores(IMAGES[:first])
+    assert opened == [2]
     shared.scores(IMAGES)
     assert opened == [2]
 
