@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from benchmarks.plan import FORMATS, ROOT, Plan, bundle
-from benchmarks.report import ORDER, QUOTING, blocks, write
-from benchmarks.results import FOLDER, Finding, Result, from_json, machine, to_json, versions
+from benchmarks.harness.plan import FORMATS, ROOT, Plan, bundle
+from benchmarks.page.report import ORDER, QUOTING, blocks, write
+from benchmarks.page.results import FOLDER, Finding, Result, from_json, machine, to_json, versions
 from tinydigits.errors import TinydigitsError
 
 _folder = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -97,7 +97,7 @@ def main(
 
 
 def _one(plan: Plan, name: str) -> int:
-    finding: Finding = import_module(f"benchmarks.{name}").measure(plan)
+    finding: Finding = import_module(f"benchmarks.measures.{name}").measure(plan)
     _progress("")
     today = datetime.now(UTC).date().isoformat()
     kept = to_json(Result(finding, _command(plan, name), today, machine(), versions()))
@@ -134,7 +134,7 @@ def _all(plan: Plan, name: str) -> int:
 
 def _gate(plan: Plan, name: str) -> int:
     del name
-    from benchmarks.gate import measure
+    from benchmarks.measures.gate import measure
 
     held = measure(plan)
     _progress("")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from tinydigits.cli import main
+from tinydigits.cli.main import main
 
 PAGE = Path(__file__).with_name("commands.md")
 _KEPT = "\b\n"  # click leaves the lines of a paragraph that begins so as they are

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from tinydigits import Prediction
 from tinydigits.classifier import Answers
-from tinydigits.idx import read_images, read_labels
 from tinydigits.reading import Reading
-from tinydigits.sources import Chunk
+from tinydigits.sources.folders import Chunk
+from tinydigits.sources.idx import read_images, read_labels
 from tinydigits_train.data import FILES
-from tinydigits_train.folder import Digits
+from tinydigits_train.labelled_folder import Digits
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data" / "mnist"

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from benchmarks.reading import letters, shrunk, textures
+from benchmarks.measures.reading import letters, shrunk, textures
 from examples.draw_scans import mask
 from tinydigits import Classifier
 from tinydigits.images import ImageLike
 from tinydigits.model import BUNDLED
-from tinydigits_train.folder import Digits
+from tinydigits_train.labelled_folder import Digits
 
 
 def shares(model: str, pictures: list[ImageLike], truth: list[str]) -> tuple[float, float]:

@@ -17,8 +17,9 @@ from pathlib import Path
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
 from tinydigits.info import Artifact, Parity, Thresholds, read_info
 from tinydigits.model import Backend, open_backend
-from tinydigits_export.c_files import BESIDE, c_files, open_c
-from tinydigits_export.cards import (
+from tinydigits_export.c.files import BESIDE, c_files, open_c
+from tinydigits_export.keras_model import Original, open_original
+from tinydigits_export.manifest import (
     ENDINGS,
     card_of,
     formats_of,
@@ -26,15 +27,14 @@ from tinydigits_export.cards import (
     of_another_model,
     with_earlier,
 )
-from tinydigits_export.html_backend import HtmlBackend
-from tinydigits_export.original import Original, open_original
-from tinydigits_export.parity import TOLERANCES, Reference, compare, failures
-from tinydigits_export.to_html import to_html
+from tinydigits_export.page.browser import HtmlBackend
+from tinydigits_export.page.to_html import to_html
+from tinydigits_export.proof import TOLERANCES, Reference, compare, failures
 from tinydigits_export.to_onnx import to_onnx
 from tinydigits_export.to_tflite import to_int8, to_tflite
+from tinydigits_train.batches import calibrated
 from tinydigits_train.data import Dataset
-from tinydigits_train.folder import Digits
-from tinydigits_train.lesson import calibrated
+from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from tinydigits import MissingExtra, SourceError
-from tinydigits.completion import folders
+from tinydigits.cli.completion import folders
 
 if TYPE_CHECKING:
     from tinydigits_export.bundle import Receipt
-    from tinydigits_export.original import Original
+    from tinydigits_export.keras_model import Original
     from tinydigits_train.data import Dataset
 
 FORMATS = ("onnx", "tflite", "int8", "c", "c4", "tiny", "html")
@@ -63,7 +63,7 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     """
 
     from tinydigits_export.bundle import export as export_bundle
-    from tinydigits_export.original import open_original
+    from tinydigits_export.keras_model import open_original
 
     original = open_original(model)
     found = _matching(original, data, "export")
@@ -137,7 +137,7 @@ def _matching(original: "Original", data: str, purpose: str) -> "Dataset":
 
 
 def _show(receipt: "Receipt") -> None:
-    from tinydigits_export.c_files import TINY
+    from tinydigits_export.c.files import TINY
 
     info = receipt.info
     images = next((parity.images for parity in info.parity.values()), 0)
@@ -169,8 +169,8 @@ def _show(receipt: "Receipt") -> None:
 
 
 def _show_devices(sources: list[Path], data: "Dataset") -> None:
-    from tinydigits_export.c_backend import MissingTool
-    from tinydigits_export.device_table import Measured, measured_file
+    from tinydigits_export.c.backend import MissingTool
+    from tinydigits_export.devices.table import Measured, measured_file
 
     try:
         tables = {path.name: measured_file(path, data.test.images) for path in sources}

@@ -5,8 +5,8 @@ from typing import Any
 from tinydigits.errors import MissingExtra
 from tinydigits.info import METADATA_KEY, OUTPUT_NAME, ModelInfo
 from tinydigits.quiet import quiet_native_code
-from tinydigits_export.graph import contract_function
-from tinydigits_export.original import Original
+from tinydigits_export.keras_model import Original
+from tinydigits_export.tf_graph import contract_function
 
 OPSET = 17  # every onnxruntime since 1.12 runs it
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from tinydigits import ModelError
 from tinydigits.info import INPUT_NAME, OUTPUT_NAME
 from tinydigits.quiet import quiet_native_code
-from tinydigits_export.graph import contract_function
-from tinydigits_export.original import Original
+from tinydigits_export.keras_model import Original
+from tinydigits_export.tf_graph import contract_function
 from tinydigits_train.tensorflow import load_tensorflow
 
 CALIBRATION = 500  # images: the ranges of the activations settle well before

@@ -18,8 +18,8 @@ import numpy as np
 from tinydigits.classifier import Prediction
 from tinydigits.columns import aligned
 from tinydigits.errors import SourceError
-from tinydigits.rows import printable
-from tinydigits.sources import has_image_ending, natural_key
+from tinydigits.sinks.rows import printable
+from tinydigits.sources.folders import has_image_ending, natural_key
 
 WORST = 20  # mistakes that are named
 NAMED = 100  # labels in one message

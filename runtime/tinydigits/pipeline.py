@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tinydigits.cpus import usable_cpus
 from tinydigits.reading import Keep, Reading
-from tinydigits.sources import Chunk
+from tinydigits.sources.folders import Chunk
 
 if TYPE_CHECKING:
     from tinydigits.classifier import Classifier

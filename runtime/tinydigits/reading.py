@@ -13,7 +13,7 @@ from tinydigits.errors import ImageError
 from tinydigits.fit import SIDE, Fit, Invert, fit, model_inputs
 from tinydigits.images import Limits, decoded, without_warnings
 from tinydigits.model import Backend
-from tinydigits.sources import Chunk
+from tinydigits.sources.folders import Chunk
 from tinydigits.thumbnails import thumbnail
 
 

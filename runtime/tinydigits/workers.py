@@ -22,7 +22,7 @@ from tinydigits.errors import TinydigitsError
 from tinydigits.images import use_opencv
 from tinydigits.opencv import load_opencv
 from tinydigits.reading import Keep, Reading, read_nothing
-from tinydigits.sources import Chunk
+from tinydigits.sources.folders import Chunk
 
 if TYPE_CHECKING:
     from tinydigits.classifier import Classifier

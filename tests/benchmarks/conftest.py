@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.plan import Plan
+from benchmarks.harness.plan import Plan
 from tinydigits_export.bundle import export
-from tinydigits_export.original import open_original
+from tinydigits_export.keras_model import open_original
 from tinydigits_train.data import load_data
-from tinydigits_train.fit import save, train
-from tinydigits_train.folder import Digits
+from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.training import save, train
 
 FORMATS = ("onnx", "tflite", "int8", "c")
 

@@ -14,16 +14,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks import __main__ as command_line
-from benchmarks.folders import CONV, commands
-from benchmarks.plan import Plan, drawn_digits, write_files
-from benchmarks.processes import run
-from benchmarks.report import ORDER
-from benchmarks.results import FOLDER
-from benchmarks.start import required
+from benchmarks.harness.plan import Plan, drawn_digits, write_files
+from benchmarks.harness.processes import run
+from benchmarks.measures.folders import CONV, commands
+from benchmarks.measures.start import required
+from benchmarks.page.report import ORDER
+from benchmarks.page.results import FOLDER
 from tests.conftest import ROOT
 from tinydigits.errors import TinydigitsError
 from tinydigits.model import MODELS
-from tinydigits_export.c_backend import find_tool
+from tinydigits_export.c.backend import find_tool
 
 # What the output of each must hold: its contestants, or its rows.
 EXPECTED = {

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT, write_idx
-from tinydigits.idx import read_images, read_labels
+from tinydigits.sources.idx import read_images, read_labels
 from tinydigits_train.data import FILES
 
 COMMAND = str(Path(sys.executable).with_name("tinydigits"))

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from docs.make_commands import PAGE, commands, page
 from tests.conftest import ROOT
-from tinydigits.cli import main
+from tinydigits.cli.main import main
 
 COMMANDS = {command.name or "": (command, context) for command, context in commands()}
 COLUMNS = 80  # of a terminal

@@ -7,7 +7,7 @@ from shutil import which
 import pytest
 
 from tests.conftest import ROOT
-from tests.docs.snippets import PAGES, RUN, SHELL, SHOWN, Block, blocks, not_printed, run
+from tests.support.snippets import PAGES, RUN, SHELL, SHOWN, Block, blocks, not_printed, run
 
 # What the reader of a page has already, beside the examples: earlier pages or his own pictures.
 HAS = {

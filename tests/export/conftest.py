@@ -9,14 +9,14 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.export.pages import Opens, chromium, opened, opener
+from tests.support.pages import Opens, chromium, opened, opener
 from tinydigits_export.bundle import export
-from tinydigits_export.c_backend import MissingTool, host_compiler
-from tinydigits_export.original import Original, open_original
+from tinydigits_export.c.backend import MissingTool, host_compiler
+from tinydigits_export.keras_model import Original, open_original
 from tinydigits_train.data import Dataset, load_data
-from tinydigits_train.fit import save, train
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
+from tinydigits_train.training import save, train
 
 FORMATS = ("onnx", "tflite", "int8", "c", "html")  # those that are trained on take longer
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tinydigits.bench_table import time
+from tinydigits.bench.table import time
 
 COMMAND = [str(Path(sys.executable).with_name("tinydigits")), "bench", "--seconds", "4"]
 

@@ -12,7 +12,7 @@ from tinydigits import Classifier, ModelError, ProofError, SinkError
 from tinydigits.info import read_info
 from tinydigits_export import bundle as bundle_module
 from tinydigits_export.bundle import export, open_bundle, verify
-from tinydigits_export.original import Original, open_original
+from tinydigits_export.keras_model import Original, open_original
 from tinydigits_export.to_tflite import to_tflite
 from tinydigits_train.data import Dataset
 

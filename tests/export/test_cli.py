@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
-from tests.runtime.test_cli import run
-from tests.train.test_folder import shapes
+from tests.runtime.cli.test_main import run
+from tests.train.test_labelled_folder import shapes
 from tinydigits_export.bundle import export
-from tinydigits_export.original import open_original
+from tinydigits_export.keras_model import open_original
 from tinydigits_train.data import Dataset
-from tinydigits_train.fit import save, train
+from tinydigits_train.training import save, train
 
 
 def test_a_folder_of_test_digits_is_decided_as_keras_does(
@@ -62,7 +62,7 @@ def test_a_failed_proof_exits_1_and_leaves_nothing(
     # No artefact can be nearer than nothing, whatever the processor.
     program = f"""
 import dataclasses, sys
-from tinydigits.cli import main
+from tinydigits.cli.main import main
 from tinydigits_export import bundle
 strict = dataclasses.replace(bundle.TOLERANCES["onnx"], max_delta=-1.0)
 bundle.TOLERANCES = {{"onnx": strict}}

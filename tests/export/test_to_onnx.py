@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from tinydigits.info import ModelInfo
-from tinydigits_train.folder import Digits
+from tinydigits_train.labelled_folder import Digits
 
 
 @pytest.fixture(scope="module")

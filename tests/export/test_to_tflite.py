@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from tinydigits_export.original import open_original
+from tinydigits_export.keras_model import open_original
 from tinydigits_export.to_tflite import CALIBRATION, to_int8
 from tinydigits_train.data import Dataset
 

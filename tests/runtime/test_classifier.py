@@ -10,8 +10,8 @@ from PIL import Image
 
 from tinydigits import Classifier, ImageError, Limits, TinydigitsError
 from tinydigits.reading import Keep
-from tinydigits.sources import Chunk, Item
-from tinydigits_train.folder import Digits
+from tinydigits.sources.folders import Chunk, Item
+from tinydigits_train.labelled_folder import Digits
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from tinydigits import ImageError
 from tinydigits.fit import fit
-from tinydigits_train.folder import Digits
+from tinydigits_train.labelled_folder import Digits
 
 
 def seven(size: tuple[int, int], ink: int, paper: int) -> Image.Image:

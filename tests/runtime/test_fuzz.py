@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tinydigits import Classifier
-from tinydigits.archives import members
-from tinydigits.arrays import stacks
 from tinydigits.images import Limits
-from tinydigits.sources import ARCHIVES, Item, Skipped, Stack
+from tinydigits.sources.archives import members
+from tinydigits.sources.arrays import stacks
+from tinydigits.sources.folders import ARCHIVES, Item, Skipped, Stack
 
 FILES = int(os.environ.get("TINYDIGITS_FUZZ", "2400"))
 TOGETHER = 20  # pictures that are read at once

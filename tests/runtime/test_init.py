@@ -29,8 +29,8 @@ def test_import_brings_no_heavy_package_and_no_decoder() -> None:
 
 def test_version_answers_without_onnxruntime() -> None:
     code = "import sys; sys.argv = ['tinydigits', '--version']\n"
-    modules = modules_after(code + "from tinydigits.cli import main; main()")
-    assert "tinydigits.cli" in modules
+    modules = modules_after(code + "from tinydigits.cli.main import main; main()")
+    assert "tinydigits.cli.main" in modules
     assert not {name for name in modules if name.partition(".")[0] in ("onnxruntime", "tensorflow")}
 
 
@@ -38,16 +38,17 @@ def test_help_and_classify_do_not_import_tensorflow() -> None:
     digit = PACKAGE.parents[1] / "examples" / "scans" / "1-small.png"
     for words in (["--help"], ["classify", "--help"], ["classify", str(digit)]):
         code = f"import sys; sys.argv = ['tinydigits', *{words!r}]\n"
-        modules = modules_after(code + "from tinydigits.cli import main; main()")
+        modules = modules_after(code + "from tinydigits.cli.main import main; main()")
         assert not {name for name in modules if name.partition(".")[0] in ("tensorflow", "keras")}
 
 
 def test_pictures_that_are_here_are_read_without_what_is_for_the_cloud() -> None:
     digit = PACKAGE.parents[1] / "examples" / "scans" / "1-small.png"
     code = f"import sys; sys.argv = ['tinydigits', 'classify', {str(digit)!r}]\n"
-    modules = modules_after(code + "from tinydigits.cli import main; main()")
-    assert "tinydigits.addresses" in modules
-    assert not {name for name in modules if name.startswith(("fsspec", "tinydigits.remote"))}
+    modules = modules_after(code + "from tinydigits.cli.main import main; main()")
+    assert "tinydigits.remote.location" in modules
+    assert "tinydigits.remote.listing" not in modules
+    assert not {name for name in modules if name.startswith("fsspec")}
 
 
 def test_the_runtime_imports_only_what_it_may() -> None:

@@ -23,7 +23,7 @@ from tinydigits import (
 from tinydigits.cpus import usable_cpus
 from tinydigits.images import ImageLike, Limits
 from tinydigits.reading import Keep
-from tinydigits.sources import Chunk, Opening, Skipped, open_inputs
+from tinydigits.sources.folders import Chunk, Opening, Skipped, open_inputs
 from tinydigits.workers import GIVEN_UP
 
 SCANS = str(ROOT / "examples" / "scans")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinydigits_train.augment import augment
-from tinydigits_train.folder import Digits
+from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.tensorflow import load_tensorflow
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import write_idx
-from tests.runtime.test_cli import run
+from tests.runtime.cli.test_main import run
 from tests.train.test_data import small_mnist
-from tests.train.test_folder import shapes
+from tests.train.test_labelled_folder import shapes
 from tinydigits_train.data import FILES
 
 

@@ -20,10 +20,11 @@ from PIL import Image
 from tests.train.test_data import small_mnist
 from tinydigits import MissingExtra, SinkError
 from tinydigits.evaluation import wilson
-from tinydigits_train import plots, plots_card
+from tinydigits_train import plot_style as plots_card
+from tinydigits_train import plots
 from tinydigits_train.data import load_data
-from tinydigits_train.fit import Epoch, Evaluation, Trained, train
-from tinydigits_train.folder import Digits
+from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.training import Epoch, Evaluation, Trained, train
 
 ALL = ["samples", "curves", "confusion", "classes", "mistakes", "weights"]
 LABELS = tuple("0123456789")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tinydigits.completion import folders
+from tinydigits.cli.completion import folders
 from tinydigits.fit import Fit
 from tinydigits_train.recipes import RECIPES
 
@@ -93,10 +93,10 @@ def train(
         raise click.BadParameter(f"{output.parent}: no such folder", param_hint="-o")
     # TensorFlow takes seconds to load: only once the words of the call are right.
     from tinydigits_train.data import load_data
-    from tinydigits_train.fit import Epoch, save
-    from tinydigits_train.fit import train as train_recipe
     from tinydigits_train.plots import ready, write_plots
     from tinydigits_train.tensorflow import load_tensorflow
+    from tinydigits_train.training import Epoch, save
+    from tinydigits_train.training import train as train_recipe
 
     if plots:
         ready(plots)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tinydigits.errors import SourceError
 from tinydigits.fit import Fit
-from tinydigits.idx import read_images, read_labels
-from tinydigits_train.folder import Digits, classes_in, load_folder
+from tinydigits.sources.idx import read_images, read_labels
+from tinydigits_train.labelled_folder import Digits, classes_in, load_folder
 from tinydigits_train.tensorflow import load_tensorflow
 
 ENVIRONMENT = "TINYDIGITS_DATA"  # names an IDX folder where no --data is given

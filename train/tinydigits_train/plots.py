@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from tinydigits.errors import SinkError
 from tinydigits.evaluation import wilson
 from tinydigits.fit import SIDE
-from tinydigits_train.fit import Epoch, Evaluation, Trained
-from tinydigits_train.folder import Digits
-from tinydigits_train.lesson import scores_of
-from tinydigits_train.plots_card import (
+from tinydigits_train.batches import scores_of
+from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.plot_style import (
     BLUE,
     CARD,
     INK,
@@ -31,6 +30,7 @@ from tinydigits_train.plots_card import (
     style,
 )
 from tinydigits_train.recipes import RECIPES
+from tinydigits_train.training import Epoch, Evaluation, Trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,0 +1,53 @@
+"""Accuracy of every exported form, against Keras, on the test digits."""
+
+from collections.abc import Iterator
+
+from benchmarks.harness.plan import FORMATS, Plan, bundle, data, each_model
+from benchmarks.page.results import Column, Finding, Table, Value
+from tinydigits_export.bundle import open_bundle, verify
+from tinydigits_train.labelled_folder import Digits
+
+COLUMNS = (
+    Column("model"),
+    Column("bytes", ",d"),
+    Column("accuracy", ".2%"),
+    Column("agreement", ".2%"),
+    Column("max |Δ|", ".1e"),
+    Column("ties", "d"),
+    Column("differ", "d"),
+    Column("proof"),
+)
+
+
+def measure(plan: Plan) -> Finding:
+    test = data(plan).test
+    rows = tuple(row for name in each_model(plan) for row in _rows(plan, name, test))
+    return Finding(
+        "accuracy",
+        what="How well each form of a model reads, the share of images that it decides as Keras "
+        "does, and how far the furthest of its scores lies from that of Keras. `tiny` is a network "
+        "of its own, and answers classes alone.",
+        on=f"the {len(test.labels):,} MNIST test digits",
+        how="each image once; the same in each run",
+        tables=(Table("accuracy", f"{len(test.labels):,} test digits", COLUMNS, rows),),
+    )
+
+
+def _rows(plan: Plan, name: str, test: Digits) -> Iterator[tuple[Value, ...]]:
+    folder = bundle(plan, name, FORMATS[name], at_least=("onnx", "tflite", "int8"))
+    plan.say(f"{name}: proving")
+    keras = folder / f"{name}.keras"
+    receipt = verify(open_bundle(folder), test)
+    size = keras.stat().st_size
+    yield keras.name, size, receipt.keras_accuracy, 1.0, 0.0, None, 0, None
+    for artefact, parity in receipt.info.parity.items():
+        yield (
+            artefact,
+            receipt.info.artifacts[artefact].bytes,
+            parity.accuracy,
+            parity.agreement,
+            None if artefact == "tiny.c" else parity.max_delta,
+            parity.ties,
+            len(parity.disagreeing),
+            "FAILED" if artefact in receipt.failures else "holds",
+        )

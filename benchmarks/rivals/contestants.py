@@ -1,0 +1,117 @@
+"""What the folder runner is held against: `python -m benchmarks.rivals.contestants NAME FOLDER
+MODEL OUT`.
+
+Each reads a folder of PNG files in sub-folders and writes a CSV of path, class and score, in the
+best fair way that its users would write. The time that counts is printed: from after the import of
+TensorFlow, and from the start of the process for the others.
+"""
+
+import glob
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+BATCH = 256
+
+
+def reading(folder: str, model: str, out: str) -> None:
+    """The floor: names and bytes, and nothing done with them."""
+    del model
+    total = 0
+    for path in _files(folder):
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the least there is
+            total += len(file.read())
+    Path(out).write_text(f"{total}\n")
+
+
+def expert(folder: str, model: str, out: str) -> None:
+    """Two threads of cv2.imread, which releases the lock, and onnxruntime by the batch."""
+    import cv2
+    import numpy as np
+    import onnxruntime as ort
+
+    cv2.setNumThreads(1)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def read(batch: list[str]) -> Any:
+        decoded: list[Any] = [cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in batch]
+        images = np.stack(decoded)
+        return session.run(None, {"images": images})[0]
+
+    paths = list(_files(folder))
+    batches = [paths[first : first + BATCH] for first in range(0, len(paths), BATCH)]
+    with ThreadPoolExecutor(2) as pool:
+        _write(out, paths, np.concatenate(list(pool.map(read, batches))))
+
+
+def image_dataset(folder: str, model: str, out: str) -> None:
+    """What the Keras documentation shows, with the settings it shows."""
+    import keras
+
+    network = keras.saving.load_model(model)
+    data = keras.utils.image_dataset_from_directory(
+        folder, labels=None, color_mode="grayscale", image_size=(28, 28), shuffle=False
+    )
+    paths = data.file_paths
+    scores = network.predict(data.map(_as_input(network)), verbose=0)
+    _write(out, paths, scores)
+
+
+def tf_data(folder: str, model: str, out: str) -> None:
+    """By hand: decoded in parallel, batched, prefetched."""
+    import keras
+    import tensorflow as tf
+
+    network = keras.saving.load_model(model)
+    paths = list(_files(folder))
+
+    def decoded(path: Any) -> Any:
+        return tf.io.decode_png(tf.io.read_file(path), channels=1)
+
+    data = tf.data.Dataset.from_tensor_slices(paths)
+    data = data.map(decoded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    data = data.batch(BATCH).map(_as_input(network)).prefetch(tf.data.AUTOTUNE)
+    _write(out, paths, network.predict(data, verbose=0))
+
+
+def _as_input(network: Any) -> Any:
+    """[N, 28, 28, 1], 0..255 → what the network takes."""
+    import tensorflow as tf
+
+    shape = (-1, *network.input_shape[1:])
+    return lambda images: tf.reshape(tf.cast(images, tf.float32) / 255, shape)
+
+
+def _files(folder: str) -> Iterator[str]:
+    yield from sorted(glob.glob(f"{folder}/*/*.png"))  # noqa: PTH207 - as most write it
+
+
+def _write(out: str, paths: Iterable[str], scores: Any) -> None:
+    best = scores.argmax(axis=1).tolist()
+    top = scores.max(axis=1).tolist()
+    with Path(out).open("w", encoding="utf-8") as file:
+        file.writelines(
+            f"{path},{label},{score:.6f}\n"
+            for path, label, score in zip(paths, best, top, strict=True)
+        )
+
+
+CONTESTANTS = {
+    "reading": reading,
+    "cv2": expert,
+    "image_dataset": image_dataset,
+    "tf.data": tf_data,
+}
+
+if __name__ == "__main__":
+    name, *rest = sys.argv[1:]
+    if name in ("image_dataset", "tf.data"):
+        import tensorflow  # noqa: F401 - its import is not counted
+    began = time.perf_counter()
+    CONTESTANTS[name](*rest)
+    print(time.perf_counter() - began)

@@ -1,0 +1,242 @@
+"""One network, run in each of the ways that people run it.
+
+Each is given its images in the form that it takes, made beforehand and not counted, and has to
+answer with something that a program can go on with. Settings are the best that were found for it,
+and said in `settings`.
+"""
+
+import ctypes
+import itertools
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Ready to run."""
+
+    settings: str
+    prepare: Callable[[Images], Any]
+    """uint8 [N, 28, 28] → what `answer` takes."""
+
+    answer: Callable[[Any], Any]
+    """→ float32 [N, K], or a Prediction, or a class."""
+
+
+def keras_predict(folder: Path, name: str, threads: int) -> Network:
+    model, flat, how = _keras(folder, name, threads)
+
+    def answer(pixels: NDArray[np.float32]) -> Any:
+        return model.predict(pixels, batch_size=len(pixels), verbose=0)
+
+    return Network(f"model.predict(x, batch_size=N, verbose=0), {how}", flat, answer)
+
+
+def keras_call(folder: Path, name: str, threads: int) -> Network:
+    import tensorflow as tf
+
+    model, flat, how = _keras(folder, name, threads)
+    return Network(
+        f"model(x).numpy(), x a tensor, {how}",
+        lambda images: tf.constant(flat(images)),
+        lambda pixels: model(pixels).numpy(),
+    )
+
+
+def tf_function(folder: Path, name: str, threads: int, compiled: bool = True) -> Network:
+    import tensorflow as tf
+
+    model, flat, how = _keras(folder, name, threads)
+    function = tf.function(lambda pixels: model(pixels, training=False), jit_compile=compiled)
+
+    def prepare(images: Images) -> Any:
+        pixels = tf.constant(flat(images))
+        return function.get_concrete_function(pixels), pixels
+
+    return Network(
+        f"tf.function(model, jit_compile={compiled}) of this shape, x a tensor, {how}",
+        prepare,
+        lambda prepared: prepared[0](prepared[1]).numpy(),
+    )
+
+
+def onnxruntime(folder: Path, name: str, threads: int) -> Network:
+    """0 threads: as many as it chooses by itself."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = ort.InferenceSession(
+        str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"]
+    )
+    outputs = ["scores"]  # named, which saves the look-up that None costs
+    how = f"intra_op_num_threads: {threads or 'its own number'}"
+    return Network(
+        f"session.run(['scores'], …), {how}",
+        lambda images: images,
+        lambda images: session.run(outputs, {"images": images})[0],
+    )
+
+
+def classifier_scores(folder: Path, name: str, threads: int) -> Network:
+    from tinydigits import Classifier
+
+    del threads  # it knows by itself
+    classifier = Classifier(folder / f"{name}.onnx")
+    return Network("Classifier(onnx).scores(images)", lambda images: images, classifier.scores)
+
+
+def classifier_call(folder: Path, name: str, threads: int) -> Network:
+    """With the look whether the array is a model input already, and the judgement."""
+    from tinydigits import Classifier
+
+    del threads
+    classifier = Classifier(folder / f"{name}.onnx")
+    return Network(
+        "Classifier(onnx)(image) → Prediction", lambda images: images[0], classifier.__call__
+    )
+
+
+def classifier_classify(folder: Path, name: str, threads: int) -> Network:
+    from tinydigits import Classifier
+
+    del threads
+    classifier = Classifier(folder / f"{name}.onnx")
+    return Network(
+        "list(Classifier(onnx).classify(images)) → Predictions, one process",
+        list,
+        lambda images: list(classifier.classify(images)),
+    )
+
+
+def litert(folder: Path, name: str, threads: int, ending: str = ".tflite") -> Network:
+    """The input is resized to the number of images, which is quicker than one after the other."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(folder / f"{name}{ending}"), num_threads=threads)
+    at, out = (
+        interpreter.get_input_details()[0]["index"],
+        interpreter.get_output_details()[0]["index"],
+    )
+    resized = 0
+
+    def prepare(images: Images) -> Images:
+        nonlocal resized
+        if len(images) != resized:
+            interpreter.resize_tensor_input(at, images.shape)
+            interpreter.allocate_tensors()
+            resized = len(images)
+        return images
+
+    def answer(images: Images) -> Any:
+        interpreter.set_tensor(at, images)
+        interpreter.invoke()
+        return interpreter.get_tensor(out)
+
+    return Network(f"XNNPACK, num_threads={threads}", prepare, answer)
+
+
+def numpy(folder: Path, name: str, threads: int) -> Network:
+    """The layer of `dense` by hand."""
+    import onnx
+
+    del threads
+    graph = onnx.load(folder / f"{name}.onnx").graph
+    arrays = [onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer]
+    (weights,) = (array for array in arrays if array.ndim == 2 and array.shape[0] == 784)
+    (biases,) = (array for array in arrays if array.shape == (weights.shape[1],))
+    scaled = weights / np.float32(255)  # once, not in each call
+
+    def answer(images: Images) -> Any:
+        logits = images.reshape(-1, 784).astype(np.float32) @ scaled + biases
+        return 1 / (1 + np.exp(-logits))
+
+    return Network("1 / (1 + exp(-(x @ W + b))), float32", lambda images: images, answer)
+
+
+def c(folder: Path, name: str, threads: int) -> Network:
+    """One image at a time."""
+    from tinydigits_export.c.backend import compiled, host_compiler, read_source
+
+    del threads
+    flags = ("-O3", "-march=native")
+    source = read_source(folder / f"{name}.c")
+    with tempfile.TemporaryDirectory(prefix="tinydigits-benchmark-") as scratch:
+        library = Path(scratch) / "model.so"
+        file = folder / f"{source.name}.c"
+        command = [*host_compiler(), *flags, "-std=c99", "-shared", "-fPIC", str(file)]
+        compiled([*command, "-o", str(library)], file.name)
+        classify = getattr(ctypes.CDLL(str(library)), f"{source.name}_classify")
+    classify.argtypes, classify.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_uint8
+    probability = ctypes.c_uint8()
+    pointer = ctypes.addressof(probability)
+    kept: list[Images] = []  # the images that the pointers point into
+
+    def prepare(images: Images) -> int:
+        kept.append(np.ascontiguousarray(images[0]))
+        return kept[-1].ctypes.data
+
+    def answer(image: int) -> tuple[int, ctypes.c_uint8]:
+        return classify(image, pointer), probability
+
+    return Network(f"gcc {' '.join(flags)}, ctypes, pointers made beforehand", prepare, answer)
+
+
+def _keras(folder: Path, name: str, threads: int) -> tuple[Any, Callable[[Images], Any], str]:
+    from tinydigits_train.tensorflow import load_tensorflow
+
+    tf = load_tensorflow("a benchmark", "train")
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    model = tf.keras.models.load_model(folder / f"{name}.keras", compile=False)
+    shape = tuple(model.input_shape[1:])
+
+    def flat(images: Images) -> NDArray[np.float32]:
+        return images.astype(np.float32).reshape(len(images), *shape) / np.float32(255)
+
+    return model, flat, f"threads: {threads or 'its own number'}"
+
+
+def _litert_int8(folder: Path, name: str, threads: int) -> Network:
+    return litert(folder, name, threads, ".int8.tflite")
+
+
+def _tf_function_uncompiled(folder: Path, name: str, threads: int) -> Network:
+    return tf_function(folder, name, threads, compiled=False)
+
+
+Builder = Callable[[Path, str, int], Network]
+
+NETWORKS: Mapping[str, Builder] = {
+    "Keras predict": keras_predict,
+    "Keras model(x)": keras_call,
+    "tf.function": tf_function,
+    "tf.function, uncompiled": _tf_function_uncompiled,
+    "onnxruntime": onnxruntime,
+    "LiteRT": litert,
+    "LiteRT int8": _litert_int8,
+    "NumPy": numpy,
+    "C": c,
+    "Classifier.scores": classifier_scores,
+    "classifier(image)": classifier_call,
+    "Classifier.classify": classifier_classify,
+}
+
+
+def decided(answer: Any) -> list[int]:
+    """The class of each image, whatever the form of the answer."""
+    if isinstance(answer, np.ndarray):
+        return [int(best) for best in answer.argmax(axis=1)]
+    if isinstance(answer, list):
+        return list(itertools.chain.from_iterable(map(decided, answer)))
+    if hasattr(answer, "scores"):
+        return [int(np.argmax(answer.scores))]
+    return [int(answer[0])]

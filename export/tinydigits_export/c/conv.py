@@ -1,0 +1,139 @@
+"""Keras → C: the conv recipe as a .c and a .h that read an image row by row, in 2 kB of RAM.
+
+Of each map only the rows that the next layer still needs are kept (Alwani et al., "Fused-Layer CNN
+Accelerators", 2016).
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinydigits import ModelError, ModelInfo
+from tinydigits_export.c.dense import MAX_CLASSES, CSource
+from tinydigits_export.c.quantise_conv import (
+    SHIFT,
+    SIDE,
+    Convolution,
+    Integers,
+    QuantisedConv,
+    quantise_conv,
+)
+from tinydigits_export.c.text import STEPS, common, filled, registers, rows
+from tinydigits_export.keras_model import Original
+
+NAMES = ("first", "second", "third", "fourth", "fifth")
+MAX_GROUP = 8  # maps at most that are summed at once: as many as an AVR has registers for
+
+
+def to_conv(original: Original, info: ModelInfo, train_images: NDArray[np.uint8]) -> CSource:
+    """train_images: uint8 [N, 28, 28], never test images.
+
+    Raises ModelError where the network is not of the conv recipe.
+    """
+    if not 2 <= len(info.labels) <= MAX_CLASSES:
+        raise ModelError(
+            f"{original.path}: {len(info.labels)} classes, where C can be written for 2 to "
+            f"{MAX_CLASSES}"
+        )
+    return written(info, quantise_conv(original, train_images))
+
+
+def written(info: ModelInfo, model: QuantisedConv) -> CSource:
+    """The files. Raises ModelError where one of the layers is too wide for a byte to count."""
+    name = info.name
+    groups = [group(layer) for layer in model.convolutions]
+    for layer, size in zip(model.convolutions, groups, strict=True):
+        if max(3 * layer.weights.shape[2], size * layer.weights.shape[2]) > 255:
+            raise ModelError(
+                f"{info.name}: a convolution reads {layer.weights.shape[2]} maps, where C can be "
+                f"written of {255 // MAX_GROUP} at most"
+            )
+    maps = [layer.weights.shape[3] for layer in model.convolutions]
+    classes = len(info.labels)
+    tables = sum(layer.weights.size + 4 * layer.biases.size for layer in model.convolutions)
+    tables += maps[1] + model.places.size + 4 * maps[4] + 2 * model.head.size + 4 * classes
+    values: dict[str, Any] = {
+        **common(name, info),
+        "fraction": model.fraction,
+        **{f"maps_{number}": count for number, count in enumerate(maps, 1)},
+        "state_bytes": state_bytes(maps),
+        "table_bytes": tables + STEPS + 1,
+        "bounds": _bounds(model),
+        "tables": "\n".join(map(_tables, NAMES, model.convolutions, groups)),
+        "paper": rows(_paper(model)),
+        "places": rows(model.places.ravel().tolist()),
+        "place_biases": rows(model.place_biases.tolist()),
+        "head": rows(model.head.T.ravel().tolist()),
+        "biases": rows(model.biases.tolist()),
+        "sums": "".join(map(_sums, sorted(set(groups)))),
+        "convolutions": "\n".join(map(_calls, NAMES, model.convolutions, groups)),
+    }
+    texts = {ending: filled(f"conv.{ending}", values) for ending in ("c", "h", "ino", "md")}
+    return CSource(name, texts["c"], texts["h"], texts["ino"], texts["md"], classes, model.fraction)
+
+
+def state_bytes(maps: list[int]) -> int:
+    """Of static RAM on an AVR, where a sum has three bytes."""
+    half, quarter = SIDE // 2, SIDE // 4
+    image, first, second = 5 * SIDE, 9 * maps[0], 3 * half * maps[1]
+    third, fourth = (2 * half + 3) * maps[2], 3 * quarter * maps[3]
+    return image + first + second + third + fourth + 3 * maps[4] + 1
+
+
+def group(layer: Convolution) -> int:
+    """How many maps are summed at once: as many as divide them and fit in registers."""
+    maps = layer.weights.shape[3]
+    return max(size for size in range(1, MAX_GROUP + 1) if maps % size == 0)
+
+
+def _paper(model: QuantisedConv) -> list[int]:
+    """The second maps where nothing near is ink."""
+    first, second = model.convolutions[:2]
+    blank = np.clip(first.biases >> SHIFT, 0, 255)
+    sums = np.einsum("i,yxio->o", blank, second.weights) + second.biases
+    return [int(value) for value in np.clip(sums >> SHIFT, 0, 255)]
+
+
+def _tables(name: str, layer: Convolution, size: int) -> str:
+    grouped: Integers = layer.weights.reshape(*layer.weights.shape[:3], -1, size)
+    weights = np.moveaxis(grouped, 3, 0).ravel().tolist()
+    return (
+        f"static const int8_t {name.upper()}_WEIGHTS[{len(weights)}] PROGMEM = {{\n"
+        f"{rows(weights)}\n}};\n"
+        f"static const int32_t {name.upper()}_BIASES[{layer.biases.size}] PROGMEM = {{\n"
+        f"{rows(layer.biases.tolist())}\n}};\n"
+    )
+
+
+def _sums(size: int) -> str:
+    values = {
+        "group": size,
+        "registers": registers(size),
+        "each": " ".join(f"DO({k})" for k in range(size)),
+        "declared": f"int32_t {', '.join(f'sum_{k}' for k in range(size))};",
+    }
+    return filled("conv_sums.c", values)
+
+
+def _calls(name: str, layer: Convolution, size: int) -> str:
+    number = NAMES.index(name)
+    # The first maps that the second layer reads are always whole: 3 places, of which x is 1.
+    width = ("SIDE", "3", "HALF", "HALF", "QUARTER")[number]
+    read = f"MAPS_{number}" if number else "1"
+    groups = layer.weights.shape[3] // size
+    return (
+        f"static void {name}(const uint8_t *const rows[3], uint8_t x, uint8_t *maps) {{\n"
+        f"    convolve_{size}(rows, x, {width}, {read}, {groups}, {name.upper()}_WEIGHTS, "
+        f"{name.upper()}_BIASES, maps);\n}}\n"
+    )
+
+
+def _bounds(model: QuantisedConv) -> str:
+    lines = [
+        f" *   {name:<9}{layer.largest:>12,}"
+        for name, layer in zip(NAMES, model.convolutions, strict=True)
+    ]
+    lines.append(f" *   features {model.largest_feature_sum:>12,}")
+    lines.append(f" *   logits   {model.largest_logit:>12,}")
+    return "\n".join(lines)

@@ -1,0 +1,225 @@
+"""The conv recipe in integers: what the C form computes, and how the integers are found.
+
+Weights are int8, activations uint8, and every convolution ends in `(sum + bias) >> 8`, cut off at
+0 and 255: no multiplication to rescale, and on an 8-bit processor not even a shift. That is free
+because a ReLU lets every map have a scale of its own, which the weights that read the map make up
+for (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019):
+the scale of a map is chosen so that the shift is 8. Of 10,000 MNIST test digits 2 are decided
+otherwise than by Keras.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinydigits import ModelError
+from tinydigits_export.fold import folded
+from tinydigits_export.keras_model import Original
+from tinydigits_train.tensorflow import load_tensorflow
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+CHAIN = (
+    "Conv2D → ReLU → Conv2D → ReLU → MaxPooling2D → Conv2D → ReLU → Conv2D → ReLU → MaxPooling2D "
+    "→ Conv2D → ReLU → DepthwiseConv2D → Flatten → Dense"
+)
+SIDE = 28  # px
+CALIBRATION = 2_000  # training images that the scales are taken from
+SHIFT = 8  # bits, after every sum
+BATCH = 250  # images at once
+MAX_SUM = 2**23 - 1  # 24 bits on an AVR
+MAX_HEAD = 2**15 - 1  # weights of the last layer have 16 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """3×3 with a border of zeros, then ReLU: uint8 = clip((sum + bias) >> 8, 0, 255)."""
+
+    weights: Integers
+    """int8 range, [3, 3, maps in, maps out]."""
+
+    biases: Integers
+    """int24 range, [maps out]; half a unit is in them, so that the shift rounds."""
+
+    @property
+    def largest(self) -> int:
+        """The most that a sum with its bias can be away from 0, or be on the way."""
+        return _largest(self.weights.reshape(-1, self.weights.shape[-1]), self.biases)
+
+
+@dataclass(frozen=True, slots=True)
+class QuantisedConv:
+    """Integers that stand for a network of the conv recipe."""
+
+    convolutions: tuple[Convolution, ...]
+    """Five; after the second and the fourth, the largest of 2×2 is taken."""
+
+    places: Integers
+    """int8 range, [7, 7, C]: a weight for each place of each of the C last maps."""
+
+    place_biases: Integers
+    """int24 range, [C]; with half a unit, as above. feature = (sum + bias) >> 8, of either sign."""
+
+    head: Integers
+    """int16 range, [C, K]."""
+
+    biases: Integers
+    """int32 range, [K]. logit = (features @ head + biases) / 2 ** fraction."""
+
+    fraction: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether no image can make a sum, a feature or a logit overflow."""
+        sums = [*(layer.largest for layer in self.convolutions), self.largest_feature_sum]
+        return max(sums) <= MAX_SUM and self.largest_logit < 2**31
+
+    @property
+    def largest_feature_sum(self) -> int:
+        """The most that the sum of a feature, with its bias, can be away from 0."""
+        return _largest(self.places.reshape(-1, self.places.shape[-1]), self.place_biases)
+
+    @property
+    def largest_feature(self) -> Integers:
+        """[C]: the most that each can be away from 0."""
+        places = self.places.reshape(-1, self.places.shape[-1])
+        sums = 255 * np.abs(places).sum(axis=0) + np.abs(self.place_biases)
+        result: Integers = sums // 2**SHIFT + 1
+        return result
+
+    @property
+    def largest_logit(self) -> int:
+        """The most that a logit can be away from 0, or be on the way."""
+        return int((self.largest_feature @ np.abs(self.head) + np.abs(self.biases)).max())
+
+    def logits(self, images: NDArray[np.uint8]) -> Integers:
+        """images: uint8 [N, 28, 28] → int64 [N, K], 2 ** fraction to the one: those of the C."""
+        parts = [self._logits(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
+        return np.concatenate([np.empty((0, len(self.biases)), np.int64), *parts])
+
+    def _logits(self, images: NDArray[np.uint8]) -> Integers:
+        maps = images[..., np.newaxis].astype(np.int64)
+        for number, layer in enumerate(self.convolutions, 1):
+            maps = np.clip((convolved(maps, layer.weights) + layer.biases) >> SHIFT, 0, 255)
+            if number in (2, 4):
+                maps = pooled(maps)
+        sums = np.einsum("nyxc,yxc->nc", maps, self.places) + self.place_biases
+        result: Integers = (sums >> SHIFT) @ self.head + self.biases
+        return result
+
+
+def convolved(maps: Integers, weights: Integers) -> Integers:
+    """maps [N, H, W, in] with weights [3, 3, in, out] and a border of zeros → [N, H, W, out].
+
+    In float64, whose products are fast; it holds integers of this size exactly.
+    """
+    height, width = maps.shape[1:3]
+    padded = np.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0))).astype(np.float64)
+    kernel = weights.astype(np.float64)
+    sums = sum(
+        padded[:, y : y + height, x : x + width] @ kernel[y, x] for y in range(3) for x in range(3)
+    )
+    return np.asarray(sums).astype(np.int64)
+
+
+def pooled(maps: Integers) -> Integers:
+    """[N, H, W, C] → [N, H / 2, W / 2, C]: the largest of each 2×2."""
+    images, height, width, channels = maps.shape
+    result: Integers = maps.reshape(images, height // 2, 2, width // 2, 2, channels).max(
+        axis=(2, 4)
+    )
+    return result
+
+
+def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> QuantisedConv:
+    """train_images: uint8 [N, 28, 28], never test images: the ranges of the maps are theirs.
+
+    Raises ModelError where the network is not of the conv recipe, or its numbers are too large.
+    """
+    model = folded(original.model)
+    layers = _layers(original, model)
+    ranges = _ranges(model, layers[:5], train_images[:: max(1, len(train_images) // CALIBRATION)])
+    scales = np.full(1, 1 / 255)  # of each map: what one unit of it is worth
+    convolutions = []
+    for layer, most in zip(layers[:5], ranges, strict=True):
+        kernel, bias = _values(layer)
+        kernel = kernel * scales[:, np.newaxis]
+        needed = np.abs(kernel).max(axis=(0, 1, 2)) * 2**SHIFT / 127  # so that weights are int8
+        scales = np.maximum(np.maximum(most / 255, needed), 1e-9)
+        convolutions.append(
+            Convolution(_whole(kernel / scales * 2**SHIFT), _bias(bias / scales * 2**SHIFT))
+        )
+    kernel, bias = _values(layers[5])
+    kernel = kernel[..., 0] * scales
+    scales = np.maximum(np.abs(kernel).max(axis=(0, 1)), 1e-9) / 127  # of each sum
+    places, place_biases = _whole(kernel / scales), _bias(bias / scales)
+    kernel, bias = _values(layers[6])
+    kernel = kernel * (scales * 2**SHIFT)[:, np.newaxis]
+    for fraction in range(24, 9, -1):
+        head, biases = _whole(kernel * 2**fraction), _whole(bias * 2**fraction)
+        found = QuantisedConv(tuple(convolutions), places, place_biases, head, biases, fraction)
+        if np.abs(head).max() <= MAX_HEAD and found.fits:
+            return found
+    raise ModelError(
+        f"{original.path}: its weights are too large for sums of 24 and logits of 32 bits; was the "
+        "training cut short, or gone astray?"
+    )
+
+
+def _layers(original: Original, model: Any) -> list[Any]:
+    """Those with weights: five convolutions, the one over all places, and the dense one."""
+    found = " → ".join(
+        type(layer).__name__ for layer in model.layers if type(layer).__name__ != "InputLayer"
+    )
+    layers = [layer for layer in model.layers if layer.get_weights()]
+    shapes = [tuple(layer.get_weights()[0].shape) for layer in layers]
+    expected = found == CHAIN and (
+        model.input_shape[1:] == (SIDE, SIDE, 1)
+        and all(shape[:2] == (3, 3) for shape in shapes[:5])
+        and all(layer.padding == "same" for layer in layers[:5])
+        and all(layer.strides == layer.dilation_rate == (1, 1) for layer in layers[:6])
+        and shapes[5][:2] == (7, 7)
+        and shapes[5][3] == 1
+    )
+    if not expected:
+        raise ModelError(
+            f"{original.path}: holds {found} with {original.model.count_params():,} parameters, "
+            "where C can be written of one Dense layer, or of the layers of the recipe `conv`"
+        )
+    return layers
+
+
+def _ranges(model: Any, layers: Sequence[Any], images: NDArray[np.uint8]) -> list[Floats]:
+    """The most that each map of each convolution was, [maps out] each."""
+    keras = load_tensorflow("export", "export").keras
+    probe = keras.Model(model.inputs[0], [layer.output for layer in layers])
+    found = [np.zeros(layer.output.shape[-1]) for layer in layers]
+    for at in range(0, len(images), BATCH):
+        part = images[at : at + BATCH, ..., np.newaxis].astype(np.float32) / np.float32(255)
+        for most, maps in zip(found, probe(part, training=False), strict=True):
+            np.maximum(most, np.asarray(maps).max(axis=(0, 1, 2)), out=most)
+    return found
+
+
+def _values(layer: Any) -> tuple[Floats, Floats]:
+    """Kernel and bias."""
+    kernel, bias = (np.asarray(values, np.float64) for values in layer.get_weights())
+    return kernel, bias
+
+
+def _whole(values: Floats) -> Integers:
+    return np.rint(values).astype(np.int64)
+
+
+def _bias(values: Floats) -> Integers:
+    return _whole(values + 2 ** (SHIFT - 1))
+
+
+def _largest(weights: Integers, biases: Integers) -> int:
+    """weights: [inputs, outputs], of inputs in 0..255."""
+    ink = 255 * np.maximum(np.maximum(weights, 0).sum(axis=0), -np.minimum(weights, 0).sum(axis=0))
+    return int((ink + np.abs(biases)).max())

@@ -1,0 +1,245 @@
+"""Microcontrollers, simulated: build C for them, run it on many inputs, count what it costs.
+
+    firmware = build({"digits.c": c, "digits.h": h}, ATMEGA328P, main, folder)
+    run = firmware.run(images.reshape(-1, 784))     # uint8 [N, bytes that one step reads]
+    run.outputs, run.cycles.mean(), run.stack       # uint8 [N, bytes that one step writes], …
+
+`main` is the text of a C program that includes "device.h" (device.h here) and loops for ever:
+
+    #include "device.h"
+    #include "digits.h"
+    int main(void) {
+        static uint8_t image[784];
+        for (;;) {
+            uint16_t i;
+            uint8_t digit, probability;
+            for (i = 0; i < 784; i++) image[i] = device_read();
+            device_start();
+            digit = digits_classify(image, &probability);
+            device_stop();
+            device_write(digit);
+        }
+    }
+
+Every step reads, counts and writes the same number of bytes and spans. Reading past the last input
+ends the run. A program whose network reads its pixels one by one, because the chip has no room for
+the image, calls device_read() within the counted span: on an AVR that costs 1 cycle.
+
+A program whose code or variables outgrow the target is refused when it is built. The stack is known
+only after a run: hold `program.ram + run.stack` to `target.ram` (see `device_table`).
+
+AVR: libsimavr, cycle for cycle. Cortex-M: Unicorn (QEMU's processor cores as a library), which
+counts instructions, not cycles: a Cortex-M0+ takes 1 to 2 cycles for most.
+"""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinydigits.errors import ModelError
+from tinydigits_export.c.backend import MissingTool, compiled, find_tool, host_compiler
+from tinydigits_export.devices.cortex_m import run_cortex_m
+
+SIMULATORS = Path(__file__).parent
+BARE = ["-nostartfiles"]
+# More room than there is, so that what does not fit is measured too.
+AVR_MEMORY = [f"-Wl,--defsym=__{kind}_REGION_LENGTH__=1M" for kind in ("TEXT", "DATA")]
+ARM_MEMORY = ["-Wl,-Ttext=0,-Tdata=0x20000000"]
+MAX_CYCLES = 100_000_000  # of one step: beyond it the program is taken to hang
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A microcontroller."""
+
+    name: str
+    mcu: str
+    """As the simulator calls it."""
+
+    prefix: str
+    """Of the compiler's commands: "avr-" or "arm-none-eabi-"."""
+
+    flags: tuple[str, ...]
+    """Which choose the processor. Optimisation is chosen in `build`."""
+
+    flash: int
+    """bytes."""
+
+    ram: int
+    """bytes."""
+
+    clock: int
+    """Hz, as usually run."""
+
+    @property
+    def packages(self) -> str:
+        """The Debian packages that build for it and simulate it."""
+        if self.prefix == "avr-":
+            return "gcc-avr avr-libc libsimavr-dev libelf-dev gcc"
+        return "gcc-arm-none-eabi libnewlib-arm-none-eabi"
+
+
+ATMEGA328P = Target(
+    "ATmega328P", "atmega328p", "avr-", ("-mmcu=atmega328p",), 32 * 1024, 2048, 16_000_000
+)
+ATTINY13A = Target("ATtiny13A", "attiny13a", "avr-", ("-mmcu=attiny13a",), 1024, 64, 9_600_000)
+# Those of an STM32G0 and an STM32F4 of the smaller kind.
+CORTEX_M0PLUS = Target(
+    "Cortex-M0+", "M0", "arm-none-eabi-", ("-mcpu=cortex-m0plus", "-mthumb"),
+    64 * 1024, 8 * 1024, 64_000_000,
+)  # fmt: skip
+CORTEX_M4 = Target(
+    "Cortex-M4", "M4", "arm-none-eabi-", ("-mcpu=cortex-m4", "-mthumb"),
+    256 * 1024, 64 * 1024, 84_000_000,
+)  # fmt: skip
+
+
+class DoesNotFit(ModelError):  # noqa: N818 - named for what it says
+    """A microcontroller has too little flash or RAM. The message gives the numbers."""
+
+    def __init__(self, what: str, needed: int, memory: str, target: "Target", most: int) -> None:
+        article = "an" if target.name[0] in "AEIOU" else "a"
+        super().__init__(
+            f"{what} needs {needed:,} B of {memory}, where {article} {target.name} has {most:,}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a linked program takes."""
+
+    flash: int
+    """bytes: code, constants, and the initial values of variables."""
+
+    ram: int
+    """bytes of static variables; the stack comes on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a program answered, and what that cost. N: the number of inputs."""
+
+    outputs: NDArray[np.uint8]
+    """uint8 [N, R], the bytes written for each input."""
+
+    cycles: NDArray[np.int64]
+    """int64 [N], between device_start and device_stop: cycles of an AVR, instructions of an ARM."""
+
+    stack: int
+    """bytes: the most that was in use between the two, beyond what `main` itself uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """A program that is ready to run on a target."""
+
+    elf: Path
+    target: Target
+    model: Sizes
+    """Of the sources alone, linked with the helpers of the compiler's library that they call."""
+
+    program: Sizes
+    """Of the whole, with `main`, start-up code and interrupt vectors."""
+
+    def run(self, inputs: NDArray[np.uint8]) -> Run:
+        """inputs: uint8 [N, B]. Raises ModelError where the program crashes, hangs, or writes
+        other than the same number of bytes for each input; MissingTool without the simulator.
+        """
+        inputs = np.ascontiguousarray(inputs, np.uint8)
+        runner = _run_avr if self.target.prefix == "avr-" else _run_arm
+        written, spans = runner(self, inputs.tobytes())
+        if len(spans) != len(inputs) or len(written) % max(1, len(inputs)):
+            raise ModelError(
+                f"{self.elf.name} on {self.target.name}: {len(spans)} counted spans and "
+                f"{len(written)} bytes written for {len(inputs)} inputs"
+            )
+        return Run(
+            np.frombuffer(written, np.uint8).reshape(
+                len(inputs), len(written) // max(1, len(inputs))
+            ),
+            spans[:, 0],
+            int(spans[:, 1].max(initial=0)),
+        )
+
+
+def build(
+    sources: Mapping[str, str],
+    target: Target,
+    main: str,
+    folder: Path,
+    optimize: str = "-O2",
+    flags: tuple[str, ...] = (),
+) -> Firmware:
+    """Compiles and links `sources` (file name → text; every .c among them is compiled) and `main`.
+
+    folder: an existing one, for the files; call it with a fresh one for each target.
+    optimize, flags: for the sources; `main` is compiled with -Os. Of `dense`, -O2 takes less stack
+    than -Os, a tenth fewer instructions on a Cortex-M0+, and no more flash on an AVR.
+    Raises MissingTool without the compiler, ModelError where something does not compile, and
+    DoesNotFit where the target is too small for the code or the variables.
+    """
+    for name, text in {**sources, "main.c": main}.items():
+        (folder / name).write_text(text, "utf-8")
+    purpose = f"building for {target.name}"
+    compiler = [find_tool(f"{target.prefix}gcc", purpose, target.packages), *target.flags]
+    sections = ["-std=c99", "-ffunction-sections", "-fdata-sections", "-I", str(SIMULATORS)]
+    objects = []
+    for name in [*(name for name in sources if name.endswith(".c")), "main.c"]:
+        chosen = ("-Os",) if name == "main.c" else (optimize, *flags)
+        objects.append(str((folder / name).with_suffix(".o")))
+        compiled([*compiler, *sections, *chosen, "-c", str(folder / name), "-o", objects[-1]], name)
+    alone, whole = folder / "model.elf", folder / "program.elf"
+    link = [*compiler, *(AVR_MEMORY if target.prefix == "avr-" else ARM_MEMORY)]
+    # Without start-up code and --gc-sections: all that the sources define, and nothing else.
+    compiled([*link, *BARE, "-Wl,-e,0", *objects[:-1], "-o", str(alone)], "the sources")
+    # An ARM program starts at main: the simulator lays its memory out and sets its stack.
+    start = [] if target.prefix == "avr-" else [*BARE, "-Wl,-e,main"]
+    compiled([*link, *start, "-Wl,--gc-sections", *objects, "-o", str(whole)], "the program")
+    program = _sizes(whole, target)
+    if program.flash > target.flash:
+        raise DoesNotFit("the program", program.flash, "flash", target, target.flash)
+    if program.ram >= target.ram:
+        raise DoesNotFit("the program", program.ram, "RAM for variables", target, target.ram)
+    return Firmware(whole, target, _sizes(alone, target), program)
+
+
+def _sizes(elf: Path, target: Target) -> Sizes:
+    size = find_tool(f"{target.prefix}size", f"building for {target.name}", target.packages)
+    line = subprocess.run([size, elf], capture_output=True, text=True, check=True).stdout
+    text, data, bss = map(int, line.splitlines()[1].split()[:3])
+    return Sizes(flash=text + data, ram=data + bss)
+
+
+def _run_avr(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]:
+    folder, target = firmware.elf.parent, firmware.target
+    runner, fed, written = folder / "avr_runner", folder / "input.bin", folder / "output.bin"
+    if not runner.exists():
+        _compile_runner(runner, target)
+    fed.write_bytes(data)
+    paths = (firmware.elf, fed, written)
+    command = [str(runner), target.mcu, *map(str, paths), str(MAX_CYCLES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = {3: "crashed", 4: f"ran for over {MAX_CYCLES:,} cycles"}.get(done.returncode)
+        raise ModelError(
+            f"{firmware.elf.name} on {target.name}: {reason or 'cannot be simulated'}: "
+            f"{done.stderr.strip()}"
+        )
+    spans = np.fromstring(done.stdout, np.int64, sep=" ").reshape(-1, 2)
+    return written.read_bytes(), spans
+
+
+def _compile_runner(path: Path, target: Target) -> None:
+    if not Path("/usr/include/simavr/sim_avr.h").exists():
+        raise MissingTool(f"simulating an {target.name}", "libsimavr", target.packages)
+    source = str(SIMULATORS / "avr_runner.c")
+    libraries = ["-lsimavr", "-lelf"]
+    compiled([*host_compiler(), "-O2", source, "-o", str(path), *libraries], "avr_runner.c")
+
+
+def _run_arm(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]:
+    return run_cortex_m(firmware.elf, firmware.target.mcu, firmware.target.ram, data, MAX_CYCLES)

@@ -1,0 +1,204 @@
+"""What a model in C takes on microcontrollers: built for each, and run there in simulation."""
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinydigits_export.c.backend import read_source
+from tinydigits_export.c.dense import CSource
+from tinydigits_export.c.files import TINY
+from tinydigits_export.devices.simulation import (
+    ATMEGA328P,
+    ATTINY13A,
+    CORTEX_M0PLUS,
+    CORTEX_M4,
+    DoesNotFit,
+    Firmware,
+    Sizes,
+    Target,
+    build,
+)
+
+TARGETS = (ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4)
+IMAGES, IMAGES_BY_ROW = 100, 5  # a million instructions of an ARM take half a second
+TINY_TARGETS = (ATTINY13A, *TARGETS)
+CALL_OF_MAIN = 2  # bytes of stack on an AVR, which the simulator's count leaves out
+
+# Answers class, score and logits; the class alone is counted.
+MAIN = """
+#include "device.h"
+#include "{name}.h"
+int main(void) {{
+    static uint8_t image[784], answer[2];
+    static int32_t logits[{classes}];
+    for (;;) {{
+        uint16_t i;
+        for (i = 0; i < 784; i++) image[i] = device_read();
+        device_start();
+        answer[0] = {name}_classify(image, &answer[1]);
+        device_stop();
+        {name}_scores(image, logits);
+        for (i = 0; i < 2; i++) device_write(answer[i]);
+        for (i = 0; i < sizeof logits; i++) device_write(((uint8_t *)logits)[i]);
+    }}
+}}
+"""
+
+# Answers class and score; rows come one by one, and what reading them takes is counted too.
+MAIN_BY_ROW = """
+#include "device.h"
+#include "{name}.h"
+int main(void) {{
+    static uint8_t row[28], answer[2];
+    for (;;) {{
+        uint8_t x, y;
+        device_start();
+        {name}_begin();
+        for (y = 0; y < 28; y++) {{
+            for (x = 0; x < 28; x++) row[x] = device_read();
+            {name}_push(row);
+        }}
+        answer[0] = {name}_end(&answer[1]);
+        device_stop();
+        device_write(answer[0]);
+        device_write(answer[1]);
+    }}
+}}
+"""
+
+# Answers the class; pixels come one by one.
+MAIN_OF_TINY = """
+#include "device.h"
+#include "tiny.h"
+int main(void) {
+    for (;;) {
+        uint16_t left = 784;
+        uint8_t digit;
+        device_start();
+        tiny_begin();
+        do tiny_push(device_read());
+        while (--left);
+        digit = tiny_end();
+        device_stop();
+        device_write(digit);
+    }
+}
+"""
+
+
+class Measured(NamedTuple):
+    """What one microcontroller needs."""
+
+    target: Target
+    flash: int
+    """bytes: code and weights; of `tiny`, all that the program holds."""
+
+    static: int
+    """bytes of variables, beside the image; of `tiny`, all that the program holds."""
+
+    stack: int
+    """bytes, beside what the caller has on it."""
+
+    mean: float
+    """Cycles an image (of Cortex-M: instructions), over the images that were run."""
+
+    worst: int
+    """The same of an image of ink everywhere, or of the slowest one where that took longer."""
+
+    @property
+    def milliseconds(self) -> float:
+        """At the usual clock, taking an instruction for a cycle."""
+        return 1000 * self.mean / self.target.clock
+
+
+class TooSmall(NamedTuple):
+    """A microcontroller that was not run, because the model does not fit there."""
+
+    target: Target
+    reason: str
+    """With the numbers: `the program needs 9,120 B of flash, where an ATtiny13A has 1,024`."""
+
+
+def measured_file(path: Path, images: NDArray[np.uint8]) -> list[Measured | TooSmall]:
+    """The rows of `measured` for a .c file that `export` wrote, with the .h beside it, over the
+    first of `images`: so few that they are run within a minute."""
+    if path.name == TINY:
+        c, h = (file.read_text("utf-8") for file in (path, path.with_suffix(".h")))
+        return measured_tiny(c, h, images[:IMAGES])
+    source = read_source(path)
+    return measured(source, images[: IMAGES_BY_ROW if reads_rows(source) else IMAGES])
+
+
+def measured(
+    source: CSource, images: NDArray[np.uint8], targets: Sequence[Target] = TARGETS
+) -> list[Measured | TooSmall]:
+    """A row for each target. Where a model has functions that take rows, these are measured.
+
+    images: uint8 [N, 28, 28], N from 1. Raises MissingTool or MissingExtra without the compilers
+    and simulators, and ModelError where a program crashes.
+    """
+    files = {f"{source.name}.c": source.c, f"{source.name}.h": source.h}
+    text = MAIN_BY_ROW if reads_rows(source) else MAIN
+    main = text.format(name=source.name, classes=source.classes)
+    return [_row(files, main, target, images, "-O2") for target in targets]
+
+
+def reads_rows(source: CSource) -> bool:
+    """Whether it has functions that take an image row by row."""
+    return f"void {source.name}_push(" in source.h
+
+
+def measured_tiny(
+    c: str, h: str, images: NDArray[np.uint8], targets: Sequence[Target] = TINY_TARGETS
+) -> list[Measured | TooSmall]:
+    """The same of tiny.c and tiny.h. Flash and RAM are those of a whole program with them, but for
+    the vector table of an ARM."""
+    files = {"tiny.c": c, "tiny.h": h}
+    return [_row(files, MAIN_OF_TINY, target, images, "-Os", True) for target in targets]
+
+
+def _row(
+    files: Mapping[str, str],
+    main: str,
+    target: Target,
+    images: NDArray[np.uint8],
+    optimize: str,
+    whole: bool = False,
+) -> Measured | TooSmall:
+    ink = np.full_like(images[:1], 255)
+    inputs = np.concatenate([images, ink]).reshape(len(images) + 1, -1)
+    try:
+        for text in files.values():
+            check_tables(text, target)
+        with tempfile.TemporaryDirectory(prefix="tinydigits-device-") as folder:
+            firmware = build(files, target, main, Path(folder), optimize)
+            run = firmware.run(inputs)
+        stack = run.stack + (CALL_OF_MAIN if whole and target.prefix == "avr-" else 0)
+        check_ram(firmware, stack)
+    except DoesNotFit as error:
+        return TooSmall(target, str(error))
+    sizes: Sizes = firmware.program if whole else firmware.model
+    mean, worst = float(run.cycles[:-1].mean()), int(run.cycles.max())
+    return Measured(target, sizes.flash, sizes.ram, stack, mean, worst)
+
+
+def check_tables(c: str, target: Target) -> None:
+    """Raises DoesNotFit where a table of a .c file is larger than the target's flash: a compiler
+    for AVRs refuses such a one without naming a size."""
+    for bits, name, count in re.findall(r"^static const u?int(\d+)_t (\w+)\[(\d+)\]", c, re.M):
+        if int(bits) // 8 * int(count) > target.flash:
+            size = int(bits) // 8 * int(count)
+            raise DoesNotFit(f"the table {name}", size, "flash", target, target.flash)
+
+
+def check_ram(firmware: Firmware, stack: int) -> None:
+    """Raises DoesNotFit where variables and `stack` bytes of stack are more than there is."""
+    needed, target = firmware.program.ram + stack, firmware.target
+    if needed > target.ram:
+        what = f"the program, with {stack:,} B of stack,"
+        raise DoesNotFit(what, needed, "RAM", target, target.ram)

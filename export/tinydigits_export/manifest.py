@@ -1,0 +1,99 @@
+"""NAME.json, the card of a bundle: where it is, what it may list, and what of an earlier one holds.
+
+A folder can hold several, of models with different names.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from tinydigits import ModelError, ModelInfo
+from tinydigits.info import info_path, read_info
+from tinydigits_export.c.files import BESIDE, TINY
+
+ENDINGS: Mapping[str, str] = {
+    "onnx": ".onnx",
+    "tflite": ".tflite",
+    "int8": ".int8.tflite",
+    "c": ".c",
+    "c4": "_c4.c",
+    "html": ".html",
+}
+
+
+def formats_of(name: str) -> dict[str, str]:
+    """The file of each format → the format, for a model of that name."""
+    return {TINY: "tiny"} | {f"{name}{ending}": format_ for format_, ending in ENDINGS.items()}
+
+
+def names_of(name: str) -> set[str]:
+    """Of all files that `export` can list for a model of that name."""
+    made = set(formats_of(name))
+    return made | {str(Path(file).with_suffix(end)) for file in made for end in BESIDE}
+
+
+def with_earlier(info: ModelInfo, folder: Path) -> ModelInfo:
+    """Keeps what an earlier export of the same .keras file wrote in other formats."""
+    earlier = _read(folder / f"{info.name}.json")
+    if earlier is None or earlier.keras_sha256 != info.keras_sha256:
+        return info
+    return dataclasses.replace(
+        info,
+        artifacts={**earlier.artifacts, **info.artifacts},
+        parity={**earlier.parity, **info.parity},
+    )
+
+
+def of_another_model(info: ModelInfo, folder: Path) -> dict[str, bool]:
+    """What an export of another .keras file of the same name left → whether it is as it was."""
+    card = folder / f"{info.name}.json"
+    earlier = _read(card)
+    if earlier is None or earlier.keras_sha256 == info.keras_sha256:
+        return {}
+    others = [_read(other) for other in _cards(folder) if other != card]
+    kept = set(info.artifacts).union(*(other.artifacts for other in others if other))
+    return {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() == artifact.sha256
+        for name, artifact in earlier.artifacts.items()
+        if name in names_of(info.name) - kept and (folder / name).is_file()
+    }
+
+
+def _read(card: Path) -> ModelInfo | None:
+    """None where there is none, or one that is damaged."""
+    try:
+        return read_info(card)
+    except ModelError:
+        return None
+
+
+def _cards(folder: Path) -> list[Path]:
+    """All in a folder that may be one."""
+    found = sorted(folder.glob("*.json"))
+    return [card for card in found if not card.name.endswith(".train.json")]
+
+
+def card_of(path: Path) -> Path:
+    """The NAME.json of a bundle, from its folder or any of its files."""
+    if not path.is_dir():
+        named = info_path(path)
+        if path == named:
+            return path
+        # Not every file is called after its model: tiny.c, digits_c4.c.
+        for card in _cards(path.parent):
+            info = _read(card)
+            if info and path.name in info.artifacts:
+                return card
+        if named.exists():
+            return named
+        raise ModelError(
+            f"{path}: no NAME.json beside it lists it; `tinydigits export` writes both"
+        )
+    cards = _cards(path)
+    if len(cards) != 1:
+        raise ModelError(
+            f"{path}: {len(cards)} model descriptions (NAME.json), where one was expected; "
+            "`tinydigits export` writes it; where there are several, name an artefact"
+        )
+    return cards[0]

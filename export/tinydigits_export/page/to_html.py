@@ -1,0 +1,195 @@
+"""Keras → one HTML page that reads drawn digits and pictures, in any browser, without a network.
+
+The page holds everything: the layers as JSON, their weights as base64, the fit and the network in
+JavaScript, and its looks. Nothing is fetched, and its content security policy allows nothing to be.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinydigits.errors import ModelError
+from tinydigits.info import ModelInfo
+from tinydigits_export.fold import folded
+from tinydigits_export.keras_model import Original
+
+SCRIPTS = (  # in the order in which the page reads them
+    *("resample.js", "ink.js", "pieces.js", "fit.js", "network.js"),
+    *("pictures.js", "strokes.js", "answer.js", "page.js"),
+)
+MODEL_OPENS, MODEL_CLOSES = '<script id="model" type="application/json">', "</script>"
+MOST_WEIGHTS = 4_000_000  # 16 MB, 21 in base64: a larger page takes seconds to open
+
+_ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh")
+_SHAPE_ONLY = ("Flatten", "Reshape", "Dropout", "SpatialDropout2D")  # at inference
+_UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+Weights = NDArray[np.float32]
+
+
+def to_html(original: Original, info: ModelInfo) -> bytes:
+    """The page, in UTF-8. Raises ModelError where the network has a layer that it does not know."""
+    layers, weights = network_of(original)
+    model = {
+        "info": json.loads(info.to_json(indent=None)),
+        "layers": layers,
+        "weights": b64encode(weights.astype("<f4").tobytes()).decode("ascii"),
+    }
+    text = json.dumps(model, ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE)
+    parts = {
+        "style": _template("page.css"),
+        "model": text,
+        "script": "\n".join(_template(name) for name in SCRIPTS),
+    }
+    page = _template("page.html")
+    for name, part in parts.items():
+        head, tail = page.split("{{" + name + "}}")
+        page = head + part + tail
+    return page.encode("utf-8", "backslashreplace")
+
+
+def _template(name: str) -> str:
+    return files("tinydigits_export.page").joinpath("templates", name).read_text("utf-8")
+
+
+def network_of(original: Original) -> tuple[list[dict[str, Any]], Weights]:
+    """The layers as the page's network.js takes them, and all their weights, one after another."""
+    model, where = folded(original.model), str(original.path)
+    if type(model).__name__ != "Sequential":
+        raise ModelError(f"{where}: a page can be made of a plain chain of layers only")
+    if (count := model.count_params()) > MOST_WEIGHTS:
+        raise ModelError(
+            f"{where}: {count:,} weights would make a page of {count * 4 * 4 // 3:,} bytes, and "
+            f"{MOST_WEIGHTS:,} weights are allowed: export it to onnx or tflite"
+        )
+    layers: list[dict[str, Any]] = []
+    arrays: list[Weights] = []
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if kind in _SHAPE_ONLY:
+            continue
+        if kind not in _READERS:
+            raise ModelError(
+                f"{where}: {layer.name} is a {kind}, which the page does not know; it knows "
+                f"{', '.join(sorted((*_READERS, *_SHAPE_ONLY)))}"
+            )
+        described, own = _READERS[kind](layer, where)
+        described.setdefault("shape", list(layer.output.shape[1:]))
+        described["arrays"] = [array.size for array in own]
+        layers.append(described)
+        arrays += own
+    return layers, np.concatenate([array.ravel() for array in arrays]).astype(np.float32)
+
+
+_Read = tuple[dict[str, Any], list[Weights]]
+
+
+def _dense(layer: Any, where: str) -> _Read:
+    return {"kind": "dense", "activation": _activation(layer, where)}, layer.get_weights()
+
+
+def _convolution(layer: Any, where: str) -> _Read:
+    depthwise = type(layer).__name__ == "DepthwiseConv2D"
+    if set(layer.dilation_rate) != {1} or (not depthwise and layer.groups != 1):
+        raise ModelError(f"{where}: {layer.name} is dilated or grouped, which the page is not")
+    described = {
+        "kind": "depthwise" if depthwise else "conv",
+        "activation": _activation(layer, where),
+        **_window(layer, layer.kernel_size, where),
+    }
+    return described, layer.get_weights()
+
+
+def _pool(layer: Any, where: str) -> _Read:
+    kind = "max_pool" if type(layer).__name__.startswith("Max") else "average_pool"
+    return {"kind": kind, "activation": "linear", **_window(layer, layer.pool_size, where)}, []
+
+
+def _global_average(layer: Any, _where: str) -> _Read:
+    """A window over the whole map, which has one place."""
+    height, width, maps = layer.input.shape[1:]
+    described = {
+        "kind": "average_pool",
+        "activation": "linear",
+        "from": [height, width, maps],
+        "window": [height, width],
+        "strides": [1, 1],
+        "before": [0, 0],
+        "shape": [1, 1, maps],
+    }
+    return described, []
+
+
+def _window(layer: Any, window: tuple[int, int], where: str) -> dict[str, Any]:
+    """How a window moves over the map, and how many cells of it lie outside at the start."""
+    if layer.data_format != "channels_last":
+        raise ModelError(f"{where}: {layer.name} is {layer.data_format}: channels_last is expected")
+    from_, to = layer.input.shape[1:], layer.output.shape[1:]
+    before = [0, 0]
+    if layer.padding == "same":  # the odd one is added at the end, as TensorFlow does
+        outside = [
+            max((to[axis] - 1) * layer.strides[axis] + window[axis] - from_[axis], 0)
+            for axis in (0, 1)
+        ]
+        before = [cells // 2 for cells in outside]
+    strides = list(layer.strides)
+    return {"from": list(from_), "window": list(window), "strides": strides, "before": before}
+
+
+def _normalisation(layer: Any, _where: str) -> _Read:
+    """One that could not be folded, as a factor and an offset for each channel."""
+    ones = np.ones(layer.input.shape[-1])
+    gamma = np.asarray(layer.gamma) if layer.scale else ones
+    beta = np.asarray(layer.beta) if layer.center else 0 * ones
+    factor = gamma / np.sqrt(np.asarray(layer.moving_variance, np.float64) + layer.epsilon)
+    offset = beta - np.asarray(layer.moving_mean, np.float64) * factor
+    return _scale(factor, offset)
+
+
+def _rescaling(layer: Any, _where: str) -> _Read:
+    ones = np.ones(layer.input.shape[-1])
+    return _scale(layer.scale * ones, layer.offset * ones)
+
+
+def _scale(factor: Any, offset: Any) -> _Read:
+    arrays = [np.asarray(values, np.float32) for values in (factor, offset)]
+    return {"kind": "scale", "activation": "linear"}, arrays
+
+
+def _activation_layer(layer: Any, where: str) -> _Read:
+    return {"kind": "activation", "activation": _activation(layer, where)}, []
+
+
+def _relu(layer: Any, where: str) -> _Read:
+    if layer.max_value is not None or layer.negative_slope or layer.threshold:
+        raise ModelError(f"{where}: {layer.name} is no plain ReLU, which is all the page knows")
+    return {"kind": "activation", "activation": "relu"}, []
+
+
+def _activation(layer: Any, where: str) -> str:
+    name = str(getattr(layer.activation, "__name__", layer.activation))
+    if name not in _ACTIVATIONS:
+        raise ModelError(
+            f"{where}: {layer.name} has activation {name}, which the page does not know; it knows "
+            f"{', '.join(_ACTIVATIONS)}"
+        )
+    return name
+
+
+_READERS: Mapping[str, Any] = {
+    "Activation": _activation_layer,
+    "AveragePooling2D": _pool,
+    "BatchNormalization": _normalisation,
+    "Conv2D": _convolution,
+    "Dense": _dense,
+    "DepthwiseConv2D": _convolution,
+    "GlobalAveragePooling2D": _global_average,
+    "MaxPooling2D": _pool,
+    "ReLU": _relu,
+    "Rescaling": _rescaling,
+}

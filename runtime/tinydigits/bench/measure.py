@@ -1,0 +1,242 @@
+"""Bench: how fast this machine reads digits, by stage.
+
+Every figure is measured in each of several rounds, in turn with all others, so that what changes
+while it runs, as a CPU that grows warm, meets all of them alike. How many samples each gets is
+planned from what a first call takes, so that all are done in the seconds there are.
+"""
+
+import gc
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter, perf_counter_ns
+from typing import NamedTuple
+
+import numpy as np
+
+from tinydigits.bench.machine import Machine, this_machine
+from tinydigits.bench.pictures import DIGITS, Pictures, digits, drawn, own
+from tinydigits.bench.stats import LEAST_BLOCKS, Figure, Metric, percentiles
+from tinydigits.bench.tasks import BATCHES, Contestant, Task, contestants, tasks
+
+ROUNDS = 10
+SECONDS = 24.0  # of the whole run, by default
+# Calls of a short task: so many are enough for p99.9, p99, p90 and p50, even without two rounds.
+LADDER = (12_500, 1_250, 125, 25)
+SHORT = 0.2  # s: a task is given at least so long, as far as there is time
+STEADY = 0.2  # s: what a figure of throughput is measured for
+WARM_UP = 0.03  # s: for each task before the first round; before each block, 1 call in WARM_PART
+WARM_PART = 20
+PLANNED = 0.9  # of the seconds: other programs want time as well
+LATE = 0.25  # of the time for all rounds: no round is begun that would end so much past it
+PART = 0.6  # of what other tasks get is enough for whole processes, whose times vary less
+LEAST = 0.01  # s: no task is planned shorter
+
+
+class Bench(NamedTuple):
+    """All that was measured, and on what."""
+
+    machine: Machine
+    models: list[Contestant]
+    pictures: list[Pictures]
+    unreadable: int
+    """Pictures of one's own that were left out."""
+
+    metrics: list[Metric]
+    rounds: int
+    timer: float
+    """Seconds that reading the clock twice takes: a part of every sample."""
+
+    seconds: float
+    """That the whole took."""
+
+
+def measure(
+    models: tuple[str, ...],
+    images: str | None = None,
+    seconds: float = SECONDS,
+    say: Callable[[str], None] = lambda _: None,
+) -> Bench:
+    """Measures the models, bundled ones by name or files, on pictures that it draws or on those in
+    the folder `images`. `say` is told how far it is. Raises ModelError, MissingExtra, SourceError.
+    """
+    began = perf_counter()
+    say("opening the models and drawing pictures")
+    opened = contestants(models)
+    with tempfile.TemporaryDirectory(prefix="tinydigits-bench-") as scratch:
+        small, unreadable = digits(DIGITS), 0
+        if images is None:
+            kinds = drawn(Path(scratch), small)
+        else:
+            found, unreadable = own(images)
+            kinds = [found]
+        todo = tasks(opened, kinds, np.resize(small, (max(BATCHES), *small.shape[1:])))
+        say("warming up")
+        costs = warmed_up(todo)
+        calls = plan(todo, costs, PLANNED * seconds - (perf_counter() - began))
+        metrics, rounds = _rounds(todo, costs, calls, began + PLANNED * seconds, say)
+    taken = perf_counter() - began
+    return Bench(this_machine(), opened, kinds, unreadable, metrics, rounds, _timer(), taken)
+
+
+def plan(todo: list[Task], costs: list[float], seconds: float) -> list[int]:
+    """How often each task is done. `costs`: seconds of one call of each. They get the same time at
+    most, which is the longest with which all are done in `seconds`.
+    """
+    longest = seconds
+    while True:
+        calls = [_calls(task, cost, longest) for task, cost in zip(todo, costs, strict=True)]
+        needed = sum(_expected(todo, costs, calls, place) for place in range(ROUNDS))
+        if needed <= seconds or longest < LEAST:
+            return calls
+        longest *= 0.9
+
+
+def _calls(task: Task, cost: float, longest: float) -> int:
+    """How often a task can be done within `longest` seconds, and need be."""
+    if task.like:
+        return min(ROUNDS, max(1, int(PART * longest / cost)))
+    if task.figures[0].unit == "images/s":
+        return max(LEAST_BLOCKS, int(min(longest, max(STEADY, ROUNDS * cost)) / cost))
+    wanted = next((step for step in LADDER if step * cost <= longest), LADDER[-1])
+    return max(wanted, int(min(longest, SHORT) / cost))
+
+
+def _expected(todo: list[Task], costs: list[float], calls: list[int], place: int) -> float:
+    """Seconds that the round `place` takes."""
+    counts = [share(each, place) for each in calls]
+    return sum(
+        cost * (count + _untimed(task, count))
+        for task, cost, count in zip(todo, costs, counts, strict=True)
+    )
+
+
+def _untimed(task: Task, calls: int) -> int:
+    """How many calls warm up a block of `calls`."""
+    return 0 if task.like is not None or calls == 0 else 1 + calls // WARM_PART
+
+
+def share(calls: int, place: int) -> int:
+    """How many of the calls belong to the round `place`, 0 and up: of few the first has one, since
+    there may be no time for the last.
+    """
+    return -(-(place + 1) * calls // ROUNDS) + (-place * calls // ROUNDS)
+
+
+_Values = defaultdict[Figure, list[float]]
+
+
+def _rounds(
+    todo: list[Task], costs: list[float], calls: list[int], end: float, say: Callable[[str], None]
+) -> tuple[list[Metric], int]:
+    """All rounds, or those that are likely to be over soon after `end`, but enough for an interval;
+    and their number. Rounds that are over early do more of the long tasks.
+    """
+    expected = [_expected(todo, costs, calls, place) for place in range(ROUNDS)]
+    samples, blocks = _Values(list), _Values(list)
+    began, done = perf_counter(), 0
+    late = end + LATE * (end - began)
+    with _without_gc():
+        while done < ROUNDS:
+            slower = (perf_counter() - began) / sum(expected[:done]) if done else 0
+            if done >= LEAST_BLOCKS and perf_counter() + slower * expected[done] > late:
+                break
+            say(f"round {done + 1} of {ROUNDS}")
+            for place in order(len(todo), done):
+                if count := share(calls[place], done):
+                    _block(todo[place], count, samples, blocks)
+            done += 1
+            for place in _missed(todo, calls, blocks, done):
+                if perf_counter() + costs[place] < began + (end - began) * done / ROUNDS:
+                    _block(todo[place], 1, samples, blocks)
+            gc.collect()
+    metrics = [
+        _metric(figure, samples[figure], blocks[figure], task)
+        for task in todo
+        for figure in task.figures
+        if figure in blocks
+    ]
+    return metrics, done
+
+
+def _missed(todo: list[Task], calls: list[int], blocks: _Values, done: int) -> list[int]:
+    """The long tasks that the last round left out, those with the fewest blocks first."""
+    missed = [
+        place
+        for place, task in enumerate(todo)
+        if task.like is not None and share(calls[place], done - 1) == 0
+    ]
+    return sorted(missed, key=lambda place: len(blocks[todo[place].figures[0]]))
+
+
+def order(count: int, place: int) -> Iterable[int]:
+    """There and back, so that no task always follows the same one."""
+    return range(count) if place % 2 == 0 else reversed(range(count))
+
+
+def warmed_up(todo: list[Task]) -> list[float]:
+    """Seconds of one call of each task, warm. Of long ones that are alike only one is tried, and
+    the first of them twice, since it finds the disk's cache cold.
+    """
+    costs: list[float] = []
+    alike: dict[str, float] = {}
+    for place, task in enumerate(todo):
+        if task.like is None:
+            costs.append(_cost(task, 3, WARM_UP))
+            continue
+        if task.like not in alike:
+            alike[task.like] = _cost(task, 2 if place == 0 else 1, 0)
+        costs.append(alike[task.like])
+    return costs
+
+
+def _cost(task: Task, calls: int, seconds: float) -> float:
+    """Of one of the later calls, after at least so many and so long."""
+    taken: list[float] = []
+    began = perf_counter()
+    while len(taken) < calls or perf_counter() - began < seconds:
+        before = perf_counter()
+        task.once()
+        taken.append(perf_counter() - before)
+    return statistics.median(taken[len(taken) // 2 :])
+
+
+def _block(task: Task, calls: int, samples: _Values, blocks: _Values) -> None:
+    """One block: a few calls that do not count, and those that do."""
+    for _ in range(_untimed(task, calls)):
+        task.once()
+    rows = [task.once() for _ in range(calls)]
+    for figure, column in zip(task.figures, zip(*rows, strict=True), strict=True):
+        known = [value for value in column if value is not None]
+        if not known:
+            continue
+        if figure.unit == "s":
+            known = [value / 1e9 for value in known]
+        per_second = figure.unit == "images/s"
+        block = 1e9 / statistics.fmean(known) if per_second else statistics.median(known)
+        samples[figure] += known
+        blocks[figure].append(block)
+
+
+@contextmanager
+def _without_gc() -> Iterator[None]:
+    """Python looks for garbage between rounds, and not while a sample is taken."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _metric(figure: Figure, samples: list[float], blocks: list[float], task: Task) -> Metric:
+    spread = percentiles(samples) if figure.unit == "s" and task.like is None else ()
+    return Metric(figure, len(samples), tuple(blocks), spread)
+
+
+def _timer() -> float:
+    """Seconds between two readings of the clock with nothing between them: the median."""
+    pairs = [(perf_counter_ns(), perf_counter_ns()) for _ in range(1001)]
+    return statistics.median(after - before for before, after in pairs) / 1e9

@@ -1,0 +1,97 @@
+"""`tinydigits evaluate`: parsing and printing."""
+
+import time
+from contextlib import ExitStack, closing
+
+import click
+
+from tinydigits.classifier import Classifier, Prediction
+from tinydigits.cli.classify import open_stdin, passed_over
+from tinydigits.cli.completion import folders
+from tinydigits.cli.options import check_usage, reading_options
+from tinydigits.cli.signals import Stopped, stoppable
+from tinydigits.evaluation import Tally, check_classes, truth_of
+from tinydigits.fit import Fit, Invert
+from tinydigits.images import Limits
+from tinydigits.pipeline import Workers
+from tinydigits.reading import Keep
+from tinydigits.remote.location import is_remote, redacted
+from tinydigits.sources.folders import Opening, Skipped, at_hand, chunked, open_inputs, walked
+
+
+@click.command()
+@click.argument("folder", shell_complete=folders)
+@reading_options
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.pass_context
+def evaluate(
+    ctx: click.Context,
+    folder: str,
+    model: str | None,
+    fit: Fit | None,
+    invert: Invert,
+    min_score: float | None,
+    max_pixels: int,
+    max_bytes: int,
+    workers: Workers,
+    batch_size: int,
+    report: str | None,
+    as_json: bool,
+) -> None:
+    """Say how well a model reads pictures whose classes are known.
+
+    The sub-folders of FOLDER are the truth: FOLDER/7/a.png is a 7. Shown are the accuracy with
+    its 95 % interval, precision and recall of each class, who was taken for whom, and the worst
+    mistakes.
+
+    \b
+    Examples:
+      tinydigits evaluate digits
+      tinydigits evaluate digits -m dense --json
+      tinydigits evaluate digits --report mistakes.html
+
+    \b
+    Exit status:
+      0         all were read
+      1         some could not be read, or the report not be written
+      2         wrong usage, no model, no image, or folders that are no classes
+      130, 143  stopped by Ctrl-C, by SIGTERM
+    """
+    check_usage(ctx.params | {"inputs": (folder,)})
+    began = time.monotonic()
+    limits = Limits(max_pixels, max_bytes)
+    classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
+    labels = classifier.info.labels
+    if not is_remote(folder):
+        check_classes(folder, labels)
+    skipped, tally = Skipped(), Tally(labels)
+
+    def truth(prediction: Prediction) -> str:
+        return truth_of(redacted(folder), prediction.path)
+
+    keep = Keep(fitted=report is not None, thumbnails=report is not None)
+    opening = Opening(open_stdin, limits, skipped)
+    items = open_inputs((folder,), opening) if is_remote(folder) else walked(folder, skipped)
+    chunks = at_hand(chunked(items, batch_size), max_bytes)
+    with stoppable():
+        try:
+            with ExitStack() as stack:
+                write = None
+                if report is not None:
+                    from tinydigits.sinks.report import report_sink
+
+                    write = stack.enter_context(report_sink(report, labels, truth))
+                answered = stack.enter_context(closing(classifier.answers(chunks, workers, keep)))
+                for answers in answered:
+                    for prediction in answers.predictions:
+                        tally.add(prediction, truth(prediction))
+                    if write is not None:
+                        write(answers)
+                result = tally.result()  # in here, so that a run without pictures writes no report
+        except Stopped as stopped:
+            click.echo("stopped: nothing is evaluated", err=True)
+            ctx.exit(stopped.exit_code)
+    click.echo(result.to_json() if as_json else result.as_text(), nl=as_json)
+    seconds = time.monotonic() - began
+    click.echo(f"{result.images:,} images · {seconds:.1f} s{passed_over(skipped)}", err=True)
+    ctx.exit(1 if result.unreadable else 0)

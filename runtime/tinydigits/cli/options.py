@@ -1,0 +1,140 @@
+"""Options that several commands have, and which of them go together."""
+
+import os
+from typing import Any, get_args
+
+import click
+
+from tinydigits.classifier import BATCH_SIZE
+from tinydigits.cli.completion import files, models
+from tinydigits.fit import Fit, Invert
+from tinydigits.images import MOST_PIXELS, Limits
+from tinydigits.model import BUNDLED
+from tinydigits.pipeline import Workers
+from tinydigits.remote.location import is_remote, redacted
+from tinydigits.sinks import output as sinks
+
+_LIMITS = Limits()
+
+
+class WorkersType(click.ParamType):  # type: ignore[type-arg] # generic in stubs, not at run time
+    """`auto` or a number of processes."""
+
+    name = "auto|N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Workers:
+        if value == "auto":
+            return "auto"
+        return int(click.IntRange(1, 1024).convert(value, param, ctx))
+
+
+def reading_options(command: Any) -> Any:
+    """The options of every command that reads pictures."""
+    for option in reversed(
+        (
+            click.option(
+                "-m",
+                "--model",
+                metavar="MODEL",
+                shell_complete=models,
+                help=f"A bundled model ({', '.join(BUNDLED)}), or an .onnx or .tflite file. "
+                f"Default: {BUNDLED[0]}.",
+            ),
+            click.option(
+                "--fit",
+                type=click.Choice(get_args(Fit)),
+                help="How pictures become 28×28. auto: what already looks like MNIST stays as it "
+                "is; mnist: nothing does; resize: only the size is changed; none: all must be "
+                "28×28. Default: the model's own.",
+            ),
+            click.option(
+                "--invert",
+                type=click.Choice(get_args(Invert)),
+                default="auto",
+                show_default=True,
+                help="Is the ink darker than its ground? auto: look.",
+            ),
+            click.option(
+                "--min-score",
+                type=click.FloatRange(0, 1),
+                help="Below this score an answer is uncertain. Default: the model's own.",
+            ),
+            click.option(
+                "--max-pixels",
+                type=click.IntRange(1, MOST_PIXELS),
+                default=_LIMITS.max_pixels,
+                show_default=True,
+                help="Refuse images with more pixels, width × height.",
+            ),
+            click.option(
+                "--max-bytes",
+                type=click.IntRange(1),
+                default=_LIMITS.max_bytes,
+                show_default=True,
+                help="Refuse larger files.",
+            ),
+            click.option(
+                "--workers",
+                type=WorkersType(),
+                default="auto",
+                show_default=True,
+                help="Processes that share a large job; auto: one for each CPU.",
+            ),
+            click.option(
+                "--batch-size",
+                type=click.IntRange(1, 65536),
+                default=BATCH_SIZE,
+                show_default=True,
+                help="Images that a process reads at a time.",
+            ),
+            click.option(
+                "--report",
+                metavar="FILE.html",
+                shell_complete=files,
+                help="Write a page that shows every picture.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def check_usage(options: dict[str, Any]) -> None:
+    """Raises UsageError where options do not go together, or would write over what is read."""
+    for name in ("output", "report", "sort_into", "save_fit"):
+        if options.get(name) == "":
+            raise click.UsageError(f"--{name.replace('_', '-')} has an empty name")
+        if is_remote(address := options.get(name) or ""):
+            raise click.UsageError(
+                f"{redacted(address)}: results are written to files of this machine: name one, and "
+                "copy it there; or, with --engine ray, -o a folder there"
+            )
+    output, report, inputs = options.get("output"), options.get("report"), options["inputs"]
+    if output and report and os.path.realpath(output) == os.path.realpath(report):
+        raise click.UsageError("-o and --report name one file")
+    if report and sinks.holds_images(report):
+        raise click.UsageError(f"--report {report} would be an image: name a .html file")
+    for name in filter(None, (output, report)):
+        if any(os.path.realpath(name) == os.path.realpath(each) for each in inputs):
+            raise click.UsageError(f"{name} would be read and written over")
+    resume, watch = options.get("resume"), options.get("watch")
+    if resume and (not output or options["format_"] not in ("csv", "jsonl")):
+        raise click.UsageError("--resume goes on with the rows in -o FILE.csv or FILE.jsonl")
+    if resume and (watch or report or options["sort_into"] or options["save_fit"]):
+        raise click.UsageError(
+            "--resume goes with rows alone, not with --watch, --sort-into, --report or --save-fit"
+        )
+    if options.get("dry_run") and not options["sort_into"]:
+        raise click.UsageError("--dry-run says how --sort-into DIR would sort")
+    if options.get("sort_by") and not options["sort_into"]:
+        raise click.UsageError("--sort-by says how --sort-into DIR sorts")
+    if watch and "-" in inputs:
+        raise click.UsageError("--watch watches folders and files, not a list on stdin")
+    if watch and any(map(is_remote, inputs)):
+        raise click.UsageError("--watch watches folders and files, not addresses")
+    if watch and options["workers"] not in ("auto", 1):
+        raise click.UsageError("--watch reads in one process")
+    if options.get("format_") == "parquet" and (watch or not output):
+        raise click.UsageError("Parquet is written to -o FILE, and not while --watch goes on")

@@ -1,0 +1,190 @@
+"""Clients of stores: one of fsspec's file systems for each, asked with patience but not for ever.
+
+The libraries below retry by themselves, each in its own way, or hang. Where they let it be turned
+off, they try once, and what follows is decided here.
+"""
+
+import logging
+import math
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from tinydigits.errors import MissingExtra, TinydigitsError
+from tinydigits.remote.failures import Failure, explained, scrubbed
+from tinydigits.remote.location import server_of
+
+Answer = TypeVar("Answer")
+
+WEB, S3, GOOGLE = ("http", "https"), ("s3", "s3a"), ("gs", "gcs")
+PACKAGES = {**dict.fromkeys(WEB, "aiohttp"), **dict.fromkeys(S3, "s3fs")}  # of the extra
+PACKAGES |= dict.fromkeys(GOOGLE, "gcsfs")
+
+TRIES = 8
+FIRST_PAUSE = 0.25  # s: before the second try; each later pause is twice as long, and all vary
+LONGEST_PAUSE = 8  # s: so that all pauses are 12 to 24 s, in which a store makes room
+CONNECT = 5  # s: by then a server takes a connection, or is tried again
+STALL = 10  # s: a server that has said nothing for so long has stopped
+ATTEMPT = 30  # s: the most that one try takes, where nothing large is asked for
+ENOUGH = 90  # s: after so long nothing is tried again
+OPENING = 20  # s: for a client to find its credentials, some of which are asked of other servers
+CLOSED = 60  # s: until a client is opened again that could not be, for a reason that may pass
+CONNECTIONS = 64  # to one server, at the most
+
+_clients: dict[object, Any] = {}
+_lock = threading.Lock()
+
+
+class Unreachable(Exception):  # noqa: N818 - what cannot be reached, rather than an error
+    """What was asked for did not come."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.why)
+        self.failure = failure
+
+
+def persistent(
+    scheme: str,
+    call: Callable[[float], Answer],
+    until: float | None = None,
+    attempt: float = ATTEMPT,
+) -> Answer:
+    """What `call` gives, which is told how many seconds it has: at most `attempt`. Tries again what
+    may pass, and gives up at the time `until`. Raises Unreachable.
+    """
+    until = time.monotonic() + ENOUGH if until is None else until
+    tries = 1 if scheme in GOOGLE else TRIES  # gcsfs tries six times, which cannot be changed
+    pause = FIRST_PAUSE
+    while True:
+        tries -= 1
+        try:
+            return call(max(0.001, min(attempt, until - time.monotonic())))
+        except Unreachable:
+            raise
+        except Exception as error:
+            failure = explained(error)
+        wait = random.uniform(pause / 2, pause)
+        if not failure.passes or not tries or time.monotonic() + wait >= until:
+            raise Unreachable(failure)
+        time.sleep(wait)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def ask(
+    client: Any, seconds: float, question: "str | Callable[..., Any]", *args: Any, **options: Any
+) -> Any:
+    """Calls a client's method by its name, or a coroutine function on its event loop; gives up
+    after so many seconds. Raises what that raises.
+    """
+    from fsspec.asyn import sync
+
+    if client.async_impl:
+        coroutine = getattr(client, f"_{question}") if isinstance(question, str) else question
+        return sync(client.loop, coroutine, *args, timeout=seconds, **options)
+    assert isinstance(question, str)
+    return _in_time(seconds, partial(getattr(client, question), *args, **options))
+
+
+def client_of(scheme: str, url: str) -> Any:
+    """fsspec's file system for an address. Raises MissingExtra, Unreachable."""
+    # Those of the extra serve all threads; of others, which may not, each thread has its own.
+    known = scheme in PACKAGES
+    key = scheme if known else (scheme, server_of(url), threading.get_ident())
+    with _lock:
+        client = _clients.get(key)
+        if client is None or (isinstance(client, _Closed) and time.monotonic() >= client.until):
+            client = _clients[key] = _opened_or_closed(scheme, url)
+    if isinstance(client, _Closed):
+        raise Unreachable(client.failure)
+    return client
+
+
+class _Closed(NamedTuple):
+    """In the place of a client that could not be opened, since to try that may take long."""
+
+    failure: Failure
+    until: float
+    """Of time.monotonic()."""
+
+
+def _opened_or_closed(scheme: str, url: str) -> Any:
+    try:
+        return _in_time(OPENING, partial(_opened, scheme, url))
+    except TinydigitsError:
+        raise
+    except Unreachable as error:
+        failure = error.failure
+    except Exception as error:
+        failure = explained(error)
+    return _Closed(failure, time.monotonic() + CLOSED if failure.passes else math.inf)
+
+
+def _opened(scheme: str, url: str) -> Any:
+    try:
+        import fsspec
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{scheme}://", "fsspec", "cloud") from error
+    for library in ("aiobotocore", "asyncio", "botocore", "fsspec", "gcsfs", "google", "s3fs"):
+        # What they log would else go to stderr, with addresses as they are.
+        logging.getLogger(library).addHandler(logging.NullHandler())
+    try:
+        if scheme not in PACKAGES:
+            return fsspec.core.url_to_fs(url)[0]
+        client = fsspec.filesystem(scheme, **_options(scheme))
+    except ImportError as error:
+        if scheme in PACKAGES:
+            raise MissingExtra(f"{scheme}://", PACKAGES[scheme], "cloud") from error
+        raise Unreachable(Failure(scrubbed(str(error)), passes=False)) from error
+    except ValueError as error:
+        if scheme in fsspec.available_protocols():
+            raise
+        why = (
+            f"no scheme {scheme}:// is known; s3://, gs://, https:// are read, and those of other "
+            "fsspec packages that are installed"
+        )
+        raise Unreachable(Failure(why, passes=False)) from error
+    client.retries = 1  # s3fs's own
+    return client
+
+
+def _options(scheme: str) -> dict[str, Any]:
+    """How a client waits, and tries once."""
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
+    if scheme in WEB:
+        # Proxies and ~/.netrc are taken from the environment.
+        return {"client_kwargs": {"timeout": timeout, "trust_env": True}, "encoded": True}
+    if scheme in GOOGLE:
+        # Else gcsfs asks by gRPC what kind of bucket it is, which is not to be had everywhere; only
+        # zonal buckets need that.
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        return {"requests_timeout": timeout, "use_listings_cache": False}
+    config = {
+        "connect_timeout": CONNECT,
+        "read_timeout": STALL,
+        "max_pool_connections": CONNECTIONS,
+        "retries": {"mode": "standard", "total_max_attempts": 1},
+    }
+    return {"config_kwargs": config, "use_listings_cache": False}
+
+
+def _in_time(seconds: float, call: Callable[[], Answer]) -> Answer:
+    """What `call` gives. Raises what it raises, and TimeoutError where it takes longer: it then
+    goes on, in a thread that keeps nothing from ending.
+    """
+    answer: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return answer.result(seconds)

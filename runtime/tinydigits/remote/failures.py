@@ -1,0 +1,130 @@
+"""What went wrong on a network, in a sentence that holds no credential.
+
+Stores raise errors of five libraries. They are told apart by what they carry (an HTTP status, a
+code, an errno) and by the names of their classes, so that none of those libraries is imported here.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tinydigits.remote.location import redacted_in
+
+SHOWN = 200  # letters of a message that is not known here
+LEAST = 6  # letters: what is shorter is no secret
+
+_SECRETS = re.compile("key|secret|token|passw|credential|signature|sas", re.IGNORECASE)
+_USER = re.compile(r"[^\s/:@'\"]+:[^\s/:@]*@")  # of an address whose scheme is not beside it
+_PASSING = {408, 425, 429}  # of the statuses below 500: too slow, too early, too often
+_PASSING_CODES = {"SlowDown", "RequestTimeout"}  # whatever the status
+_NO_CREDENTIALS = {
+    *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
+    *("DefaultCredentialsError", "RefreshError"),
+}
+_CUT_SHORT = {
+    *("ClientPayloadError", "HttpProcessingError", "IncompleteRead", "IncompleteReadError"),
+    "EOFError",
+}
+_NETWORK = {
+    *("OSError", "ConnectionError", "ClientConnectionError", "HTTPClientError"),
+    *("ResponseParserError", "RequestException", "HTTPException", "TransportError"),
+}
+_TIMEOUT = {"TimeoutError", "ReadTimeoutError", "ConnectTimeoutError", "Timeout"}
+_CERTIFICATE = {"SSLCertVerificationError", "ClientConnectorCertificateError"}
+
+
+class Failure(NamedTuple):
+    """Why something did not come."""
+
+    why: str
+    """A part of a sentence."""
+
+    passes: bool
+    """Whether it may come at another time."""
+
+    status: int | None = None
+    """HTTP's, where a server answered."""
+
+
+def explained(error: BaseException) -> Failure:
+    """What an error of a store or of a web server says."""
+    chain = list(_chain(error))
+    names = {each.__name__ for link in chain for each in type(link).__mro__}
+    status, code = next(filter(any, map(_answer, chain)), (None, None))
+    beside = f" ({code})" if code and code != str(status) else ""
+    if names & _CUT_SHORT:  # of which aiohttp says that it is a status of 400
+        return Failure("cut short on its way", passes=True)
+    if code == "ExpiredToken":  # which S3 calls a status of 400
+        return Failure(f"the credentials have expired{beside}", passes=False, status=403)
+    if names & _NO_CREDENTIALS:
+        return Failure("no credentials were found that hold", passes=False, status=403)
+    if status == 404 or status == 410 or "FileNotFoundError" in names:
+        what = "no such bucket" if code == "NoSuchBucket" else "not found"
+        return Failure(what, passes=False, status=404)
+    # gcsfs says no more than that.
+    forbidden = "PermissionError" in names or str(error).startswith("Forbidden")
+    if status in (401, 403) or forbidden:
+        return Failure(f"no permission{beside}", passes=False, status=403)
+    if status is not None and status >= 300:
+        passes = status in _PASSING or status >= 500 or code in _PASSING_CODES
+        return Failure(f"the server answers {status}{beside}", passes, status)
+    if "TooManyRedirects" in names:
+        return Failure("the server leads on without end", passes=False)
+    if names & _CERTIFICATE:
+        return Failure("the server's certificate is not trusted", passes=False)
+    if names & _TIMEOUT:
+        return Failure("no answer in time", passes=True)
+    if names & _NETWORK:
+        said = [text for link in chain if isinstance(link, OSError) and (text := _reason(link))]
+        return Failure(f"the connection failed{f': {scrubbed(said[-1])}' if said else ''}", True)
+    return Failure(
+        scrubbed(": ".join(filter(None, (type(error).__name__, str(error))))), passes=False
+    )
+
+
+def _reason(error: OSError) -> str | None:
+    """In the words of the system, where the error is one of its own."""
+    number = error.errno or 0
+    return os.strerror(number) if number in errno.errorcode else error.strerror
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _answer(error: BaseException) -> tuple[int | None, str | None]:
+    """The status and the code that a server gave."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):  # botocore's
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        return _number(status), response.get("Error", {}).get("Code")
+    # requests', aiohttp's and gcsfs's, of which aiohttp has the last one too, and warns of it.
+    answers = (
+        getattr(response, "status_code", 0),
+        getattr(error, "status", 0),
+        vars(error).get("code"),
+    )
+    return next(filter(None, map(_number, answers)), None), None
+
+
+def _number(value: object) -> int | None:
+    is_status = str(value).isdecimal() and 100 <= int(str(value)) <= 599
+    return int(str(value)) if is_status else None
+
+
+def scrubbed(text: str) -> str:
+    """One line, short, with addresses redacted and what the environment holds of secrets cut
+    out.
+    """
+    for name, value in os.environ.items():
+        if _SECRETS.search(name) and len(value) >= LEAST:
+            text = text.replace(value, "…")
+    line = " ".join(_USER.sub("…@", redacted_in(text)).split())
+    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"

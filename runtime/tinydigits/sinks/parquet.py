@@ -1,0 +1,68 @@
+"""Parquet: rows in typed columns, for those who go on with them in a table (extra `parquet`)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from tinydigits.classifier import Answers, Prediction
+from tinydigits.errors import MissingExtra, SinkError
+from tinydigits.sinks.output import Write
+from tinydigits.sinks.rows import Shown
+
+GROUP_ROWS = 65_536  # rows in memory, and in a row group
+
+
+@contextmanager
+def parquet_sink(
+    file: BinaryIO, shown: Shown, notes: Callable[[], Mapping[str, str]] = dict
+) -> Iterator[Write]:
+    """The columns of `shown`: strings, float64 for scores, bool for `inverted`; null where there is
+    no value. Bytes of a name that are not UTF-8, which Parquet's strings cannot hold, become \\xff.
+    `notes` gives, when all rows are written, what the file's own metadata says. Raises
+    MissingExtra, and SinkError where PyArrow does not load.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ModuleNotFoundError as error:
+        raise MissingExtra("Parquet", "PyArrow", "parquet") from error
+    except ImportError as error:
+        raise SinkError(f"PyArrow does not load here: {error}; install it anew") from error
+    schema = pyarrow.schema(
+        [
+            (column, pyarrow.bool_() if column == "inverted" else _type(column, pyarrow))
+            for column in shown.columns()
+        ]
+    )
+    held: list[Prediction] = []
+    with parquet.ParquetWriter(file, schema) as writer:
+
+        def flush() -> None:
+            columns = zip(*map(shown.values, held), strict=True)
+            arrays = [
+                pyarrow.array(map(_storable, column), field.type)
+                for column, field in zip(columns, schema, strict=True)
+            ]
+            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+            held.clear()
+
+        def write(answers: Answers) -> None:
+            held.extend(answers.predictions)
+            if len(held) >= GROUP_ROWS:
+                flush()
+
+        yield write
+        if held:
+            flush()
+        writer.add_key_value_metadata(notes())
+
+
+def _type(column: str, pyarrow: Any) -> Any:
+    is_score = column == "score" or column.startswith("score_") or column.endswith("_score")
+    return pyarrow.float64() if is_score else pyarrow.string()
+
+
+def _storable(value: object) -> object:
+    if isinstance(value, str) and not value.isprintable():
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return value

@@ -1,0 +1,179 @@
+"""Unsort: the log of a sort, the moves that it holds, and the way back.
+
+A log may come from anywhere, so all of it is checked before the first file is touched: nothing is
+taken from outside the log's folder, and nothing is put where something is.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+from tinydigits.errors import ImageError, SourceError
+from tinydigits.remote.location import is_remote
+from tinydigits.sinks.move_log import CANCELLED, LOG, make_folders, move_file
+
+
+def unsort(
+    log: str, held: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> tuple[int, list[tuple[str, str]]]:
+    """Undoes the moves of a log, the last one first; `log` may be the folder that holds it.
+
+    Gives the number of files that are back, and those that were left with the reason: their place
+    is taken, or they are no longer there. A file that was sorted again and again goes back to
+    where it was first. What was never carried out is passed over. Folders that became empty are
+    removed, and once nothing is left to undo the log is renamed to sort-log.undone.jsonl.
+
+    Each file goes back within `held()`, for signals to wait (see `stopping.Stopper.held`): half a
+    file, or both of it, would be in the way of the next run.
+
+    Raises SourceError, before anything is done, where the log cannot be read, is damaged before
+    its last line, names a file outside its own folder, or knows of copies or links alone.
+    """
+    path = Path(log)
+    if path.is_dir():
+        path /= LOG
+    root = Path(os.path.realpath(path.parent))
+    entries = _entries(path, root)
+    moves = [entry for entry in entries if entry.by == "move"]
+    kept = len(entries) - len(moves)
+    if kept and not moves:
+        raise SourceError(
+            f"{path}: sorted by {entries[0].by}: the originals are where they were; delete {root}"
+        )
+    undone, left = 0, []
+    for ways in reversed(_histories(moves)):
+        with held():
+            try:
+                undone += _undone(ways)
+            except (OSError, ImageError) as error:
+                left.append((ways[-1], getattr(error, "strerror", None) or str(error)))
+    _remove_empty({str(Path(entry.target).parent) for entry in moves}, root)
+    if kept:
+        left.append((str(root), f"{kept:,} copies and links: their originals are where they were"))
+    if not left:
+        _rename_away(path)
+    return undone, left
+
+
+class _Entry(NamedTuple):
+    by: str
+    origin: str
+    target: str
+
+
+def _entries(path: Path, root: Path) -> list[_Entry]:
+    """What the log says was done, without what it took back."""
+    try:
+        *lines, last = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+    real = lru_cache(maxsize=256)(os.path.realpath)  # of folders, hundreds of entries in each
+    done: dict[int, _Entry] = {}
+    numbers: dict[tuple[str, str], int] = {}
+    for number, line in enumerate([*lines, last], 1):
+        try:
+            entry = _entry(line)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            if number > len(lines):
+                break  # torn, or empty as in a whole log
+            raise SourceError(f"{path}: line {number} is damaged: nothing was undone") from error
+        parent, name = os.path.split(entry.target)
+        if name == ".." or not Path(real(parent)).is_relative_to(root):
+            raise SourceError(
+                f"{path}: line {number} names {entry.target}, outside of the log's own folder: "
+                "nothing was undone"
+            )
+        if entry.by == CANCELLED:
+            done.pop(numbers.pop((entry.origin, entry.target), -1), None)
+        else:
+            numbers[entry.origin, entry.target] = number
+            done[number] = entry
+    return list(done.values())
+
+
+def _entry(line: bytes) -> _Entry:
+    fields = json.loads(line)
+    entry = _Entry(fields["by"], fields["from"], fields["to"])
+    copied = is_remote(entry.origin) and entry.by in ("copy", CANCELLED)
+    for path in entry[2:] if copied else entry[1:]:
+        if b"\0" in os.fsencode(path) or not Path(path).is_absolute() or not Path(path).name:
+            raise ValueError(path)
+    if entry.by not in ("copy", "link", "move", CANCELLED):
+        raise ValueError(entry.by)
+    return entry
+
+
+def _histories(moves: list[_Entry]) -> list[list[str]]:
+    """For each file all places where it may be, its first one first: one that was sorted twice,
+    out of `_uncertain` for instance, has more than two.
+    """
+    histories: list[list[str]] = []
+    by_place: dict[str, list[str]] = {}
+    for _, origin, target in moves:
+        if target in by_place:  # free again for another file
+            by_place.pop(target).remove(target)
+        history = by_place.get(origin)
+        if history is None:
+            history = [origin]
+            histories.append(history)
+        for place in history[history.index(origin) + 1 :]:  # was logged and never carried out
+            by_place.pop(place, None)
+            history.remove(place)
+        history.append(target)
+        by_place[target] = history
+    return histories
+
+
+def _undone(history: list[str]) -> bool:
+    """False where there is nothing to undo. Raises ImageError, OSError where it stays."""
+    origin, *places = map(Path, history)
+    place = next((place for place in reversed(places) if os.path.lexists(place)), None)
+    if place is None:
+        if os.path.lexists(origin):
+            return False
+        raise ImageError("no longer there")
+    if os.path.lexists(origin):
+        if not _are_twins(place, origin):
+            raise ImageError(f"{origin} is taken by another file")
+        place.unlink()  # a crash came between the two halves of its move
+        return True
+    make_folders(origin.parent)
+    move_file(place, origin)
+    return True
+
+
+def _are_twins(one: Path, other: Path) -> bool:
+    """Two entries of the same file, so that either of them may go."""
+    status = one.lstat()
+    return (
+        status.st_nlink > 1
+        and os.path.samestat(status, other.lstat())
+        and (one.parent.resolve(), one.name) != (other.parent.resolve(), other.name)
+    )
+
+
+def _remove_empty(folders: set[str], root: Path) -> None:
+    """These folders and those above them, up to the sort folder, which stays."""
+    for folder in list(folders):
+        folders.update(
+            str(parent) for parent in Path(folder).parents if parent.is_relative_to(root)
+        )
+    folders.discard(str(root))
+    for folder in sorted(folders, key=lambda folder: -len(Path(folder).parts)):
+        with suppress(OSError):  # what is not empty stays
+            Path(folder).rmdir()
+
+
+def _rename_away(log: Path) -> None:
+    """So that it is not undone twice."""
+    for number in count(1):
+        name = f"{log.stem}.undone{f'~{number}' if number > 1 else ''}{log.suffix}"
+        if not os.path.lexists(log.with_name(name)):
+            with suppress(OSError):  # undone it is, whatever it is called
+                log.rename(log.with_name(name))
+            return

@@ -1,0 +1,101 @@
+"""Entries of archives and arrays: which are read, and what becomes of those that cannot be.
+
+Whatever hostile bytes do ends in error rows: one for an entry that cannot be read, and one for its
+file where that cannot be read any further.
+"""
+
+import io
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
+from tinydigits.images import Limits
+from tinydigits.remote.location import is_remote
+from tinydigits.sources.folders import Item, Skipped, has_image_ending
+
+Entry = TypeVar("Entry")
+
+# A few kilobytes can be made to give gigabytes. Photos and drawings shrink 100 times at the most,
+# but a blank BMP shrinks 1,000 times: what stays small is read however well it is compressed.
+BOMB_RATIO = 200  # bytes out for each byte in
+
+
+def guarded(name: str, entries: Iterable[Entry]) -> Iterator[Entry | Item]:
+    """The entries, and where they break off, one more that says why."""
+    try:
+        yield from entries
+        return
+    except MissingExtra:
+        raise
+    except TinydigitsError as error:
+        why = str(error)
+    # zipfile, gzip, zlib, zstandard, struct and numpy raise what they like on damaged bytes, and
+    # one bad file must not end a run.
+    except Exception as error:
+        why = said(error)
+    yield Item(name, ImageError(why))
+
+
+def open_regular(path: str) -> io.BufferedReader:
+    """The file, open for reading; never a FIFO, socket or device. Raises ImageError, and of what
+    is at an address MissingExtra.
+    """
+    if is_remote(path):
+        from tinydigits.remote.file import opened
+
+        return opened(path)
+    try:
+        # Opening a FIFO would disturb whoever writes to it, so the kind is asked first; and again
+        # of what was opened, without waiting, since files can be replaced in between.
+        if stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - as the name is
+            file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - returned
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file
+            file.close()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise ImageError(getattr(error, "strerror", None) or str(error)) from error
+    raise ImageError("not a regular file")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def said(error: Exception) -> str:
+    if isinstance(error, TinydigitsError):
+        return str(error)
+    if isinstance(error, EOFError):
+        return "truncated: it ends early"
+    return f"damaged: {str(error) or type(error).__name__}"
+
+
+def is_image(name: str, skipped: Skipped) -> bool:
+    """Whether a member would be an image in a folder; counts it if not."""
+    parts = name.split("/")
+    if any(map(_is_hidden, parts)):
+        skipped.hidden += 1
+    elif not has_image_ending(parts[-1]):
+        skipped.other += 1
+    else:
+        return True
+    return False
+
+
+def _is_hidden(part: str) -> bool:
+    return part == "__MACOSX" or (part.startswith(".") and part not in (".", ".."))
+
+
+def bad_name(name: str) -> str | None:
+    """Nothing is unpacked, so that such a name harms nobody here; it is no honest one."""
+    if re.match(r"[/\\]|[A-Za-z]:[/\\]", name):
+        return "a member with an absolute path"
+    return "a member whose path climbs out" if ".." in re.split(r"[/\\]", name) else None
+
+
+def too_large(size: int, limits: Limits) -> str | None:
+    if size > limits.max_bytes:
+        return f"{size:,} bytes, over the limit of {limits.max_bytes:,}"
+    return None

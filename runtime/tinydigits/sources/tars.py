@@ -1,0 +1,181 @@
+"""Tar archives, plain or compressed, as a stream.
+
+They are parsed here, not by `tarfile`, which takes a damaged header for the end of the archive, so
+that images are lost without a word, and which reads extended headers of any size, some of them in
+quadratic time.
+"""
+
+import gzip
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
+
+from tinydigits.errors import ImageError, MissingExtra
+from tinydigits.images import Limits
+from tinydigits.sources.folders import Skipped
+from tinydigits.sources.members import BOMB_RATIO, bad_name, is_image, too_large
+
+SMALL_TAR = 128 << 20  # 128 MiB: the whole of a tar up to this may exceed the ratio
+BLOCK = 512  # bytes: what headers are, and what members are padded to
+EXTENDED_BYTES = 1 << 20  # 1 MiB: the most of an extended header; long names take 4 KiB
+NAME_LETTERS = 4096  # of a longer name, which no file system has, the end is shown
+SKIP_BYTES = 1 << 16  # how much is read at a time of what nobody wants
+
+_KINDS = {b"1": "a hard link", b"2": "a link", b"6": "a FIFO", b"S": "a sparse file"}
+_KINDS |= {b"3": "a device", b"4": "a device"}
+
+
+class _Member(NamedTuple):
+    """A member of a tar, whose data comes next in the stream."""
+
+    name: str
+    kind: bytes
+    size: int
+
+
+class _Unpacked:
+    """A tar's bytes, forwards only, however they are compressed."""
+
+    def __init__(self, raw: BinaryIO | gzip.GzipFile, file: BinaryIO) -> None:
+        self.position = 0
+        self._raw, self._file = raw, file
+
+    def read(self, size: int) -> bytes:
+        """As many bytes, or fewer at the end. Raises ImageError where there are far too many."""
+        data = self._raw.read(size)
+        self.position += len(data)
+        if self.position > SMALL_TAR and self.position > BOMB_RATIO * self._file.tell():
+            raise ImageError(f"a bomb: {self._file.tell():,} bytes become {self.position:,}")
+        return data
+
+    def skip_to(self, position: int) -> None:
+        while (rest := position - self.position) > 0:
+            if not self.read(min(rest, SKIP_BYTES)):
+                raise ImageError("truncated: it ends within a member")
+
+    def finish(self) -> None:
+        """Reads what is behind the end mark, since a checksum is behind that."""
+        while self._raw is not self._file and self.read(SKIP_BYTES):
+            pass
+
+
+def in_tar(
+    file: io.BufferedReader, limits: Limits, skipped: Skipped
+) -> Iterator[tuple[str, bytes | ImageError]]:
+    with _uncompressed(file) as raw:
+        stream = _Unpacked(raw, file)
+        for name, kind, size in _tar_members(stream):
+            if kind in b"5D" or name.endswith("/") or not is_image(name, skipped):
+                continue
+            why = bad_name(name) or _kind(kind) or too_large(size, limits)
+            if len(name) > NAME_LETTERS:
+                name, why = name[-NAME_LETTERS:], f"a name of {len(name):,} letters"
+            image = ImageError(why) if why else stream.read(size)
+            if isinstance(image, bytes) and len(image) < size:
+                raise ImageError(f"truncated: it ends within {name}")
+            yield name, image
+        stream.finish()
+
+
+def _kind(kind: bytes) -> str | None:
+    """What a member is that is no regular file."""
+    return None if kind in b"07\0" else _KINDS.get(kind, f"a member of kind {kind!r}")
+
+
+@contextmanager
+def _uncompressed(file: io.BufferedReader) -> Iterator[BinaryIO | gzip.GzipFile]:
+    """By the first bytes, as tar itself does: endings of compressed tars are often wrong."""
+    magic = file.peek(4)[:4]
+    if magic.startswith(b"\x1f\x8b"):
+        with gzip.GzipFile(fileobj=file) as unzipped:
+            yield unzipped
+    elif magic == b"\x28\xb5\x2f\xfd" or magic[1:] == b"\x2a\x4d\x18":
+        try:
+            import zstandard
+        except ImportError as error:
+            raise MissingExtra("a .tar.zst archive", "zstandard", "zstd") from error
+        unpacker = zstandard.ZstdDecompressor()  # which takes windows of 128 MiB at the most
+        with unpacker.stream_reader(file, read_across_frames=True, closefd=False) as unpacked:
+            yield unpacked
+    else:
+        yield file
+
+
+def _tar_members(stream: _Unpacked) -> Iterator[_Member]:
+    """The headers (POSIX.1-1988 ustar, POSIX.1-2001 pax, GNU), each with the stream at its data."""
+    extended: dict[bytes, bytes] = {}  # by extended headers, of the member that follows
+    while (header := stream.read(BLOCK)) != bytes(BLOCK):
+        _check_header(header, stream.position)
+        kind, size = header[156:157], _number(header[124:136])
+        if kind in b"LKxXg":
+            if size > EXTENDED_BYTES:
+                raise ImageError(f"damaged: an extended header of {size:,} bytes")
+            end = _padded(stream.position + size)
+            extended |= _extended(kind, stream.read(size))
+        else:
+            name = extended.get(b"GNU.sparse.name") or extended.get(b"path") or _short_name(header)
+            size = _number(extended[b"size"], 10) if b"size" in extended else size
+            if kind == b"S" and header[482]:
+                while stream.read(BLOCK)[504:505] not in (b"", b"\0"):
+                    pass  # more of the map of holes
+            # Links, devices, folders and FIFOs have no data, whatever size is written there.
+            end = _padded(stream.position + (0 if kind in b"123456" else size))
+            kind = extended.get(b"kind", kind)
+            yield _Member(name.decode("utf-8", "surrogateescape"), kind, size)
+            extended = {}
+        stream.skip_to(end)
+
+
+def _check_header(header: bytes, position: int) -> None:
+    if not header:
+        raise ImageError(
+            "truncated: it ends without an end mark" if position else "empty, or truncated"
+        )
+    if len(header) < BLOCK:
+        raise ImageError("truncated: it ends within a header")
+    checksum = sum(header) - sum(header[148:156]) + 8 * ord(" ")
+    if header[148:156].strip(b"\0 ").lstrip(b"0") != b"%o" % checksum:
+        raise ImageError("damaged: a wrong checksum" if position > BLOCK else "not a tar archive")
+
+
+def _padded(position: int) -> int:
+    return -(-position // BLOCK) * BLOCK
+
+
+def _number(field: bytes, base: int = 8) -> int:
+    if field[:1] == b"\x80" and base == 8:  # GNU's, for 8 GiB and more
+        return int.from_bytes(field[1:], "big")
+    digits = field.partition(b"\0")[0].strip() or b"0"
+    if not digits.isdigit():
+        raise ImageError(f"damaged: {digits[:20]!r} where a number was expected")
+    return int(digits, base)
+
+
+def _short_name(header: bytes) -> bytes:
+    name, prefix = (field.partition(b"\0")[0] for field in (header[:100], header[345:500]))
+    return prefix + b"/" + name if prefix and header[257:263] == b"ustar\0" else name
+
+
+def _extended(kind: bytes, data: bytes) -> dict[bytes, bytes]:
+    """What an extended header says of the next member: the entries that matter here."""
+    if kind == b"L":
+        return {b"path": data.partition(b"\0")[0]}
+    return _pax(data) if kind in b"xX" else {}
+
+
+def _pax(data: bytes) -> dict[bytes, bytes]:
+    """Records of the form `LENGTH KEYWORD=VALUE\\n`, where LENGTH counts all of it."""
+    records, at = {}, 0
+    while at < len(data) and data[at]:
+        digits = data[at : at + 20].partition(b" ")[0]
+        length = _number(digits, 10)
+        keyword, equals, value = data[at + len(digits) + 1 : at + length - 1].partition(b"=")
+        if not equals or data[at + length - 1 : at + length] != b"\n":
+            raise ImageError("damaged: an extended header that is none")
+        if keyword in (b"path", b"size", b"GNU.sparse.name"):
+            records[keyword] = value
+        if keyword.startswith(b"GNU.sparse."):
+            records[b"kind"] = b"S"
+        at += length
+    return records

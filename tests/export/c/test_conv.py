@@ -1,0 +1,288 @@
+"""The C of the conv recipe reads as Keras does, and answers alike on every processor."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tinydigits import MissingExtra, ModelError
+from tinydigits.info import ModelInfo
+from tinydigits_export.c.backend import WARNINGS, CBackend, MissingTool, host_compiler
+from tinydigits_export.c.conv import state_bytes, to_conv, written
+from tinydigits_export.c.dense import CSource
+from tinydigits_export.c.quantise_conv import QuantisedConv, quantise_conv
+from tinydigits_export.devices.simulation import ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4, Target, build
+from tinydigits_export.devices.table import MAIN_BY_ROW
+from tinydigits_export.keras_model import Original
+from tinydigits_export.proof import Reference, compare
+from tinydigits_train.data import Dataset
+from tinydigits_train.tensorflow import load_tensorflow
+
+pytestmark = pytest.mark.usefixtures("compiler")
+
+# Reads images from standard input and writes class, probability and logits of each, read at once,
+# and class and probability of it read row by row.
+MAIN = """
+#include <stdio.h>
+#include "conv.h"
+int main(void) {
+    static uint8_t image[784];
+    while (fread(image, 1, 784, stdin) == 784) {
+        int32_t logits[CONV_CLASSES];
+        uint8_t answers[4], y;
+        answers[0] = conv_classify(image, &answers[1]);
+        conv_scores(image, logits);
+        conv_begin();
+        for (y = 0; y < 28; y++) conv_push(image + 28 * y);
+        answers[2] = conv_end(&answers[3]);
+        fwrite(answers, 4, 1, stdout);
+        fwrite(logits, sizeof logits, 1, stdout);
+    }
+    return 0;
+}
+"""
+
+
+def info_of(original: Original) -> ModelInfo:
+    return ModelInfo("conv", "conv", original.labels, 0, "0" * 64, "a test")
+
+
+@pytest.fixture(scope="module")
+def model(read_conv: Original, mnist: Dataset) -> QuantisedConv:
+    return quantise_conv(read_conv, mnist.train.images)
+
+
+@pytest.fixture(scope="module")
+def source(read_conv: Original, model: QuantisedConv) -> CSource:
+    return written(info_of(read_conv), model)
+
+
+def hard_images(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Digits; paper, ink everywhere, noise, and ink at one pixel of the border each."""
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (20, 28, 28)).astype(np.uint8)
+    dots = np.zeros((12, 28, 28), np.uint8)
+    for dot, (y, x) in zip(dots, np.ndindex(3, 4), strict=True):
+        dot[(0, 13, 27)[y], (0, 1, 26, 27)[x]] = 255
+    flat = np.stack([np.zeros((28, 28)), np.full((28, 28), 255)]).astype(np.uint8)
+    return np.concatenate([images[:20], noise, dots, flat])
+
+
+def network(maps: tuple[int, ...], classes: int, **options: Any) -> Original:
+    """The layers of the recipe, with other numbers of maps, and random weights."""
+    keras = load_tensorflow("a test", "train").keras
+    layers = keras.layers
+    convolutions = [
+        part
+        for count in maps
+        for part in (layers.Conv2D(count, 3, padding="same", **options), layers.ReLU())
+    ]
+    for at in (8, 4):
+        convolutions.insert(at, layers.MaxPool2D(2))
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            *convolutions,
+            layers.DepthwiseConv2D(7),
+            layers.Flatten(),
+            layers.Dense(classes, activation="sigmoid"),
+        ],
+        name="conv",
+    )
+    random = np.random.default_rng(0)
+    model.set_weights(
+        [random.normal(0, max(1, w[..., 0].size) ** -0.5, w.shape) for w in model.get_weights()]
+    )
+    return Original(Path("conv.keras"), model, "0" * 64, tuple(map(str, range(classes))), {})
+
+
+def test_decisions_and_accuracy_are_those_of_keras(
+    read_conv: Original, source: CSource, mnist: Dataset, has_all_of_mnist: bool
+) -> None:
+    reference = Reference(read_conv.scores(mnist.test.images), mnist.test)
+    found = compare(reference, CBackend(source))
+    assert found.agreement >= (0.9995 if has_all_of_mnist else 0.997)
+    assert found.accuracy >= (0.9935 if has_all_of_mnist else 0.99)
+    assert found.ties == 0
+
+
+def test_logits_are_those_of_the_integers(
+    model: QuantisedConv, source: CSource, mnist: Dataset
+) -> None:
+    images = hard_images(mnist.test.images)
+    assert (CBackend(source).logits(images) == model.logits(images)).all()
+
+
+@pytest.mark.parametrize(
+    ("maps", "classes"), [((8, 12, 16, 16, 12), 2), ((1, 2, 3, 5, 1), 3), ((7, 31, 9, 11, 6), 26)]
+)
+def test_any_number_of_maps_and_classes(
+    maps: tuple[int, ...], classes: int, mnist: Dataset
+) -> None:
+    original = network(maps, classes)
+    model = quantise_conv(original, mnist.train.images[:500])
+    images = hard_images(mnist.test.images)
+    assert (
+        CBackend(written(info_of(original), model)).logits(images) == model.logits(images)
+    ).all()
+    digits = mnist.test.images[:200]
+    logits = model.logits(digits) / 2**model.fraction
+    expected = original.scores(digits).astype(np.float64)
+    assert np.abs(1 / (1 + np.exp(-logits)) - expected).max() < 0.1
+
+
+def test_row_by_row_is_as_all_at_once_without_a_warning_or_an_overflow(
+    model: QuantisedConv, source: CSource, mnist: Dataset, tmp_path: Path
+) -> None:
+    for name, text in (("conv.c", source.c), ("conv.h", source.h), ("main.c", MAIN)):
+        (tmp_path / name).write_text(text)
+    sanitizers = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    images = hard_images(mnist.test.images)
+    others = [[path] for path in [shutil.which("clang")] if path]
+    for compiler in [host_compiler(), *others]:
+        command = [*compiler, *WARNINGS, *sanitizers, "conv.c", "main.c", "-o", "main"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        done = subprocess.run([tmp_path / "main"], input=images.tobytes(), capture_output=True)
+        assert (done.returncode, done.stderr) == (0, b"")
+        answers = np.frombuffer(done.stdout, np.uint8).reshape(len(images), -1)
+        logits = model.logits(images)
+        assert answers[:, 4:].tobytes() == logits.astype(np.int32).tobytes()
+        assert (answers[:, 0] == logits.argmax(axis=1)).all()
+        probabilities = 255 / (1 + np.exp(-logits.max(axis=1) / 2**model.fraction))
+        assert np.abs(answers[:, 1] - probabilities).max() < 2.5
+        assert (answers[:, 2:4] == answers[:, :2]).all()
+
+
+def test_rows_that_are_missing_are_paper_and_rows_too_many_nothing(
+    source: CSource, mnist: Dataset, tmp_path: Path
+) -> None:
+    for name, text in (("conv.c", source.c), ("conv.h", source.h)):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "main.c").write_text(
+        """
+        #include <stdio.h>
+        #include "conv.h"
+        int main(void) {
+            static uint8_t image[784];
+            uint8_t probability, rows, y;
+            while (fread(image, 1, 784, stdin) == 784) {
+                for (rows = 0; rows <= 40; rows++) {
+                    conv_begin();
+                    for (y = 0; y < rows; y++) conv_push(image + 28 * (y % 28));
+                    putchar(conv_end(&probability));
+                    putchar(probability);
+                }
+            }
+            return 0;
+        }
+        """
+    )
+    subprocess.run([*host_compiler(), "conv.c", "main.c", "-o", "main"], cwd=tmp_path, check=True)
+    image = mnist.test.images[0]
+    done = subprocess.run([tmp_path / "main"], input=image.tobytes(), capture_output=True)
+    found = np.frombuffer(done.stdout, np.uint8).reshape(41, 2)
+    cut = np.stack([np.where(np.arange(28)[:, None] < rows, image, 0) for rows in range(41)])
+    expected = CBackend(source).classify(cut.astype(np.uint8))
+    assert (found == expected).all()
+    assert len(np.unique(found[:, 0])) > 1
+
+
+def test_rows_after_the_end_are_nothing(source: CSource, mnist: Dataset, tmp_path: Path) -> None:
+    for name, text in (("conv.c", source.c), ("conv.h", source.h)):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "main.c").write_text(
+        """
+        #include <stdio.h>
+        #include "conv.h"
+        int main(void) {
+            static uint8_t image[784];
+            uint8_t answer[2], y;
+            if (fread(image, 1, 784, stdin) < 784) return 1;
+            answer[0] = conv_classify(image, &answer[1]);
+            for (y = 0; y < 56; y++) conv_push(image + 28 * (y % 28));
+            if (conv_classify(image, &y) != answer[0] || y != answer[1]) return 2;
+            return 0;
+        }
+        """
+    )
+    sanitizers = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    command = [*host_compiler(), *sanitizers, "conv.c", "main.c", "-o", "main"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    image = mnist.test.images[0].tobytes()
+    done = subprocess.run([tmp_path / "main"], input=image, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_bounds_in_the_comment_hold(
+    model: QuantisedConv, source: CSource, mnist: Dataset
+) -> None:
+    said = {
+        name: int(bound.replace(",", ""))
+        for name, bound in re.findall(r"^ \*   (\w+) +([\d,]+)$", source.c, re.MULTILINE)
+    }
+    images = hard_images(mnist.test.images)
+    first = model.convolutions[0]
+    # The worst place there can be for the first convolution: ink where weights have one sign.
+    worst = [255 * (sign * first.weights[:, :, 0] > 0) for sign in (1, -1)]
+    sums = [np.einsum("yxo,yxo->o", ink, first.weights[:, :, 0]) + first.biases for ink in worst]
+    assert (
+        np.abs(sums).max() <= said["first"] <= np.abs(sums).max() + 2 * np.abs(first.biases).max()
+    )
+    assert np.abs(model.logits(images)).max() <= said["logits"] < 2**31
+    assert max(said[name] for name in ("first", "second", "third", "fourth", "fifth")) < 2**23
+
+
+def test_weights_too_large_for_the_integers_are_refused(mnist: Dataset) -> None:
+    original = network((2, 2, 2, 2, 2), 3)
+    values = original.model.get_weights()
+    original.model.set_weights([*values[:-2], values[-2] * 1e7, values[-1]])
+    with pytest.raises(ModelError, match="too large for sums of 24"):
+        quantise_conv(original, mnist.train.images[:100])
+
+
+def test_other_networks_are_refused_with_what_they_are(mnist: Dataset) -> None:
+    dilated = network((2, 2, 2, 2, 2), 3, dilation_rate=2)
+    with pytest.raises(ModelError, match=r"holds Conv2D → ReLU → .* where C can be written of one"):
+        to_conv(dilated, info_of(dilated), mnist.train.images[:100])
+    wide = network((2, 2, 2, 90, 2), 3)
+    with pytest.raises(ModelError, match="reads 90 maps, where C can be written of 31 at most"):
+        to_conv(wide, info_of(wide), mnist.train.images[:100])
+    many = network((2, 2, 2, 2, 2), 101)
+    with pytest.raises(ModelError, match="101 classes"):
+        to_conv(many, info_of(many), mnist.train.images[:100])
+
+
+def test_what_it_says_of_its_memory_is_so(source: CSource) -> None:
+    said = re.search(r"RAM: +(\d+) bytes", source.h)
+    assert said
+    assert int(said[1]) == state_bytes([8, 12, 16, 16, 12]) == 1585
+    assert "conv_push" in source.sketch
+    assert "1585 bytes" in source.readme
+
+
+@pytest.mark.parametrize(
+    ("target", "images", "cycles"),
+    [(ATMEGA328P, 10, 13e6), (CORTEX_M0PLUS, 1, 6e6), (CORTEX_M4, 1, 4e6)],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_every_processor_answers_as_this_one_and_has_room(
+    target: Target, images: int, cycles: float, source: CSource, mnist: Dataset, tmp_path: Path
+) -> None:
+    digits = mnist.test.images[: int(os.environ.get("TINYDIGITS_CONV_IMAGES", images))]
+    inputs = np.concatenate([digits, hard_images(digits[:0])[19:21]]).reshape(-1, 784)
+    main = MAIN_BY_ROW.format(name="conv")
+    try:
+        firmware = build({"conv.c": source.c, "conv.h": source.h}, target, main, tmp_path)
+        run = firmware.run(inputs)
+    except (MissingTool, MissingExtra) as error:
+        pytest.skip(str(error))
+    assert (run.outputs == CBackend(source).classify(inputs.reshape(-1, 28, 28))).all()
+    assert run.cycles[: len(digits)].mean() < cycles
+    assert firmware.model.flash < 13_000
+    assert firmware.program.ram + run.stack < (1_800 if target is ATMEGA328P else 2_048 + 28)

@@ -1,0 +1,198 @@
+"""On an ATmega328P, a Cortex-M0+ and a Cortex-M4 the C form gives the host's logits, within flash,
+RAM and time that are held here.
+
+On the ATmega328P for all test digits, on the others for 300: for all there too, in some minutes,
+with TINYDIGITS_DEVICE_IMAGES=10000.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.export.c.test_c4 import random_model
+from tests.export.c.test_dense import info_of, random_original
+from tinydigits import ModelError
+from tinydigits.errors import TinydigitsError
+from tinydigits.info import read_info
+from tinydigits_export.c import c4 as to_c4
+from tinydigits_export.c.backend import CBackend
+from tinydigits_export.c.dense import CSource, to_c
+from tinydigits_export.devices.simulation import (
+    ATMEGA328P,
+    ATTINY13A,
+    CORTEX_M0PLUS,
+    CORTEX_M4,
+    DoesNotFit,
+    Firmware,
+    Target,
+    build,
+)
+from tinydigits_export.devices.table import MAIN, TINY_TARGETS
+from tinydigits_export.keras_model import open_original
+from tinydigits_train.data import Dataset
+
+ARM_IMAGES = int(os.environ.get("TINYDIGITS_DEVICE_IMAGES", "300"))
+
+ECHO = """
+#include "device.h"
+#include "twice.h"
+int main(void) {
+    for (;;) {
+        uint8_t value = device_read();
+        device_start();
+        value = twice(value);
+        device_stop();
+        device_write(value);
+        device_write(1);
+    }
+}
+"""
+TWICE = {
+    "twice.h": "#include <stdint.h>\nuint8_t twice(uint8_t value);\n",
+    "twice.c": '#include "twice.h"\nuint8_t twice(uint8_t value) { return value + value; }\n',
+}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a model may take; cycles are instructions on an ARM."""
+
+    target: Target
+    flash: int
+    stack: int
+    cycles: int
+
+
+LIMITS = (
+    Limit(ATMEGA328P, flash=8500, stack=64, cycles=25_000),
+    Limit(CORTEX_M0PLUS, flash=8300, stack=64, cycles=20_000),
+    Limit(CORTEX_M4, flash=8300, stack=64, cycles=14_000),
+)
+# What a compiler must not define, so that the C beside the assembly is compiled.
+WITHOUT_ASSEMBLY = {
+    "avr-": ("-U__AVR_HAVE_MUL__", "-U__AVR_ENHANCED__"),
+    "arm-none-eabi-": ("-U__thumb__",),
+}
+
+
+def built(
+    sources: dict[str, str], target: Target, main: str, folder: Path, *flags: str
+) -> Firmware:
+    """Skips the test where a compiler or simulator is missing."""
+    try:
+        firmware = build(sources, target, main, folder, flags=flags)
+        firmware.run(np.zeros((0, 1), np.uint8))
+    except ModelError:
+        raise
+    except TinydigitsError as error:
+        pytest.skip(str(error))
+    return firmware
+
+
+def dense_firmware(source: CSource, target: Target, folder: Path, *flags: str) -> Firmware:
+    files = {f"{source.name}.c": source.c, f"{source.name}.h": source.h}
+    main = MAIN.format(name=source.name, classes=source.classes)
+    return built(files, target, main, folder, *flags)
+
+
+@pytest.fixture(scope="module")
+def source(bundle: Path, keras_path: Path, mnist: Dataset) -> CSource:
+    return to_c(open_original(keras_path), read_info(bundle / "digits.json"), mnist.train.images)
+
+
+@pytest.mark.parametrize("target", TINY_TARGETS, ids=lambda target: target.name)
+def test_a_program_answers_and_is_counted(target: Target, tmp_path: Path) -> None:
+    run = built(TWICE, target, ECHO, tmp_path).run(np.arange(100, dtype=np.uint8)[:, None])
+    assert run.outputs.tolist() == [[2 * value, 1] for value in range(100)]
+    assert len(set(run.cycles.tolist())) == 1
+    assert 2 <= run.cycles[0] <= 30
+    assert run.stack <= 8
+
+
+def test_an_avr_takes_the_cycles_of_its_data_sheet(tmp_path: Path) -> None:
+    delay = TWICE | {
+        "twice.c": '#include "twice.h"\n#include <util/delay_basic.h>\n'
+        "uint8_t twice(uint8_t value) { _delay_loop_1(value); return 0; }\n"
+    }
+    cycles = built(delay, ATMEGA328P, ECHO, tmp_path).run(np.array([[10], [20]], np.uint8)).cycles
+    assert cycles[1] - cycles[0] == 30  # three cycles a turn
+
+
+@pytest.mark.parametrize("target", [ATMEGA328P, CORTEX_M4], ids=lambda target: target.name)
+def test_a_hang_and_a_lost_byte_are_errors(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinydigits_export.devices.simulation.MAX_CYCLES", 1_000_000)
+    value = np.zeros((3, 1), np.uint8)
+    silent = ECHO.replace("device_write(1);", "if (!value) { value = device_read(); }")
+    with pytest.raises(ModelError, match="counted spans"):
+        built(TWICE, target, silent, tmp_path).run(value)
+    with pytest.raises(ModelError, match=r"main\.c: does not compile"):
+        build(TWICE, target, "int main(void) { return nothing; }", tmp_path)
+    endless = ECHO.replace("value = twice(value);", "for (;;) twice(value);")
+    with pytest.raises(ModelError, match="over 1,000,000"):
+        built(TWICE, target, endless, tmp_path).run(value)
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.target.name)
+def test_dense_is_the_hosts_within_its_limits(
+    source: CSource, mnist: Dataset, tmp_path: Path, limit: Limit
+) -> None:
+    firmware = dense_firmware(source, limit.target, tmp_path)
+    images = mnist.test.images[: None if limit.target is ATMEGA328P else ARM_IMAGES]
+    run = firmware.run(images.reshape(-1, 784))
+    host = CBackend(source)
+    assert run.outputs[:, :2].tobytes() == host.classify(images).tobytes()
+    assert run.outputs[:, 2:].tobytes() == host.logits(images).astype("<i4").tobytes()
+    assert firmware.model.flash <= limit.flash
+    assert firmware.model.ram == 0
+    assert run.stack <= limit.stack
+    assert run.cycles.mean() <= limit.cycles
+
+
+def extreme_images() -> NDArray[np.uint8]:
+    """Paper, ink everywhere, and noise."""
+    noise = np.random.default_rng(0).choice([0, 255, 1], (10, 784))
+    return np.concatenate([np.zeros((1, 784)), np.full((1, 784), 255), noise]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("form", ["c", "c4"])
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.target.name)
+def test_extreme_images_come_out_as_on_the_host_by_assembly_and_by_c(
+    source: CSource, tmp_path: Path, limit: Limit, form: str
+) -> None:
+    if form == "c4":
+        source = to_c4.written(info_of(random_original(10)), random_model(10, np.ones(392, bool)))
+    images, logits, cycles = extreme_images(), CBackend(source).logits(extreme_images()), []
+    for flags in ((), WITHOUT_ASSEMBLY[limit.target.prefix]):
+        run = dense_firmware(source, limit.target, tmp_path, *flags).run(images)
+        assert run.outputs[:, 2:].tobytes() == logits.astype("<i4").tobytes()
+        cycles.append(run.cycles)
+    assert (cycles[0] != cycles[1]).any() == (form == "c" or limit.target is ATMEGA328P)
+
+
+@pytest.mark.parametrize("classes", [3, 26])
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.target.name)
+def test_own_labels_come_out_as_on_the_host(
+    mnist: Dataset, tmp_path: Path, limit: Limit, classes: int
+) -> None:
+    original = random_original(classes)
+    source = to_c(original, info_of(original), mnist.train.images[:1000])
+    images = mnist.test.images[:5]
+    run = dense_firmware(source, limit.target, tmp_path).run(images.reshape(-1, 784))
+    host = CBackend(source)
+    assert run.outputs[:, :2].tobytes() == host.classify(images).tobytes()
+    assert run.outputs[:, 2:].tobytes() == host.logits(images).astype("<i4").tobytes()
+
+
+def test_an_attiny_without_multiplication_has_no_room_and_says_so(
+    source: CSource, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        DoesNotFit, match=r"needs 8,\d\d\d B of flash, where an ATtiny13A has 1,024"
+    ):
+        dense_firmware(source, ATTINY13A, tmp_path)

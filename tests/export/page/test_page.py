@@ -1,0 +1,149 @@
+"""The page is used with a mouse, with a keyboard, on a phone, and without a network."""
+
+from base64 import b64encode
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.golden.make import HERE as GOLDEN
+from tests.support.pages import Opens, info_of, png
+from tinydigits.info import Thresholds
+from tinydigits_export.keras_model import Original
+from tinydigits_export.page.to_html import to_html
+from tinydigits_train.labelled_folder import Digits
+
+SEVEN = [(52, 46), (90, 44), (136, 40), (120, 80), (98, 122), (84, 162)]  # of 192
+GIVE = """
+const [kind, text] = arguments;
+const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const data = new DataTransfer();
+data.items.add(new File([bytes], "digit.png", { type: "image/png" }));
+dispatchEvent(kind === "drop" ? new DragEvent("drop", { dataTransfer: data, cancelable: true })
+  : new ClipboardEvent("paste", { clipboardData: data }));
+"""
+
+
+def test_a_drawn_seven_is_read(opens: Opens, dense: Original) -> None:
+    page = opens(dense, info_of(dense, Thresholds()))
+    assert page.one("#sentence").text == "Nothing drawn yet."
+    page.draw(SEVEN)
+    page.says("Read as 7")
+    assert page.one("#sign").text == "7"
+    assert page.one("#bars .best").text.startswith("7")
+    page.draw([(96, 96)])  # a dot more
+    page.says("Read as")
+    page.one("#undo").click()
+    page.says("Read as 7")
+    page.one("#clear").click()
+    page.says("Nothing drawn yet.")
+    assert page.one("#sign").text == ""
+    from selenium.webdriver.common.keys import Keys
+
+    page.one("body").send_keys(Keys.CONTROL + "z")
+    page.says("Read as 7")
+
+
+def test_pictures_are_chosen_dropped_and_pasted(
+    opens: Opens, dense: Original, mnist_test: Digits, tmp_path: Path
+) -> None:
+    page = opens(dense, info_of(dense, Thresholds()))
+    scores = dense.scores(mnist_test.images[:100])
+    sure = [int(scores[:, digit].argmax()) for digit in (0, 1, 2)]
+    (tmp_path / "chosen.png").write_bytes(png(mnist_test.images[sure[0]]))
+    page.one("#file").send_keys(str(tmp_path / "chosen.png"))
+    page.says("Read as 0")
+    for kind, place, label in (("drop", sure[1], "1"), ("paste", sure[2], "2")):
+        encoded = b64encode(png(mnist_test.images[place])).decode()
+        page.browser.execute_script(GIVE, kind, encoded)
+        page.says(f"Read as {label}")
+    (tmp_path / "text.txt").write_text("no picture")
+    page.one("#file").send_keys(str(tmp_path / "text.txt"))
+    page.until(lambda: page.one("#problem").text.startswith("text.txt: this browser cannot open"))
+    page.one("#file").send_keys(str(GOLDEN / "small-in-a-large-sheet.png"))
+    page.until(lambda: not page.one("#problem").is_displayed())
+
+
+def test_verdicts_name_the_threshold_that_failed(opens: Opens, dense: Original) -> None:
+    page = opens(dense, info_of(dense, Thresholds(1.0, 1.0)))
+    page.all(".example")[0].click()
+    page.says("Uncertain, at best")
+    assert "is below 1.000" in page.one("#why").text
+    page = opens(dense, info_of(dense, Thresholds(0.0, 0.0)))
+    page.all(".example")[0].click()
+    page.says("Uncertain, 2 or")
+    assert "more than 0 % of it" in page.one("#why").text
+
+
+def test_everything_but_drawing_is_done_with_a_keyboard(opens: Opens, dense: Original) -> None:
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    page = opens(dense)
+
+    def pressed(key: str) -> str:
+        ActionChains(page.browser).send_keys(key).perform()
+        focused = page.browser.switch_to.active_element
+        return str(focused.accessible_name or focused.text)
+
+    examples = ["2", "3", "4", "7", "8"]
+    named = [f"Example: a handwritten {each}" for each in examples]
+    expected = ["Choose a picture…", *named, "Example: a star, which is none of them"]
+    assert [pressed(Keys.TAB) for _ in range(7)] == expected
+    assert pressed(Keys.TAB) == "About this model"
+    page.all(".example")[3].send_keys(Keys.ENTER)
+    page.says("Uncertain, 7 or 9")
+    page.one("#undo").send_keys(Keys.SPACE)
+    page.says("Nothing drawn yet.")
+    page.all(".example")[3].send_keys(Keys.ENTER)
+    page.one("#clear").send_keys(Keys.ENTER)
+    page.says("Nothing drawn yet.")
+
+
+def test_dense_shows_its_weights_and_conv_does_not(
+    opens: Opens, dense: Original, conv: Original
+) -> None:
+    names = [each.accessible_name for each in opens(dense).all("#templates canvas")]
+    assert names == [f"Weights for {digit}" for digit in range(10)]
+    assert not opens(conv).one("#templates").is_displayed()
+
+
+def test_own_labels_are_text_and_as_many_as_there_are(opens: Opens, dense: Original) -> None:
+    hostile = ("</script><img src=x onerror=window.hacked=1>", "ö\u2028", "a very long label" * 3)
+    labels = (*hostile, *"abcdefg")
+    page = opens(dense, replace(info_of(dense), labels=labels, thresholds=Thresholds()))
+    names = [each.get_property("textContent") for each in page.all("#bars .name")]
+    assert tuple(names) == labels
+    assert len(page.all(".example")) == 1
+    assert page.browser.execute_script("return typeof window.hacked") == "undefined"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_fits_a_phone_and_a_dark_room(theme: str, opens: Opens, dense: Original) -> None:
+    page = opens(dense)
+    command = page.browser.execute_cdp_cmd
+    feature = {"name": "prefers-color-scheme", "value": theme}
+    command("Emulation.setEmulatedMedia", {"features": [feature]})
+    phone = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    command("Emulation.setDeviceMetricsOverride", phone)
+    page.draw(SEVEN)
+    page.until(lambda: page.one("#sign").text)
+    widths = page.browser.execute_script(
+        "return [innerWidth, document.documentElement.scrollWidth]"
+    )
+    ground = page.one("body").value_of_css_property("background-color")
+    command("Emulation.clearDeviceMetricsOverride", {})
+    command("Emulation.setEmulatedMedia", {"features": []})
+    assert widths == [360, 360]
+    assert ground == {"light": "rgba(247, 246, 243, 1)", "dark": "rgba(23, 25, 28, 1)"}[theme]
+
+
+def test_nothing_can_be_fetched(opens: Opens, dense: Original) -> None:
+    text = to_html(dense, info_of(dense)).decode()
+    assert "default-src 'none'" in text
+    assert "://" not in text
+    assert "url(" not in text
+    page = opens(dense)
+    tried = "fetch('data:,x').then(() => arguments[0]('fetched'), () => arguments[0]('refused'))"
+    assert page.browser.execute_async_script(tried) == "refused"
+    assert any("Content Security Policy" in each for each in page.complaints())

@@ -1,0 +1,306 @@
+"""`classify` takes every source to every sink, and what goes wrong on the way is a row."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import ROOT, write_idx
+from tinydigits.cli import classify as cli_classify
+from tinydigits.cli.signals import Stopper
+from tinydigits.sources import watch
+from tinydigits.sources.folders import Item, Skipped
+
+COMMAND = str(Path(sys.executable).parent / "tinydigits")
+SCANS = ROOT / "examples" / "scans"
+SEVEN, ONE = SCANS / "7-red-pen.png", SCANS / "1-small.png"
+
+
+def run(*words: object, stdin: bytes = b"") -> tuple[int, str, str]:
+    done = subprocess.run(
+        [COMMAND, *map(str, words)], input=stdin, capture_output=True, check=False
+    )
+    return (
+        done.returncode,
+        done.stdout.decode("utf-8", "surrogateescape"),
+        done.stderr.decode("utf-8", "surrogateescape"),
+    )
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_all_sources_on_one_command_line_give_the_rows_of_each(tmp_path: Path) -> None:
+    digits = np.stack([np.asarray(Image.open(ONE))] * 3)
+    np.save(tmp_path / "a.npy", digits)
+    np.savez(tmp_path / "b.npz", x=digits, y=np.arange(3))
+    write_idx(tmp_path / "c-images-idx3-ubyte.gz", digits)
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
+        archive.write(SEVEN, "inner/seven.png")
+    for ending, mode in (("tar", "gztar"), ("plain", "tar")):
+        shutil.make_archive(str(tmp_path / ending), mode, SCANS.parent, "scans/1-small.png")
+    names = ["a.npy", "b.npz", "c-images-idx3-ubyte.gz", "d.zip", "tar.tar.gz", "plain.tar"]
+    inputs = [*(tmp_path / name for name in names), SCANS, ONE, "-"]
+    for workers in ("1", "2"):
+        status, text, summary = run(
+            "classify", *inputs, "--format", "csv", "--workers", workers,
+            stdin=os.fsencode(SEVEN) + b"\0" + os.fsencode(tmp_path / "a.npy") + b"\0",
+        )  # fmt: skip
+        rows = rows_of(text)
+        assert [row["path"] for row in rows[:12]] == [
+            *(f"{tmp_path}/a.npy/{place}" for place in range(3)),
+            *(f"{tmp_path}/b.npz/x/{place}" for place in range(3)),
+            *(f"{tmp_path}/c-images-idx3-ubyte.gz/{place}" for place in range(3)),
+            f"{tmp_path}/d.zip/inner/seven.png",
+            f"{tmp_path}/tar.tar.gz/scans/1-small.png",
+            f"{tmp_path}/plain.tar/scans/1-small.png",
+        ]
+        assert [row["label"] for row in rows[:12]] == [*"111111111", "7", "1", "1"]
+        assert [row["label"] for row in rows[-5:]] == [*"17111"]
+        assert len(rows) == 12 + 28 + 1 + 1 + 3
+        assert status == 0
+        assert "1 other files" in summary
+
+
+def test_names_of_every_kind_are_as_they_were(tmp_path: Path) -> None:
+    names = ['"q"', "a\nb", "\r", "=1+1", "-o", "x" * 251, "a,b", "'", "<script>", "ü", " "]
+    hostile = [os.fsencode(f"{name}.png") for name in names] + [b"\xff\xfe.png"]
+    for name in hostile:
+        (tmp_path / os.fsdecode(name)).write_bytes(ONE.read_bytes())
+    wanted = sorted(str(tmp_path / os.fsdecode(name)) for name in hostile)
+    rows = rows_of(run("classify", tmp_path, "--format", "csv")[1])
+    assert sorted(row["path"] for row in rows) == wanted
+    lines = run("classify", tmp_path, "--format", "jsonl")[1].splitlines()
+    assert sorted(json.loads(line)["path"] for line in lines) == wanted
+
+
+def test_whatever_a_file_became_since_it_was_listed_is_a_row(tmp_path: Path) -> None:
+    """The list is held up in mid-run, while what it names is changed."""
+    names = [tmp_path / f"{place}.png" for place in range(8)]
+    for name in names:
+        shutil.copy(ONE, name)
+    run_ = subprocess.Popen(
+        [COMMAND, "classify", "-", "--format", "csv"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    names[1].unlink()
+    names[2].unlink()
+    os.mkfifo(names[2])
+    names[3].unlink()
+    names[3].symlink_to(names[3])
+    names[4].unlink()
+    names[4].mkdir()
+    names[5].write_bytes(b"")
+    names[6].write_bytes(ONE.read_bytes()[:60])
+    out, _ = run_.communicate("\n".join(map(str, names)).encode(), timeout=30)
+    rows = rows_of(out.decode())
+    assert run_.returncode == 1
+    assert [row["path"] for row in rows] == [str(name) for name in names]
+    assert [row["status"] for row in rows] == ["ok", *["error"] * 6, "ok"]
+    reasons = [row["reason"] for row in rows[1:7]]
+    assert reasons[:2] == ["No such file or directory", "not a regular file"]
+    assert "symbolic links" in reasons[2]
+    assert reasons[3:5] == ["a folder, not an image", "an empty file"]
+    assert reasons[5].startswith("a damaged PNG")
+
+
+@pytest.mark.parametrize("by", ["copy", "link", "move"])
+def test_pictures_are_sorted_and_a_move_is_undone(by: str, tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    shutil.copytree(SCANS, source / "deep")
+    (source / "text.png").write_bytes(b"text")
+    before = {path: path.read_bytes() for path in source.rglob("*.*")}
+    words = ["classify", source, "--sort-into", target, "--sort-by", by]
+    _, plan, said = run(*words, "--dry-run")
+    assert not target.exists()
+    assert f"{by} {source}/deep/7-red-pen.png → {target}/7/deep/7-red-pen.png" in said
+    status, text, _ = run(*words)
+    assert (status, text) == (1, plan)
+    assert (target / "7/deep/7-red-pen.png").read_bytes() == before[source / "deep/7-red-pen.png"]
+    assert (target / "_uncertain/deep/10-blank-sheet.jpg").exists()
+    assert (target / "_unreadable/text.png").exists()
+    assert source.joinpath("deep/7-red-pen.png").exists() is (by != "move")
+    status, _, said = run("unsort", target / "sort-log.jsonl")
+    if by == "move":
+        assert (status, said) == (0, f"{len(before)} moved back, 0 not\n")
+    else:
+        assert status == 2
+    assert {path: path.read_bytes() for path in source.rglob("*.*")} == before
+
+
+def test_the_report_is_written(tmp_path: Path) -> None:
+    assert run("classify", SCANS, "--report", tmp_path / "report.html", "--workers", "2")[0] == 0
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert page.count("7-red-pen.png") == 1
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="PyArrow is not installed: the extra `parquet`")
+    from pyarrow import parquet
+
+    (tmp_path / "none.png").write_bytes(b"none")
+    options = ("--scores", "--top-k", "2")
+    for name in ("rows.parquet", "rows.csv"):
+        run("classify", SCANS, tmp_path / "none.png", "-o", tmp_path / name, *options)
+    table = parquet.read_table(tmp_path / "rows.parquet")
+    rows = rows_of((tmp_path / "rows.csv").read_text())
+    assert table.column_names == list(rows[0])
+    for stored, row in zip(table.to_pylist(), rows, strict=True):
+        assert {key: "" if value is None else str(value) for key, value in stored.items()} == row
+    assert str(table.schema.field("score").type) == "double"
+    assert str(table.schema.field("inverted").type) == "bool"
+
+
+def test_a_journal_is_not_gone_on_with_under_other_settings(tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    assert run("classify", SCANS, "-o", out, "--resume")[0] == 0
+    rows = out.read_bytes()
+    for words, differs in (
+        (["-m", "dense"], "model was conv and is dense"),
+        (["--fit", "mnist"], "fit was auto and is mnist"),
+        (["--min-score", "0.5"], "and is 0.5"),
+        (["--scores"], "scores was False and is True"),
+    ):
+        status, _, errors = run("classify", SCANS, "-o", out, "--resume", *words)
+        assert (status, out.read_bytes()) == (2, rows)
+        assert differs in errors
+    for inputs in ([ONE], [SEVEN, SCANS]):
+        assert run("classify", *inputs, "-o", out, "--resume")[0] == 2
+        assert out.read_bytes() == rows
+    assert run("classify", SCANS, ONE, "-o", out, "--resume")[0] == 0
+    assert out.read_bytes().startswith(rows)
+    assert len(rows_of(out.read_text())) == 29
+
+
+def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    out.write_text("my own\n")
+    status, _, errors = run("classify", SCANS, "-o", out, "--resume")
+    assert (status, out.read_text()) == (2, "my own\n")
+    assert "was not begun with --resume" in errors
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_torn_rows_are_written_again(ending: str, tmp_path: Path) -> None:
+    """Cut anywhere, in names that hold line ends and quotes too."""
+    for name in ('a"\n"b.png', "c\r\nd.png", "e.png"):
+        shutil.copy(ONE, tmp_path / name)
+    whole, out = tmp_path / f"whole.{ending}", tmp_path / f"rows.{ending}"
+    words = ["classify", tmp_path, "--batch-size", 1, "--resume", "-m", "dense"]
+    assert run(*words, "-o", whole)[0] == 0
+    assert run(*words, "-o", out)[0] == 0
+    rows = whole.read_bytes()
+    for cut in range(0, len(rows), 23):
+        out.write_bytes(rows[:cut])
+        assert run(*words, "-o", out)[0] == 0
+        assert out.read_bytes() == rows
+
+
+def test_watching_reads_what_arrives_and_ends_with_the_summary(tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(ONE, folder / "first.png")
+    watch = subprocess.Popen(
+        [COMMAND, "classify", str(folder), "--watch", "-o", str(out)], stderr=subprocess.PIPE
+    )
+
+    def read(count: int) -> list[dict[str, str]]:
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            rows = rows_of(out.read_text()) if out.exists() else []
+            if len(rows) >= count:
+                return rows
+            time.sleep(0.05)
+        raise AssertionError(rows)
+
+    assert read(1)[0]["label"] == "1"
+    shutil.copy(SEVEN, folder / "second.png")
+    assert read(2)[1]["label"] == "7"
+    watch.send_signal(signal.SIGINT)
+    _, errors = watch.communicate(timeout=10)
+    assert watch.returncode == 130
+    assert errors.startswith(b"2 images: 2 ok")
+
+
+def test_after_resume_the_rate_is_that_of_what_this_run_read(tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    for images, rate in (("28 images: ", None), ("28 images: ", "(0/s)")):
+        said = run("classify", SCANS, "-o", out, "--resume")[2]
+        assert said.startswith(images)
+        assert (rate or "/s)") in said
+
+
+def test_a_mistyped_watch_leaves_what_was_there(tmp_path: Path) -> None:
+    """The rows of an earlier run, and what says how to go on with them."""
+    out, page = tmp_path / "rows.csv", tmp_path / "none" / "page.html"
+    assert run("classify", ONE, "-o", out, "--resume")[0] == 0
+    (tmp_path / "a.zip").touch()
+    (tmp_path / "in").mkdir()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert len(before) == 3
+    watched = tmp_path / "in"
+    for words, said in (
+        ([tmp_path / "inbx"], "inbx: cannot be watched: No such file"),
+        ([tmp_path / "a.zip"], "archives and arrays are not watched"),
+        ([watched, "--sort-into", watched / "out"], "name a folder outside it"),
+        ([watched, "--sort-into", out], "rows.csv: not a folder"),
+        ([watched, "--save-fit", watched], "name a folder outside it"),
+        ([watched, "--report", page], "page.html: cannot be written"),
+    ):
+        status, _, errors = run("classify", *words, "--watch", "-o", out)
+        assert said in errors
+        assert status == (1 if "cannot be written" in said else 2)
+        after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+        assert after == before
+
+
+def test_evaluate_says_how_well_a_model_reads(tmp_path: Path) -> None:
+    for name in ("7/7-red-pen.png", "1/1-small.png", "2/7-black-pen.jpg", "0/none.png"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True)
+        source = SCANS / path.name
+        shutil.copy(source, path) if source.exists() else path.write_bytes(b"none")
+    page = tmp_path / "page.html"
+    status, text, _ = run("evaluate", tmp_path / "in", "--report", page)
+    assert status == 1
+    assert "accuracy    50.00 %" in text
+    found = json.loads(run("evaluate", tmp_path / "in", "--json")[1])
+    assert (found["images"], found["correct"], found["unreadable"]) == (4, 2, 1)
+    assert "only mistakes" in page.read_text("utf-8")
+    (tmp_path / "in" / "letters").mkdir()
+    status, _, errors = run("evaluate", tmp_path / "in")
+    assert status == 2
+    assert "letters" in errors
+
+
+def test_damaged_settings_of_a_journal_are_named(tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    assert run("classify", ONE, "-o", out, "--resume")[0] == 0
+    (tmp_path / "rows.csv.run.json").write_text("[1]")
+    status, _, errors = run("classify", ONE, "-o", out, "--resume")
+    assert status == 2
+    assert "rows.csv.run.json: damaged" in errors
+
+
+def test_watching_stops_between_two_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = [Item(str(place), "") for place in range(100)]
+    monkeypatch.setattr(watch, "watched_files", lambda *_: iter([batch]))
+    stopper = Stopper(raises=False)
+    chunks = cli_classify._arriving((), stopper, Skipped())
+    assert len(next(chunks).names) == cli_classify.WATCH_BATCH
+    stopper.asked = signal.SIGINT
+    assert list(chunks) == []

@@ -1,0 +1,101 @@
+"""A node that cannot read what the driver can ends a job; a picture that is gone does not."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.s3_server import KEYS, S3, Fault, s3_server
+from tinydigits import Classifier, ImageError, TinydigitsError, __version__
+from tinydigits.cluster import ray_cluster as ray
+from tinydigits.cluster.actors import Job, PartReader, needed
+from tinydigits.cluster.plan import Part, planned
+from tinydigits.images import Limits
+from tinydigits.remote import client as remote_clients
+from tinydigits.remote.location import is_remote
+from tinydigits.sinks.rows import Shown
+from tinydigits.sources.folders import Address, Item
+
+SETTINGS = {"tinydigits": __version__, "model_sha256": Classifier("dense").model_sha256}
+
+
+def faults(path: str, time_: int) -> Fault | None:
+    del time_
+    return "forbidden" if path.startswith("/locked") else None
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    """The bucket `open` has a picture; the bucket `locked` is not to be read."""
+    s3fs = pytest.importorskip("s3fs", reason="object storage needs the extra cloud")
+    with s3_server(faults) as server:
+        server.put("open", {"a.png": b"a"})
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(remote_clients, "_clients", {})
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield server
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def part(name: str) -> Part:
+    """Of that picture alone."""
+    return planned([Item(name, Address(name) if is_remote(name) else name)], 1, SETTINGS)[1][0]
+
+
+def failure(output: Path, **told: Any) -> TinydigitsError | None:
+    """What an actor says of its node."""
+    plan, _ = planned([Item("a.png", "a.png")], 1, SETTINGS)
+    asked: dict[str, Any] = {"folder": "", "inputs": (), **told}
+    job = Job("dense", None, "auto", None, Limits(), Shown(), 1, str(output), plan, **asked)
+    return PartReader(job)._failure
+
+
+def test_nodes_have_to_see_what_the_driver_sees(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    here, gone = f"{tmp_path}/a.png", f"{tmp_path}/gone/a.png"
+    assert list(needed(["-", here, gone], part(here))) == [here, str(tmp_path)]
+    assert list(needed(["-"], part(gone))) == []
+    refused = Part(0, planned([Item(here, ImageError("refused"))], 1, SETTINGS)[1][0].work)
+    assert list(needed([], refused)) == []
+
+
+def test_the_first_address_is_needed_where_the_driver_reads_it(store: S3) -> None:
+    del store
+    assert list(needed([], part("s3://open/a.png"))) == ["s3://open/a.png"]
+    for url in ("s3://open/none.png", "s3://locked/a.png", "s3://nowhere/a.png"):
+        assert list(needed([], part(url))) == []
+
+
+def test_a_node_that_may_not_read_what_the_driver_may_ends_the_job(
+    store: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del store
+    said = str(failure(tmp_path, inputs=("s3://locked/a.png",)))
+    assert said.startswith(f"node {socket.gethostname()}: s3://locked/a.png: no permission")
+    assert said.endswith("give all nodes its credentials")
+    for name in KEYS:
+        monkeypatch.delenv(name)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    monkeypatch.setattr(remote_clients, "_clients", {})
+    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
+    said = str(failure(tmp_path, inputs=("s3://open/a.png",)))
+    assert "no credentials were found that hold" in said
+
+
+def test_a_picture_that_is_gone_by_then_ends_nothing(store: S3, tmp_path: Path) -> None:
+    del store
+    assert failure(tmp_path, inputs=("s3://open/none.png", str(tmp_path))) is None
+    assert "No such file" in str(failure(tmp_path, inputs=(f"{tmp_path}/gone",)))
+
+
+def test_a_cluster_without_a_cpu_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = SimpleNamespace(cluster_resources=lambda: {"memory": 1.0})
+    monkeypatch.setattr(ray, "import_ray", lambda: cluster)
+    assert ray.actors(3) == 3
+    with pytest.raises(TinydigitsError, match="the Ray cluster has no CPU now"):
+        ray.actors("auto")

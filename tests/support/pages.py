@@ -1,0 +1,149 @@
+"""What the tests of the page share: models to make pages of, and a browser to open them in."""
+
+import io
+import os
+import shutil
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tinydigits.info import ModelInfo, Thresholds
+from tinydigits_export.keras_model import Original, open_original
+from tinydigits_export.page.to_html import to_html
+
+CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+    "--disable-background-networking --disable-component-update --window-size=1100,1000"
+)
+THRESHOLDS = Thresholds(min_score=0.9, max_ratio=0.6)  # some digits fail the one, some the other
+READ = """
+const [encoded, done] = arguments;
+Promise.all(encoded.map(async (text) => {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const { pixels, blank, scores, judgement } = await tinydigits.read(new Blob([bytes]));
+  return [[...pixels], blank, [...scores], judgement];
+})).then(done, (error) => done(String(error)));
+"""
+
+
+def info_of(original: Original, thresholds: Thresholds = THRESHOLDS) -> ModelInfo:
+    return ModelInfo(
+        name=original.path.stem,
+        recipe=original.model.name,
+        labels=original.labels,
+        parameters=int(original.model.count_params()),
+        keras_sha256=original.sha256,
+        created_by="a test",
+        thresholds=thresholds,
+    )
+
+
+def opened(model: Any, folder: Path) -> Original:
+    """With weights at random, none 0."""
+    random = np.random.default_rng(0)
+    fan = [max(1, int(np.prod(w.shape[:-1]))) for w in model.get_weights()]
+    model.set_weights(
+        [
+            random.uniform(0.1, 1, w.shape) if w.ndim == 1 else random.normal(0, n**-0.5, w.shape)
+            for w, n in zip(model.get_weights(), fan, strict=True)
+        ]
+    )
+    model.save(folder / f"{model.name}.keras")
+    return open_original(folder / f"{model.name}.keras")
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def chromium(folder: Path) -> Iterator[Any]:
+    """A Chromium of its own, without a window or a network."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+    if not shutil.which(CHROMIUM) or not shutil.which(DRIVER):
+        pytest.skip(f"needs {CHROMIUM} and {DRIVER}: apt install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for argument in (*ARGUMENTS.split(), f"--user-data-dir={folder}"):
+        options.add_argument(argument)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in filter(lambda name: name.lower().endswith("_proxy"), [*os.environ]):
+            patch.delenv(name)
+        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+        yield driver
+        driver.quit()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page in a browser, used as a person does."""
+
+    browser: Any
+
+    def one(self, selector: str) -> Any:
+        return self.browser.find_element("css selector", selector)
+
+    def all(self, selector: str) -> Any:
+        return self.browser.find_elements("css selector", selector)
+
+    def until(self, holds: Callable[[], object]) -> None:
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        WebDriverWait(self.browser, 10).until(lambda _: holds())
+
+    def says(self, sentence: str) -> None:
+        """To those who see it, and to those who listen."""
+        self.until(lambda: self.one("#sentence").text.startswith(sentence))
+        assert self.one("#said").get_property("textContent").startswith(sentence)
+        assert self.one("#said").aria_role == "status"
+
+    def draw(self, points: list[tuple[int, int]]) -> None:
+        from selenium.webdriver import ActionChains
+
+        pad = self.one("#pad")
+        width = pad.size["width"]
+        actions = ActionChains(self.browser, duration=10)
+        for place, point in enumerate(points):
+            across, down = (round((part / 192 - 0.5) * width) for part in point)
+            actions.move_to_element_with_offset(pad, across, down)
+            if place == 0:
+                actions.click_and_hold()
+        actions.release().perform()
+
+    def read(self, files: list[bytes]) -> Any:
+        """What the page's own function makes of them."""
+        found = self.browser.execute_async_script(
+            READ, [b64encode(each).decode() for each in files]
+        )
+        assert not isinstance(found, str), found
+        return found
+
+    def complaints(self) -> list[str]:
+        return [entry["message"] for entry in self.browser.get_log("browser")]
+
+
+Opens = Callable[..., Page]
+
+
+def opener(browser: Any, folder: Path) -> Iterator[Opens]:
+    """Opens the page of a model; at the end nothing was fetched and nothing went wrong."""
+
+    def open_(original: Original, info: ModelInfo | None = None) -> Page:
+        path = folder / "page.html"
+        path.write_bytes(to_html(original, info or info_of(original)))
+        browser.get(path.as_uri())
+        return Page(browser)
+
+    yield open_
+    assert browser.execute_script("return performance.getEntriesByType('resource')") == []
+    assert Page(browser).complaints() == []

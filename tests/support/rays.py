@@ -1,0 +1,177 @@
+"""What the tests of the Ray engine share: a local Ray, pictures, and how its actors are killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from tinydigits.cli.main import main
+from tinydigits.cluster.ray_cluster import connected
+from tinydigits.remote import client as remote_clients
+from tinydigits_train.labelled_folder import Digits
+
+# Loaded by every Python below the local Ray: whoever opens such a picture is killed, as by a
+# decoder that a hostile one has broken.
+POISON = "poison.png"
+ENOUGH_TICKS = 3  # of 10 ms: more than an idle actor takes
+POISONED = f"""
+import os, signal
+unpatched = os.open
+def opened(path, *rest, **more):
+    if str(path).endswith("{POISON}"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return unpatched(path, *rest, **more)
+os.open = opened
+"""
+
+
+@contextmanager
+def store_server(folder: Path) -> Iterator[None]:
+    """On the loopback, and known to all that is started within."""
+    pytest.importorskip("moto.server", reason="the S3 server is moto's")
+    s3fs = pytest.importorskip("s3fs", reason="object storage needs the extra cloud")
+    log = folder / "s3.log"
+    words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    with log.open("wb") as file, subprocess.Popen(words, stdout=file, stderr=file) as server:
+        try:
+            while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+                assert server.poll() is None, log.read_text()
+                time.sleep(0.05)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("AWS_ENDPOINT_URL", found[0])
+                patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+                patch.setattr(remote_clients, "_clients", {})  # those of other servers,
+                s3fs.S3FileSystem.clear_instance_cache()  # which are kept in two places
+                for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                    patch.setenv(name, "testing")
+                yield
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def local_ray(folder: Path) -> Iterator[None]:
+    """Two CPUs, on which POISON kills."""
+    pytest.importorskip("ray", reason="the Ray engine needs the extra ray")
+    (folder / "sitecustomize.py").write_text(POISONED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+        patch.delenv("RAY_ADDRESS", raising=False)
+        with connected("local", 2):
+            yield
+
+
+def write_digits(folder: Path, digits: Digits, count: int) -> Path:
+    """As many PNG files in two folders."""
+    for name, data in _encoded(digits, count):
+        path = folder / str(int(name[:-4]) % 2) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+def write_zip(path: Path, digits: Digits, count: int) -> None:
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, data in _encoded(digits, count):
+            packed.writestr(name, data)
+
+
+def write_tar(path: Path, digits: Digits, count: int) -> None:
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as packed:
+        for name, data in _encoded(digits, count):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            packed.addfile(member, BytesIO(data))
+
+
+def _encoded(digits: Digits, count: int) -> Iterator[tuple[str, bytes]]:
+    for number in range(count):
+        file = BytesIO()
+        Image.fromarray(digits.images[number % len(digits.images)]).save(file, "PNG")
+        yield f"{number}.png", file.getvalue()
+
+
+def classify(*words: object, input: str | None = None) -> Result:
+    said = ["classify", *map(str, words)]
+    return CliRunner().invoke(main, said, input, catch_exceptions=False)
+
+
+def table(path: object, **options: Any) -> Any:
+    """The rows of a Parquet file or of a folder of parts."""
+    from pyarrow import parquet
+
+    return parquet.read_table(str(path), **options)
+
+
+def parts_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def actors() -> list[int]:
+    """The processes that read parts, of the Ray that this process has started."""
+    parents, found = {}, []
+    for entry in Path("/proc").iterdir():
+        try:
+            number = int(entry.name)
+            parents[number] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if (entry / "cmdline").read_bytes().startswith(b"ray::MapWorker"):
+                found.append(number)
+        except (ValueError, OSError):
+            continue
+
+    def is_ours(number: int) -> bool:
+        while number > 1 and number != os.getpid():
+            number = parents.get(number, 0)
+        return number == os.getpid()
+
+    return [number for number in found if is_ours(number)]
+
+
+def at_work() -> int:
+    """The actor that computes."""
+    before: dict[int, int] = {}
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for number in actors():
+            with suppress(OSError):
+                said = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+                if int(said[11]) - before.setdefault(number, int(said[11])) >= ENOUGH_TICKS:
+                    return number
+        time.sleep(0.01)
+    raise AssertionError("no actor computes")
+
+
+@contextmanager
+def one_killed(parts: Callable[[], int], of: int) -> Iterator[None]:
+    """Kills an actor at work when the first part is there, and not yet all are."""
+    found: list[int] = []
+
+    def kill() -> None:
+        until = time.monotonic() + 60
+        while not parts() and time.monotonic() < until:
+            time.sleep(0.02)
+        os.kill(at_work(), signal.SIGKILL)
+        found.append(parts())
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    assert len(found) == 1
+    assert 0 < found[0] < of

@@ -1,0 +1,117 @@
+"""A lesson shows what it should, and never what is set aside."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tinydigits_train import batches as lesson_module
+from tinydigits_train.batches import (
+    MOST_REPEATS,
+    augmented_lesson,
+    balanced,
+    calibrated,
+    plain_lesson,
+)
+from tinydigits_train.data import DIGITS
+from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.synthetic import drawn_digits, no_digits
+from tinydigits_train.tensorflow import load_tensorflow
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few extra images."""
+
+    def few(seed: int, digits: Digits, share: float, letters: bool) -> NDArray[np.uint8]:
+        assert share == pytest.approx(len(digits.labels) / lesson_module.OTHERS_FOR)
+        return no_digits(seed, digits, 0.01, letters=letters)
+
+    monkeypatch.setattr(lesson_module, "drawn_digits", lambda seed: drawn_digits(seed, 20))
+    monkeypatch.setattr(lesson_module, "no_digits", few)
+    monkeypatch.setattr(lesson_module, "FEWEST_SHOWN", 1)
+
+
+def test_the_plain_lesson_is_the_digits(mnist_test: Digits) -> None:
+    digits = Digits(mnist_test.images[:100], np.arange(100, dtype=np.uint8) % 10)
+    lesson = plain_lesson(None, digits, DIGITS, 32, 0)
+    assert lesson.images.shape == (100, 784)
+    assert lesson.images.max() == 1
+    assert (lesson.steps, lesson.validation) == (4, None)
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_set_aside_is_not_shown(
+    mnist_test: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lesson_module, "augment", lambda *given: given[1])
+    digits = Digits(mnist_test.images[:500], np.arange(500, dtype=np.uint8) % 10)
+    lesson = augmented_lesson(load_tensorflow("a test", "train"), digits, DIGITS, 16, seed=5)
+    assert lesson.validation is not None
+    aside = {image.tobytes() for image in lesson.validation.images}
+    assert len(aside) == 50
+    shown, targets = [], []
+    for images, wanted in lesson.images:
+        shown += [(image * 255).astype(np.uint8).tobytes() for image in images.numpy()]
+        targets.append(wanted.numpy())
+    assert len(shown) == lesson.steps * 16
+    assert not aside & set(shown)
+    sums = np.concatenate(targets).sum(axis=1)
+    assert set(sums) == {0, 1}
+    assert (sums == 0).mean() == pytest.approx(238 / (450 + 20 + 238), abs=0.05)
+
+
+def test_of_the_fewest_digits_one_is_set_aside() -> None:
+    tensorflow = load_tensorflow("a test", "train")
+    lesson = augmented_lesson(tensorflow, labelled(4, 4), ("a", "b"), 128, seed=0)
+    assert lesson.validation is not None
+    assert len(lesson.validation.labels) == 1
+    assert lesson.steps * 128 >= lesson_module.FEWEST_SHOWN - 128
+
+
+def test_thresholds_refuse_the_share_they_should() -> None:
+    scores = np.zeros((1001, 10), np.float32)
+    scores[:, 3] = np.linspace(0, 1, 1001)
+    scores[:, 4] = scores[:, 3] * np.linspace(0, 1, 1001)
+    for shares in ((), (0.01, 0.1)):
+        thresholds = calibrated(scores, *shares)
+        low, ambiguous = shares or (
+            lesson_module.REFUSED_LOW,
+            lesson_module.REFUSED_AMBIGUOUS,
+        )
+        assert thresholds.min_score == pytest.approx(low)
+        assert thresholds.max_ratio == pytest.approx(1 - ambiguous)
+
+
+def labelled(*counts: int) -> Digits:
+    """As many images of each class, each with its own level."""
+    labels = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
+    images = np.zeros((len(labels), 28, 28), np.uint8)
+    images[:, 0, 0] = np.arange(len(labels))
+    return Digits(images, labels)
+
+
+def test_classes_of_about_one_size_are_left_alone() -> None:
+    digits = labelled(10, 14)
+    assert balanced(digits, 2, seed=0) is digits
+
+
+def test_small_classes_are_shown_as_often_as_large_ones() -> None:
+    digits = labelled(60, 20, 2)
+    shown = balanced(digits, 3, seed=0)
+    assert np.bincount(shown.labels).tolist() == [60, 60, 2 * MOST_REPEATS]
+    pairs = set(zip(shown.images[:, 0, 0].tolist(), shown.labels.tolist(), strict=True))
+    assert pairs == set(zip(digits.images[:, 0, 0].tolist(), digits.labels.tolist(), strict=True))
+
+
+def test_other_classes_get_no_drawn_digits_and_no_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_letters(seed: int, digits: Digits, share: float, letters: bool) -> NDArray[np.uint8]:
+        assert not letters
+        return no_digits(seed, digits, share, letters=letters)
+
+    monkeypatch.setattr(lesson_module, "no_digits", no_letters)
+    monkeypatch.setattr(lesson_module, "drawn_digits", None)
+    tensorflow = load_tensorflow("a test", "train")
+    lesson = augmented_lesson(tensorflow, labelled(40, 40), ("a", "b"), 32, seed=0)
+    assert lesson.steps * 32 >= lesson_module.FEWEST_SHOWN - 32
+    _, targets = next(iter(lesson.images))
+    assert targets.shape == (32, 2)

@@ -1,0 +1,140 @@
+"""Lessons: what a recipe is shown, and what is set aside to set its thresholds by."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinydigits.info import Thresholds
+from tinydigits_train.augment import augment
+from tinydigits_train.data import DIGITS
+from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.synthetic import drawn_digits, no_digits
+
+OTHERS_FOR = 54_000  # digits: to so many come all of `no_digits`, to fewer proportionally fewer
+FEWEST_SHOWN = 15_000  # images an epoch: of a small folder each is shown several times
+UNEVEN = 1.5  # largest class ÷ smallest: beyond this the smaller ones are shown more often
+MOST_REPEATS = 20  # times that one picture is shown for another class's sake
+EASED = 0.4  # the strength of augmentation in the last epochs
+VALIDATION = 5_000  # training digits that are set aside, at most a tenth, and at least one
+REFUSED_LOW, REFUSED_AMBIGUOUS = 0.004, 0.002  # of the validation digits, by each threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One epoch, in the form that Keras's `fit` takes."""
+
+    images: Any
+    """float32 [N, 784], or a tf.data.Dataset of batches of images and targets."""
+
+    labels: NDArray[np.uint8] | None
+    """uint8 [N], or None where the images are a Dataset."""
+
+    batch: int | None
+    """Images a step; None where the images are a Dataset."""
+
+    steps: int
+    eased: Any
+    """As `images`, less augmented; None where nothing is augmented."""
+
+    validation: Digits | None
+    """Set aside and never trained on."""
+
+
+def plain_lesson(
+    _tensorflow: Any, digits: Digits, labels: tuple[str, ...], batch: int, seed: int
+) -> Lesson:
+    """The digits as they are, flat and in [0, 1]; Keras shuffles them anew in each epoch."""
+    digits = balanced(digits, len(labels), seed)
+    pixels = as_pixels(digits.images, (784,))
+    return Lesson(pixels, digits.labels, batch, -(-len(pixels) // batch), None, None)
+
+
+def augmented_lesson(
+    tensorflow: Any, digits: Digits, labels: tuple[str, ...], batch: int, seed: int
+) -> Lesson:
+    """Digits, drawn digits and no digits, each changed at random each time it is shown.
+
+    Where the classes are not the ten digits, no digits are drawn, and no letters among what is
+    none of them: who trains on letters or signs brings them.
+    """
+    shown, aside = split(digits, seed)
+    shown = balanced(shown, len(labels), seed)
+    share = min(1.0, len(shown.labels) / OTHERS_FOR)
+    others = no_digits(seed, shown, share, letters=labels == DIGITS)
+    if labels == DIGITS:
+        drawn = drawn_digits(seed)
+        shown = Digits(
+            *map(np.concatenate, ((shown.images, drawn.images), (shown.labels, drawn.labels)))
+        )
+    images = np.concatenate([shown.images, others])
+    targets = np.zeros((len(images), len(labels)), np.float32)
+    targets[np.arange(len(shown.labels)), shown.labels] = 1
+
+    def shows(strength: float) -> Any:
+        def changed(some: Any, wanted: Any) -> tuple[Any, Any]:
+            pixels = tensorflow.cast(some[..., tensorflow.newaxis], tensorflow.float32) / 255
+            return augment(tensorflow, pixels, strength), wanted
+
+        dataset = tensorflow.data.Dataset.from_tensor_slices((images, targets))
+        dataset = dataset.shuffle(len(images), seed=seed)
+        dataset = dataset.repeat(-(-FEWEST_SHOWN // len(images))).batch(batch, drop_remainder=True)
+        return dataset.map(changed, num_parallel_calls=2).prefetch(4)
+
+    full = shows(1.0)
+    return Lesson(full, None, None, len(full), shows(EASED), aside)
+
+
+def split(digits: Digits, seed: int) -> tuple[Digits, Digits]:
+    """What is trained on, and what is set aside to choose by: never test digits."""
+    order = np.random.default_rng([seed, 0]).permutation(len(digits.labels))
+    aside, rest = np.split(order, [max(1, min(VALIDATION, len(order) // 10))])
+    return (
+        Digits(digits.images[rest], digits.labels[rest]),
+        Digits(digits.images[aside], digits.labels[aside]),
+    )
+
+
+def balanced(digits: Digits, classes: int, seed: int) -> Digits:
+    """The digits as they are where the classes are about as large; else the images of smaller
+    classes repeated, up to MOST_REPEATS times.
+    """
+    counts = np.bincount(digits.labels, minlength=classes)
+    largest = int(counts.max())
+    if largest <= UNEVEN * max(int(counts.min()), 1):
+        return digits
+    random = np.random.default_rng([seed, 3])
+    chosen = []
+    for label, count in enumerate(counts.tolist()):
+        wanted = min(largest, MOST_REPEATS * count)
+        places = np.flatnonzero(digits.labels == label)
+        chosen.append(np.resize(random.permutation(places), wanted))
+    order = random.permutation(np.concatenate(chosen))
+    return Digits(digits.images[order], digits.labels[order])
+
+
+def calibrated(
+    scores: NDArray[np.float32],
+    refused_low: float = REFUSED_LOW,
+    refused_ambiguous: float = REFUSED_AMBIGUOUS,
+) -> Thresholds:
+    """scores: float32 [N, K] → the thresholds that refuse such shares of them."""
+    best_two = np.partition(scores, -2, axis=1)[:, -2:]
+    best = np.maximum(best_two[:, 1], 1e-12)  # it can be 0; nothing is then ahead of anything
+    return Thresholds(
+        min_score=round(float(np.quantile(best, refused_low)), 4),
+        max_ratio=round(float(np.quantile(best_two[:, 0] / best, 1 - refused_ambiguous)), 4),
+    )
+
+
+def scores_of(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """images: uint8 [N, 28, 28] → float32 [N, K], as Keras computes them."""
+    pixels = as_pixels(images, model.input_shape[1:])
+    scores: NDArray[np.float32] = model.predict(pixels, batch_size=1000, verbose=0)
+    return scores
+
+
+def as_pixels(images: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """uint8 [N, 28, 28] → float32 [N, *shape] in [0, 1]: what the recipes take."""
+    return images.reshape(-1, *shape).astype(np.float32) / np.float32(255)

@@ -1,0 +1,198 @@
+"""Seeded training, evaluation, and the .keras file with its record."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinydigits import SinkError, __version__
+from tinydigits.info import Thresholds
+from tinydigits.sources.folders import PART_PREFIX
+from tinydigits_train.batches import augmented_lesson, calibrated, plain_lesson, scores_of
+from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.recipes import RECIPES, ease
+from tinydigits_train.tensorflow import load_tensorflow
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over the training images. The figures are running means during the pass."""
+
+    number: int
+    loss: float
+    accuracy: float | None
+    """In [0, 1]. None where the images are augmented: it would say little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How a trained network reads a set of digits."""
+
+    accuracy: float
+    """Share read right, in [0, 1]."""
+
+    errors: int
+    confusion: NDArray[np.int64]
+    """int64 [K, K]: row the truth, column the answer."""
+
+    def worst_pairs(self, count: int) -> list[tuple[int, int, int]]:
+        """The most frequent mistakes as (truth, answer, how often), most frequent first: up to
+        `count` of those that were made.
+        """
+        mistakes = self.confusion - np.diag(np.diag(self.confusion))
+        order = np.argsort(-mistakes, axis=None, kind="stable")[:count]
+        pairs = [divmod(int(place), mistakes.shape[1]) for place in order]
+        return [
+            (row, column, int(mistakes[row, column]))
+            for row, column in pairs
+            if mistakes[row, column]
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained network and how it came about."""
+
+    model: Any
+    recipe: str
+    seed: int
+    history: tuple[Epoch, ...]
+    train: Evaluation
+    test: Evaluation
+    thresholds: Thresholds | None
+    """Calibrated on validation images; None where the recipe sets none aside."""
+
+    data: Dataset
+
+
+def train(
+    recipe: str,
+    data: Dataset,
+    *,
+    epochs: int | None = None,
+    seed: int = 0,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> Trained:
+    """Trains one recipe, for its own number of epochs unless told. On one machine the same seed
+    gives the same weights, bit for bit.
+    """
+    tensorflow = load_tensorflow("train", "train")
+    keras = tensorflow.keras
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    tensorflow.config.experimental.enable_op_determinism()
+    chosen = RECIPES[recipe]
+    epochs = epochs or chosen.epochs
+    lesson = augmented_lesson if chosen.eased else plain_lesson
+    shown = lesson(tensorflow, data.train, data.labels, chosen.batch, seed)
+    last = chosen.eased_of(epochs)
+    model = chosen.build(keras, shown.steps * (epochs - last), len(data.labels))
+    history: list[Epoch] = []
+
+    def record(_: int, logs: dict[str, float]) -> None:
+        history.append(Epoch(len(history) + 1, float(logs["loss"]), logs.get("accuracy")))
+        on_epoch(history[-1])
+
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=record)]
+    model.fit(
+        shown.images,
+        shown.labels,
+        batch_size=shown.batch,
+        shuffle=shown.labels is not None,  # a Dataset shuffles itself
+        epochs=epochs - last,
+        verbose=0,
+        callbacks=callbacks,
+    )
+    if last:
+        ease(keras, model, shown.steps * last)
+        model.fit(shown.eased, epochs=last, shuffle=False, verbose=0, callbacks=callbacks)
+    return Trained(
+        model,
+        recipe,
+        seed,
+        tuple(history),
+        train=_evaluated(model, data.train, len(data.labels)),
+        test=_evaluated(model, data.test, len(data.labels)),
+        thresholds=None
+        if shown.validation is None
+        else calibrated(scores_of(model, shown.validation.images)),
+        data=data,
+    )
+
+
+def _evaluated(model: Any, digits: Digits, classes: int) -> Evaluation:
+    scores = scores_of(model, digits.images)
+    answers = scores.argmax(axis=1)
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (digits.labels, answers), 1)
+    errors = int((answers != digits.labels).sum())
+    return Evaluation(1 - errors / len(digits.labels), errors, confusion)
+
+
+def save(trained: Trained, path: Path) -> Path:
+    """Writes the .keras file and, beside it, NAME.train.json; returns the latter's path.
+
+    Both are written under other names first, so a failure leaves what was there. Raises SinkError.
+    """
+    record_path = path.with_suffix(".train.json")
+    for target in (path, record_path):
+        if target.is_dir():
+            raise SinkError(f"{target}: a folder is in the way")
+    part = path.with_name(f"{PART_PREFIX}{os.getpid()}.keras")
+    record_part = part.with_suffix(".json")
+    try:
+        trained.model.save(part)
+        record = json.dumps(_record(trained, part.read_bytes()), indent=2)
+        record_part.write_text(record + "\n", "utf-8")
+        part.replace(path)
+        record_part.replace(record_path)
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+        record_part.unlink(missing_ok=True)
+    return record_path
+
+
+def _record(trained: Trained, keras_bytes: bytes) -> dict[str, object]:
+    tensorflow = load_tensorflow("train", "train")
+    data = trained.data
+    return {
+        "recipe": trained.recipe,
+        "labels": data.labels,
+        "fit": data.fit,
+        "parameters": trained.model.count_params(),
+        "seed": trained.seed,
+        "epochs": len(trained.history),
+        "history": [asdict(epoch) for epoch in trained.history],
+        "metrics": {
+            name: {"accuracy": round(part.accuracy, 6), "errors": part.errors}
+            for name, part in (("train", trained.train), ("test", trained.test))
+        },
+        "thresholds": trained.thresholds and trained.thresholds._asdict(),
+        "confusion": trained.test.confusion.tolist(),
+        "data": {
+            "name": data.name,
+            "source": data.source,
+            "train_images": len(data.train.labels),
+            "test_images": len(data.test.labels),
+            "sha256": data.sha256,
+            "unreadable": len(data.unreadable),
+        },
+        "keras_sha256": hashlib.sha256(keras_bytes).hexdigest(),
+        "versions": {
+            "tinydigits": __version__,
+            "python": platform.python_version(),
+            "tensorflow": tensorflow.__version__,
+            "keras": tensorflow.keras.__version__,
+            "numpy": np.__version__,
+        },
+    }
