@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from tinydigits import Prediction
 from tinydigits.classifier import Answers
+from tinydigits.items import Chunk
 from tinydigits.reading import Reading
-from tinydigits.sources.folders import Chunk
 from tinydigits.sources.idx import read_images, read_labels
 from tinydigits_train.data import FILES
 from tinydigits_train.labelled_folder import Digits

@@ -12,7 +12,8 @@ from benchmarks.page.results import Column, Finding, Table, Value
 from tinydigits import Classifier
 from tinydigits.fit import Fit
 from tinydigits.images import ImageLike
-from tinydigits.sources.folders import Skipped, walked
+from tinydigits.items import Skipped
+from tinydigits.sources.folders import walked
 
 NOTEBOOK = "notebook"
 # Those that take pictures of any size.

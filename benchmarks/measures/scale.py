@@ -26,7 +26,8 @@ from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cluster.plan import MOST, entries_of, planned
 from tinydigits.errors import TinydigitsError
 from tinydigits.images import Limits
-from tinydigits.sources.folders import Opening, Skipped, at_hand, chunked, open_inputs
+from tinydigits.items import Skipped, chunked
+from tinydigits.sources import Opening, at_hand, open_inputs
 
 SCANS = Path(__file__).parents[2] / "examples" / "scans"
 ON_DISK, STORED = (1000, 10_000, 100_000), (1000, 10_000)

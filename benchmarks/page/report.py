@@ -22,7 +22,7 @@ from benchmarks.page.results import (
     read_results,
 )
 from benchmarks.page.summary import summaries
-from tinydigits.columns import aligned
+from tinydigits.text import aligned
 
 ORDER = (
     "accuracy",

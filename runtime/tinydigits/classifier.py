@@ -11,11 +11,11 @@ from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.fit import SIDE, Fit, Invert
 from tinydigits.images import ImageLike, Limits
 from tinydigits.info import Thresholds
+from tinydigits.items import Chunk, Item, Stack, chunked
 from tinydigits.model import load_model
 from tinydigits.pipeline import Workers, readings
 from tinydigits.reading import NOTHING, Found, Keep, Reading, Settings, read
 from tinydigits.sharing import sharing
-from tinydigits.sources.folders import Chunk, Item, Stack, chunked
 
 BATCH_SIZE = 256  # images a worker reads at a time
 _PIXEL, _SHAPE = np.dtype(np.uint8), (SIDE, SIDE)  # made once: 0.15 µs of the 9 of `scores`

@@ -16,10 +16,9 @@ from pathlib import PurePath
 import numpy as np
 
 from tinydigits.classifier import Prediction
-from tinydigits.columns import aligned
 from tinydigits.errors import SourceError
-from tinydigits.sinks.rows import printable
-from tinydigits.sources.folders import has_image_ending, natural_key
+from tinydigits.names import has_image_ending, natural_key
+from tinydigits.text import aligned, printable
 
 WORST = 20  # mistakes that are named
 NAMED = 100  # labels in one message

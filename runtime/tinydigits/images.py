@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 Picture = TypeVar("Picture")
 ImageLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 
-# Endings that a folder walk takes for images. A file that is named is read whatever its ending.
-SUFFIXES = frozenset(
-    {
-        *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"),
-        *(".pgm", ".ppm", ".pbm", ".pnm"),
-    }
-)
-
 MOST_PIXELS = 2 * 89_478_485  # where Image.open, which is not used here, gives up
 _MAGIC_BYTES = 16  # the first bytes, which name the format
 

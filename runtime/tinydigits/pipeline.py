@@ -7,8 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from tinydigits.cpus import usable_cpus
+from tinydigits.items import Chunk
 from tinydigits.reading import Keep, Reading
-from tinydigits.sources.folders import Chunk
 
 if TYPE_CHECKING:
     from tinydigits.classifier import Classifier

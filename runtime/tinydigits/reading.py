@@ -12,8 +12,8 @@ from PIL import Image
 from tinydigits.errors import ImageError
 from tinydigits.fit import SIDE, Fit, Invert, fit, model_inputs
 from tinydigits.images import Limits, decoded, without_warnings
+from tinydigits.items import Chunk
 from tinydigits.model import Backend
-from tinydigits.sources.folders import Chunk
 from tinydigits.thumbnails import thumbnail
 
 

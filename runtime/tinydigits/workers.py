@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from tinydigits.errors import TinydigitsError
 from tinydigits.images import use_opencv
+from tinydigits.items import Chunk
 from tinydigits.opencv import load_opencv
 from tinydigits.reading import Keep, Reading, read_nothing
-from tinydigits.sources.folders import Chunk
 
 if TYPE_CHECKING:
     from tinydigits.classifier import Classifier

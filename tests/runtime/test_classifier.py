@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from tinydigits import Classifier, ImageError, Limits, TinydigitsError
+from tinydigits.items import Chunk, Item
 from tinydigits.reading import Keep
-from tinydigits.sources.folders import Chunk, Item
 from tinydigits_train.labelled_folder import Digits
 
 

@@ -23,9 +23,10 @@ from PIL import Image
 
 from tinydigits import Classifier
 from tinydigits.images import Limits
+from tinydigits.items import Item, Skipped, Stack
+from tinydigits.names import ARCHIVES
 from tinydigits.sources.archives import members
 from tinydigits.sources.arrays import stacks
-from tinydigits.sources.folders import ARCHIVES, Item, Skipped, Stack
 
 FILES = int(os.environ.get("TINYDIGITS_FUZZ", "2400"))
 TOGETHER = 20  # pictures that are read at once

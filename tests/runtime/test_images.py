@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits import ImageError, Limits
-from tinydigits.images import SUFFIXES, decode
+from tinydigits.images import decode
+from tinydigits.names import SUFFIXES
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 

@@ -22,8 +22,9 @@ from tinydigits import (
 )
 from tinydigits.cpus import usable_cpus
 from tinydigits.images import ImageLike, Limits
+from tinydigits.items import Chunk, Skipped
 from tinydigits.reading import Keep
-from tinydigits.sources.folders import Chunk, Opening, Skipped, open_inputs
+from tinydigits.sources import Opening, open_inputs
 from tinydigits.workers import GIVEN_UP
 
 SCANS = str(ROOT / "examples" / "scans")

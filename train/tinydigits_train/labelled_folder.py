@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.fit import Fit, fit
 from tinydigits.images import decode
-from tinydigits.sources.folders import Skipped, natural_key, walked
+from tinydigits.items import Skipped
+from tinydigits.names import natural_key
+from tinydigits.sources.folders import walked
 
 TEST_SHARE = 0.15  # of each class's pictures, and at least one
 FEWEST, MOST = 2, 100  # classes

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tinydigits import SinkError, __version__
 from tinydigits.info import Thresholds
-from tinydigits.sources.folders import PART_PREFIX
+from tinydigits.names import PART_PREFIX
 from tinydigits_train.batches import augmented_lesson, calibrated, plain_lesson, scores_of
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits

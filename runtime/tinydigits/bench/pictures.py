@@ -17,8 +17,9 @@ from PIL import Image, ImageDraw
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.fit import SIDE, fit
 from tinydigits.images import decode
-from tinydigits.sinks.rows import printable
-from tinydigits.sources.folders import Skipped, walked
+from tinydigits.items import Skipped
+from tinydigits.sources.folders import walked
+from tinydigits.text import printable
 
 FILES = 3072  # small pictures in a folder: more than `pipeline.SMALL_JOB`, so that workers share it
 DIGITS = 64  # different small pictures

@@ -6,8 +6,7 @@ from tinydigits.bench.compare import Change
 from tinydigits.bench.measure import Bench
 from tinydigits.bench.stats import PERCENTILES, Metric, Ratio
 from tinydigits.bench.tasks import BATCHES, THREADS
-from tinydigits.columns import aligned
-from tinydigits.sinks.rows import printable
+from tinydigits.text import aligned, printable
 
 WIDTH = 88  # columns: longer lines of words are wrapped
 NOTHING = "–"

@@ -24,9 +24,11 @@ from tinydigits.classifier import BATCH_SIZE, Classifier
 from tinydigits.errors import TinydigitsError
 from tinydigits.fit import Fit, fit
 from tinydigits.images import decode
+from tinydigits.items import Skipped, chunked
 from tinydigits.sinks.output import stream_sink
-from tinydigits.sinks.rows import Shown, printable
-from tinydigits.sources.folders import Skipped, chunked, walked
+from tinydigits.sinks.rows import Shown
+from tinydigits.sources.folders import walked
+from tinydigits.text import printable
 
 BATCHES = (1, 32, 256, 1024)  # images in one call of the network
 LIBRARIES = {"onnxruntime": "onnxruntime", "LiteRT": "ai_edge_litert.interpreter"}

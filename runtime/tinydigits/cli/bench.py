@@ -17,7 +17,7 @@ from tinydigits.cli.completion import files, folders, models
 from tinydigits.cli.signals import Stopped, stoppable
 from tinydigits.errors import SourceError
 from tinydigits.model import BUNDLED
-from tinydigits.sinks.rows import printable
+from tinydigits.text import printable
 
 
 class Percentage(click.ParamType):  # type: ignore[type-arg] # generic in stubs, not at run time

@@ -17,12 +17,14 @@ from tinydigits.cli.signals import Stopped, Stopper, stoppable
 from tinydigits.errors import SinkError, SourceError
 from tinydigits.fit import Fit, Invert
 from tinydigits.images import Limits
+from tinydigits.items import Chunk, Skipped, chunked
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep
 from tinydigits.remote.location import is_remote, redacted
 from tinydigits.sinks import output as sinks
-from tinydigits.sinks.rows import Shown, printable
-from tinydigits.sources.folders import Chunk, Opening, Skipped, at_hand, chunked, open_inputs
+from tinydigits.sinks.rows import Shown
+from tinydigits.sources import Opening, at_hand, open_inputs
+from tinydigits.text import printable
 
 WATCH_BATCH = 32  # images: fewer than otherwise, so that rows and signals wait less
 

@@ -16,11 +16,12 @@ from tinydigits.cli.classify import open_stdin, passed_over, row_settings, say, 
 from tinydigits.cli.signals import Stopped, stoppable
 from tinydigits.errors import SourceError
 from tinydigits.images import Limits
+from tinydigits.items import Skipped
 from tinydigits.model import BUNDLED
 from tinydigits.pipeline import Workers
 from tinydigits.remote.location import is_remote, redacted
 from tinydigits.sinks.rows import Shown
-from tinydigits.sources.folders import Opening, Skipped
+from tinydigits.sources import Opening
 
 if TYPE_CHECKING:
     from tinydigits.cluster import actors as engine

@@ -13,10 +13,12 @@ from tinydigits.cli.signals import Stopped, stoppable
 from tinydigits.evaluation import Tally, check_classes, truth_of
 from tinydigits.fit import Fit, Invert
 from tinydigits.images import Limits
+from tinydigits.items import Skipped, chunked
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep
 from tinydigits.remote.location import is_remote, redacted
-from tinydigits.sources.folders import Opening, Skipped, at_hand, chunked, open_inputs, walked
+from tinydigits.sources import Opening, at_hand, open_inputs
+from tinydigits.sources.folders import walked
 
 
 @click.command()

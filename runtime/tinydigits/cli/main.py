@@ -89,7 +89,7 @@ class _Commands(click.Group):
 def _complain(error: Exception) -> None:
     text = f"error: {error}"
     if not text.isprintable():  # it may hold a name that anyone gave; a compiler has several lines
-        from tinydigits.sinks.rows import printable
+        from tinydigits.text import printable
 
         text = "\n".join(map(printable, text.split("\n")))
     click.echo(text, err=True)
@@ -131,7 +131,7 @@ def info(model: str | None, as_json: bool) -> None:
       2  wrong usage, no such model, or none that runs here
     """
     from tinydigits.model import load_model
-    from tinydigits.sinks.rows import printable  # it is anyone's file, and a terminal obeys
+    from tinydigits.text import printable  # it is anyone's file, and a terminal obeys
 
     card = load_model(model)[1]
     if as_json:
@@ -163,8 +163,8 @@ def unsort(ctx: click.Context, log: str) -> None:
       130, 143  stopped by Ctrl-C, by SIGTERM
     """
     from tinydigits.cli.signals import Stopped, stoppable
-    from tinydigits.sinks.rows import printable
     from tinydigits.sinks.unsort import unsort as undo
+    from tinydigits.text import printable
 
     with stoppable() as stopper:
         try:

@@ -22,12 +22,13 @@ from tinydigits.cluster.ray_cluster import actors, answers, import_ray
 from tinydigits.errors import TinydigitsError
 from tinydigits.fit import Fit, Invert
 from tinydigits.images import Limits, use_opencv
+from tinydigits.items import Skipped, chunked
 from tinydigits.pipeline import Workers
 from tinydigits.remote.failures import Failure, explained, scrubbed
 from tinydigits.remote.location import is_remote, redacted
 from tinydigits.sinks.parquet import parquet_sink
 from tinydigits.sinks.rows import Shown
-from tinydigits.sources.folders import Skipped, at_hand, chunked
+from tinydigits.sources import at_hand
 
 if TYPE_CHECKING:
     import pyarrow

@@ -13,8 +13,8 @@ from tinydigits.classifier import BATCH_SIZE, Classifier, Prediction
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
 from tinydigits.fit import Fit, Invert
 from tinydigits.images import ImageLike, Limits
+from tinydigits.items import Chunk, Item, chunked
 from tinydigits.sinks.rows import COLUMNS, Shown
-from tinydigits.sources.folders import Chunk, Item, chunked
 
 if TYPE_CHECKING:
     import pandas

@@ -15,21 +15,13 @@ from typing import Any, NamedTuple
 from tinydigits.cluster.output import Store
 from tinydigits.errors import ImageError, ResumeError, SinkError, SinkRefused
 from tinydigits.images import Limits
+from tinydigits.items import Address, Item, Skipped, Stack
+from tinydigits.names import ARCHIVES, ARRAYS, PART_PREFIX
 from tinydigits.remote.location import is_remote, redacted
+from tinydigits.sources import Opening, listed
 from tinydigits.sources.archives import members
 from tinydigits.sources.arrays import stacks
-from tinydigits.sources.folders import (
-    ARCHIVES,
-    ARRAYS,
-    PART_PREFIX,
-    Address,
-    Item,
-    Opening,
-    Skipped,
-    Stack,
-    listed,
-    walked,
-)
+from tinydigits.sources.folders import walked
 
 PLAN, SUCCESS = "_plan.json", "_SUCCESS"  # readers of Parquet pass over what begins with _
 PLAN_BYTES = 1 << 20  # the most of either

@@ -18,10 +18,10 @@ from tinydigits.cpus import usable_cpus
 from tinydigits.errors import MissingExtra, TinydigitsError
 from tinydigits.fit import Fit, Invert
 from tinydigits.images import Limits, use_opencv
+from tinydigits.items import Chunk
 from tinydigits.pipeline import Workers
 from tinydigits.quiet import quiet_native_code
 from tinydigits.reading import NOTHING
-from tinydigits.sources.folders import Chunk
 
 if TYPE_CHECKING:
     import pyarrow

@@ -16,12 +16,12 @@ import numpy as np
 
 from tinydigits.errors import ImageError, SourceError, TinydigitsError
 from tinydigits.images import ImageLike
+from tinydigits.items import CHUNK_BYTES, Address, Chunk
 from tinydigits.remote.client import Unreachable
 from tinydigits.remote.failures import explained
 from tinydigits.remote.listing import too_many
 from tinydigits.remote.location import server_of
 from tinydigits.remote.parts import whole
-from tinydigits.sources.folders import CHUNK_BYTES, Address, Chunk
 
 AT_ONCE = 32  # pictures that are on their way
 AHEAD = 1024  # pictures: how far beyond the one that is awaited

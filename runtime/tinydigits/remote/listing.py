@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from tinydigits.errors import ImageError, SourceError
+from tinydigits.items import Skipped
+from tinydigits.names import has_image_ending, natural_key
 from tinydigits.remote.client import GOOGLE, S3, WEB, Unreachable, ask, client_of, persistent
 from tinydigits.remote.failures import Failure
 from tinydigits.remote.location import redacted, scheme_of, server_of
 from tinydigits.remote.parts import path_in, web, whole
-from tinydigits.sources.folders import Skipped, has_image_ending, natural_key
 
 FIRST_ANSWER = 12  # s: by then a store has said something, or it is said that it has not
 LISTING = 600  # s: the most that a listing takes whose pages are not asked for one by one

@@ -17,10 +17,9 @@ from PIL import Image
 
 from tinydigits.classifier import Answers
 from tinydigits.errors import SinkError, SinkRefused
-from tinydigits.images import SUFFIXES
+from tinydigits.names import ARCHIVES, ARRAYS, PART_PREFIX, SUFFIXES
 from tinydigits.remote.location import redacted
 from tinydigits.sinks.rows import RowFormat, Shown, header, row_format
-from tinydigits.sources.folders import ARCHIVES, ARRAYS, PART_PREFIX
 
 Format = Literal["text", "csv", "jsonl", "parquet"]
 Write = Callable[[Answers], None]

@@ -25,7 +25,7 @@ from PIL import Image
 
 from tinydigits.classifier import Answers, Prediction
 from tinydigits.sinks.output import Write, completed, opened, writing
-from tinydigits.sinks.rows import printable
+from tinydigits.text import printable
 
 PICTURES = 10_000  # pictures on a page: a browser shows these without effort
 ERRORS = 2_000  # unreadable ones that are listed

@@ -19,9 +19,9 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from tinydigits.classifier import Answers
 from tinydigits.errors import ResumeError, SinkError
+from tinydigits.items import Chunk
 from tinydigits.sinks.output import journal_settings, replaced, write_all, writing
 from tinydigits.sinks.rows import COLUMNS, Shown, header, row_format
-from tinydigits.sources.folders import Chunk
 
 JournalFormat = Literal["csv", "jsonl"]
 Settings = Mapping[str, object]

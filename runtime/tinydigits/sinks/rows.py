@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from tinydigits.classifier import Prediction
+from tinydigits.text import printable
 
 RowFormat = Literal["text", "csv", "jsonl"]
 Formatter = Callable[[Prediction], str]
@@ -125,10 +126,3 @@ def _csv_line(values: Sequence[str]) -> str:
     # csv quotes what holds a character of its line end, so both of them are named to it.
     csv.writer(quoted, lineterminator="\r\n").writerow(values)
     return quoted.getvalue().removesuffix("\r\n") + "\n"
-
-
-def printable(name: str) -> str:
-    """A name on one line: control characters, which a terminal would obey, become escapes."""
-    if name.isprintable():
-        return name
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

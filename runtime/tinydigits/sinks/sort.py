@@ -23,11 +23,11 @@ from PIL import Image
 
 from tinydigits.classifier import Answers, Prediction
 from tinydigits.errors import ImageError, SinkError, SinkRefused
+from tinydigits.names import ARCHIVES, ARRAYS
 from tinydigits.remote.location import is_remote, redacted
 from tinydigits.sinks.move_log import LOG, Log, copy_file, make_folders, move_file, write_new
 from tinydigits.sinks.output import check_outside
-from tinydigits.sinks.rows import printable
-from tinydigits.sources.folders import ARCHIVES, ARRAYS
+from tinydigits.text import printable
 
 SortBy = Literal["copy", "link", "move"]
 

@@ -7,8 +7,8 @@ time.
 from collections.abc import Iterator
 
 from tinydigits.images import Limits
+from tinydigits.items import Item, Skipped
 from tinydigits.remote.location import redacted
-from tinydigits.sources.folders import Item, Skipped
 from tinydigits.sources.members import guarded, open_regular
 from tinydigits.sources.tars import in_tar
 from tinydigits.sources.zips import in_zip

@@ -15,8 +15,8 @@ from numpy.lib import format as npy
 
 from tinydigits.errors import ImageError
 from tinydigits.images import without_warnings
+from tinydigits.items import Item, Skipped, Stack
 from tinydigits.remote.location import redacted
-from tinydigits.sources.folders import Item, Skipped, Stack
 from tinydigits.sources.idx import IMAGES_MAGIC, read_shape, unzipped
 from tinydigits.sources.members import guarded, open_regular, said
 from tinydigits.sources.zips import zip_members

@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
 from tinydigits.images import Limits
+from tinydigits.items import Item, Skipped
+from tinydigits.names import has_image_ending
 from tinydigits.remote.location import is_remote
-from tinydigits.sources.folders import Item, Skipped, has_image_ending
 
 Entry = TypeVar("Entry")
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from tinydigits.errors import ImageError, MissingExtra
 from tinydigits.images import Limits
-from tinydigits.sources.folders import Skipped
+from tinydigits.items import Skipped
 from tinydigits.sources.members import BOMB_RATIO, bad_name, is_image, too_large
 
 SMALL_TAR = 128 << 20  # 128 MiB: the whole of a tar up to this may exceed the ratio

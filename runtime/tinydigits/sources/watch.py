@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinydigits.errors import SourceError
-from tinydigits.sources.folders import ARCHIVES, ARRAYS, Item, Skipped, walked
+from tinydigits.items import Item, Skipped
+from tinydigits.names import ARCHIVES, ARRAYS
+from tinydigits.sources.folders import walked
 
 REST_POLLS = 1  # polls for which a file must not have changed
 EMPTY_REST_POLLS = 10  # of an empty one, whose writer may take its time to begin

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from tinydigits.errors import ImageError
 from tinydigits.images import Limits
-from tinydigits.sources.folders import Skipped
+from tinydigits.items import Skipped
 from tinydigits.sources.members import BOMB_RATIO, bad_name, is_image, said, too_large
 
 SMALL_MEMBER = 1 << 20  # 1 MiB: a member up to this may exceed the ratio

@@ -13,8 +13,8 @@ from tests.support.pages import THRESHOLDS, Opens, info_of, opened, png
 from tinydigits import Classifier, ModelError
 from tinydigits.fit import fit
 from tinydigits.images import decode
+from tinydigits.items import Chunk
 from tinydigits.reading import Found, Reading
-from tinydigits.sources.folders import Chunk
 from tinydigits_export.keras_model import Original
 from tinydigits_export.page import to_html as to_html_module
 from tinydigits_export.page.browser import HtmlBackend

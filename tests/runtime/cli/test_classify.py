@@ -19,8 +19,8 @@ from PIL import Image
 from tests.conftest import ROOT, write_idx
 from tinydigits.cli import classify as cli_classify
 from tinydigits.cli.signals import Stopper
+from tinydigits.items import Item, Skipped
 from tinydigits.sources import watch
-from tinydigits.sources.folders import Item, Skipped
 
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 SCANS = ROOT / "examples" / "scans"

@@ -14,10 +14,10 @@ from tinydigits.cluster import ray_cluster as ray
 from tinydigits.cluster.actors import Job, PartReader, needed
 from tinydigits.cluster.plan import Part, planned
 from tinydigits.images import Limits
+from tinydigits.items import Address, Item
 from tinydigits.remote import client as remote_clients
 from tinydigits.remote.location import is_remote
 from tinydigits.sinks.rows import Shown
-from tinydigits.sources.folders import Address, Item
 
 SETTINGS = {"tinydigits": __version__, "model_sha256": Classifier("dense").model_sha256}
 

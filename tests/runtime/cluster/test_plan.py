@@ -26,7 +26,9 @@ from tinydigits.cluster.plan import (
     undo,
 )
 from tinydigits.images import Limits
-from tinydigits.sources.folders import PART_PREFIX, Address, Item, Opening, Skipped, open_inputs
+from tinydigits.items import Address, Item, Skipped
+from tinydigits.names import PART_PREFIX
+from tinydigits.sources import Opening, open_inputs
 
 SETTINGS = {"model_sha256": "abc", "min_score": 0.5}
 

@@ -37,10 +37,10 @@ from tinydigits.cluster.actors import Job, done
 from tinydigits.cluster.plan import PLAN, SUCCESS, planned
 from tinydigits.cluster.ray_cluster import classify_dataset
 from tinydigits.images import Limits
+from tinydigits.items import Item
 from tinydigits.model import MODELS
 from tinydigits.remote.location import redacted
 from tinydigits.sinks.rows import Shown
-from tinydigits.sources.folders import Item
 from tinydigits.workers import GIVEN_UP
 from tinydigits_train.labelled_folder import Digits
 

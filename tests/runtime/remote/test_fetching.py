@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from tinydigits.errors import ImageError, MissingExtra, SourceError
+from tinydigits.items import Address, Chunk, Item, Stack, chunked
 from tinydigits.remote import fetching
 from tinydigits.remote.client import Unreachable
 from tinydigits.remote.failures import Failure
-from tinydigits.sources.folders import Address, Chunk, Item, Stack, at_hand, chunked
+from tinydigits.sources import at_hand
 
 Whole = Callable[[str, int], bytes]
 MOST = 1 << 26

@@ -17,9 +17,9 @@ import pytest
 from tests.conftest import ROOT
 from tinydigits.cluster.output import store_at
 from tinydigits.errors import ImageError, SourceError
+from tinydigits.items import Skipped
 from tinydigits.remote import client as remote_clients
 from tinydigits.remote.listing import fetched, listed_remote
-from tinydigits.sources.folders import Skipped
 
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 ONE = (ROOT / "examples" / "scans" / "1-small.png").read_bytes()

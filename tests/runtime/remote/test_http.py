@@ -17,12 +17,12 @@ from tests.conftest import ROOT
 from tests.support.web_server import Web, web_server, write_certificate
 from tinydigits import Limits
 from tinydigits.errors import ImageError, SourceError
+from tinydigits.items import Skipped, Stack
 from tinydigits.remote import client as remote_clients
 from tinydigits.remote import file as remote_file
 from tinydigits.remote.listing import fetched, listed_remote
 from tinydigits.sources.archives import members
 from tinydigits.sources.arrays import stacks
-from tinydigits.sources.folders import Skipped, Stack
 
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 SCANS = ROOT / "examples" / "scans"

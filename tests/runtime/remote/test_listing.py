@@ -16,12 +16,12 @@ import s3fs
 
 from tests.support.s3_server import S3, Fault, s3_server
 from tinydigits.errors import ImageError, SourceError
+from tinydigits.items import Skipped
 from tinydigits.remote import client as remote_clients
 from tinydigits.remote import listing as remote
 from tinydigits.remote.client import TRIES, Unreachable, client_of, persistent
 from tinydigits.remote.failures import explained
 from tinydigits.remote.listing import fetched, listed_remote
-from tinydigits.sources.folders import Skipped
 
 OBJECTS = {
     **{f"scans/{name}": name.encode() for name in ("10.png", "9.PNG", "1.jpg", "note.txt")},

@@ -10,10 +10,10 @@ from PIL import Image
 
 from tests.conftest import answers_of
 from tinydigits import Classifier, Prediction, SinkError
+from tinydigits.items import Chunk
 from tinydigits.reading import Keep, Reading
 from tinydigits.sinks.output import file_sink, fit_sink, format_of, growing_sink
 from tinydigits.sinks.rows import Shown
-from tinydigits.sources.folders import Chunk
 
 ROW = answers_of([Prediction("a.png", "7", 0.98, "ok", None, inverted=True)])
 PLAIN = Shown()

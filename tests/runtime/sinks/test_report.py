@@ -17,10 +17,10 @@ from PIL import Image
 
 from tinydigits import Prediction, SinkError
 from tinydigits.classifier import Answers
+from tinydigits.items import Chunk
 from tinydigits.reading import Reading
 from tinydigits.sinks import report
 from tinydigits.sinks.report import report_sink
-from tinydigits.sources.folders import Chunk
 from tinydigits.thumbnails import thumbnail
 
 if TYPE_CHECKING:

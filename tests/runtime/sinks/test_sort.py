@@ -15,11 +15,11 @@ from PIL import Image
 from tinydigits import Prediction, SinkError
 from tinydigits.classifier import Answers
 from tinydigits.errors import ImageError
+from tinydigits.items import Chunk
 from tinydigits.reading import Reading
 from tinydigits.sinks.move_log import LOG
 from tinydigits.sinks.sort import LABEL_BYTES, SortBy, Sorter, class_folder, sort_sink
 from tinydigits.sinks.unsort import unsort
-from tinydigits.sources.folders import Chunk
 
 NOT_UTF8 = os.fsdecode(b"not-utf8-\xff")
 

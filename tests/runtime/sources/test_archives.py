@@ -18,8 +18,9 @@ import zstandard
 
 from tinydigits import Limits
 from tinydigits.errors import MissingExtra
+from tinydigits.items import Item, Skipped
+from tinydigits.sources import Opening, open_inputs
 from tinydigits.sources.archives import members
-from tinydigits.sources.folders import Item, Opening, Skipped, open_inputs
 from tinydigits.sources.tars import SMALL_TAR
 from tinydigits.sources.zips import SMALL_MEMBER
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from tests.conftest import write_idx
 from tinydigits.errors import ImageError
 from tinydigits.images import Limits
+from tinydigits.items import Item, Skipped, Stack
+from tinydigits.sources import Opening, open_inputs
 from tinydigits.sources.arrays import BLOCK, stacks
-from tinydigits.sources.folders import Item, Opening, Skipped, Stack, open_inputs
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (BLOCK + 5, 28, 28), dtype=np.uint8)
 LABELS = np.arange(10, dtype=np.uint8)

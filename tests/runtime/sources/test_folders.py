@@ -7,7 +7,10 @@ import subprocess
 from pathlib import Path
 
 from tinydigits.images import Limits
-from tinydigits.sources.folders import Opening, Skipped, natural_key, open_inputs, walked
+from tinydigits.items import Skipped
+from tinydigits.names import natural_key
+from tinydigits.sources import Opening, open_inputs
+from tinydigits.sources.folders import walked
 
 
 def names(inputs: list[str], skipped: Skipped | None = None, stdin: bytes = b"") -> list[str]:

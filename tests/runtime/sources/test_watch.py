@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tinydigits.errors import SourceError
-from tinydigits.sources.folders import Item, Skipped
+from tinydigits.items import Item, Skipped
 from tinydigits.sources.watch import EMPTY_REST_POLLS, watched_files
 
 Step = Callable[[int], None]

@@ -1,6 +1,6 @@
 """Columns are as wide as their widest cell, and rows may end early."""
 
-from tinydigits.columns import aligned
+from tinydigits.text import aligned
 
 
 def test_numbers_are_flush_right_and_names_flush_left() -> None:

@@ -1,4 +1,4 @@
-"""Columns: the tables that are printed for people."""
+"""Text for people: aligned columns, and names that cannot harm a terminal."""
 
 from collections.abc import Container, Sequence
 
@@ -17,3 +17,10 @@ def aligned(rows: Sequence[Sequence[str]], left: Container[int] = (0,)) -> list[
         ).rstrip()
         for row in rows
     ]
+
+
+def printable(name: str) -> str:
+    """A name on one line: control characters, which a terminal would obey, become escapes."""
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
