@@ -158,7 +158,7 @@ def drawn_digits(count: int) -> NDArray[np.uint8]:
     to run without MNIST.
     """
     from examples.draw_scans import mask, white_on_black
-    from tinydigits.fit import fit
+    from tinydigits.fitting import fit
 
     drawn = [
         fit(white_on_black(mask(digit, (64, 64), 0.07, seed), 0)).pixels

@@ -9,7 +9,7 @@ from PIL import Image
 from benchmarks.harness.plan import Plan
 from benchmarks.page.results import Check, Contestant, Finding, Race, Target
 from examples import draw_scans as scans
-from tinydigits.fit import fit
+from tinydigits.fitting import fit
 
 TURNS = 15
 TARGETS = {"28×28, handed through": 10, "128×128": 500, "1280×960 photograph": 12_000}  # µs
@@ -35,7 +35,7 @@ def measure(plan: Plan) -> Finding:
     sides = tuple(Contestant(name, "fit=auto", blocks[name]) for name in measures)
     return Finding(
         "fit",
-        what="How long `tinydigits.fit.fit` takes to bring a decoded picture to 28×28.",
+        what="How long `tinydigits.fitting.fit` takes to bring a decoded picture to 28×28.",
         on="pictures drawn as the example scans are",
         how=f"{turns} turns; CPU time of one core, so that a busy machine blurs the figures less",
         races=(Race("fit", "the fit of one picture", "µs of CPU time", sides),),

@@ -19,7 +19,7 @@ from benchmarks.harness.turns import Spread, ratios, spread
 from benchmarks.measures.fit import pictures
 from benchmarks.measures.start import IMPORTS
 from tinydigits import Classifier
-from tinydigits.fit import fit
+from tinydigits.fitting import fit
 from tinydigits.model import MODELS
 
 TURNS = 11

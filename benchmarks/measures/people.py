@@ -10,7 +10,7 @@ from benchmarks.harness.plan import MissingInput, Plan
 from benchmarks.measures.reading import COLUMNS, shares
 from benchmarks.page.results import Column, Finding, Table, Value
 from tinydigits import Classifier
-from tinydigits.fit import Fit
+from tinydigits.fitting import Fit
 from tinydigits.images import ImageLike
 from tinydigits.items import Skipped
 from tinydigits.sources.folders import walked

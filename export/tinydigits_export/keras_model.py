@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError
-from tinydigits.fit import Fit
+from tinydigits.fitting import Fit
 from tinydigits_train.batches import scores_of
 from tinydigits_train.data import DIGITS
 from tinydigits_train.tensorflow import load_tensorflow

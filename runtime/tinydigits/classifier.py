@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits.errors import ImageError, TinydigitsError
-from tinydigits.fit import SIDE, Fit, Invert
+from tinydigits.fitting import SIDE, Fit, Invert
 from tinydigits.images import ImageLike, Limits
 from tinydigits.info import Thresholds
 from tinydigits.items import Chunk, Item, Stack, chunked
@@ -62,7 +62,7 @@ class Classifier:
     """Reads digits with one model.
 
     `model`: a bundled model's name, the path of an .onnx or .tflite file, or None for the most
-    accurate bundled one. `fit` and `invert`: see `tinydigits.fit.fit`; None takes the model's own
+    accurate bundled one. `fit` and `invert`: see `tinydigits.fitting.fit`; None takes the model's own
     fit. `min_score` in [0, 1] replaces the model's threshold. `limits`: what is refused as too
     large; None takes the default ones. Raises ModelError, MissingExtra, and TinydigitsError for a
     value out of its range.

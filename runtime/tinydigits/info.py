@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from tinydigits.errors import ModelError
-from tinydigits.fit import Fit
+from tinydigits.fitting import Fit
 
 SCHEMA = 1
 METADATA_KEY = "tinydigits"
@@ -82,7 +82,7 @@ class ModelInfo:
     """The versions of tinydigits, TensorFlow and Keras that exported it."""
 
     fit: Fit = "auto"
-    """How pictures are brought to 28×28 (see `tinydigits.fit`)."""
+    """How pictures are brought to 28×28 (see `tinydigits.fitting`)."""
 
     input: Mapping[str, Any] = field(
         default_factory=lambda: {"name": INPUT_NAME, "dtype": "uint8", "shape": ["N", 28, 28]}

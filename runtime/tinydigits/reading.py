@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.errors import ImageError
-from tinydigits.fit import SIDE, Fit, Invert, fit, model_inputs
+from tinydigits.fitting import SIDE, Fit, Invert, fit, model_inputs
 from tinydigits.images import Limits, decoded, without_warnings
 from tinydigits.items import Chunk
 from tinydigits.model import Backend

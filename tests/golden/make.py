@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from examples import draw_scans as scans
-from tinydigits.fit import fit
+from tinydigits.fitting import fit
 from tinydigits.images import decode
 
 HERE = Path(__file__).parent / "fit"

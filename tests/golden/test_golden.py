@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.golden.make import HERE, cases
-from tinydigits.fit import fit
+from tinydigits.fitting import fit
 from tinydigits.images import decode
 
 TOLERANCE = 2  # of 255: what resampling may differ by between versions and languages

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinydigits import Classifier
-from tinydigits.fit import fit
+from tinydigits.fitting import fit
 
 
 def test_a_picture_that_does_not_fit_into_memory_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:

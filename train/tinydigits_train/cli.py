@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from tinydigits.cli.completion import folders
-from tinydigits.fit import Fit
+from tinydigits.fitting import Fit
 from tinydigits_train.recipes import RECIPES
 
 WORST_PAIRS = 5  # how many of the most frequent mistakes are shown

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinydigits.errors import SourceError
-from tinydigits.fit import Fit
+from tinydigits.fitting import Fit
 from tinydigits.sources.idx import read_images, read_labels
 from tinydigits_train.labelled_folder import Digits, classes_in, load_folder
 from tinydigits_train.tensorflow import load_tensorflow

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits.errors import ImageError, SourceError
-from tinydigits.fit import Fit, fit
+from tinydigits.fitting import Fit, fit
 from tinydigits.images import decode
 from tinydigits.items import Skipped
 from tinydigits.names import natural_key

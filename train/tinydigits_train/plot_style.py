@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits.errors import MissingExtra
-from tinydigits.fit import SIDE
+from tinydigits.fitting import SIDE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

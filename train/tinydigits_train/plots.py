@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinydigits.errors import SinkError
 from tinydigits.evaluation import wilson
-from tinydigits.fit import SIDE
+from tinydigits.fitting import SIDE
 from tinydigits_train.batches import scores_of
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.plot_style import (

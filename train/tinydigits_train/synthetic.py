@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tinydigits.fit import SIDE, fit
+from tinydigits.fitting import SIDE, fit
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.strokes import digit, letter, scribble, texture
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tinydigits.errors import ImageError, SourceError
-from tinydigits.fit import SIDE, fit
+from tinydigits.fitting import SIDE, fit
 from tinydigits.images import decode
 from tinydigits.items import Skipped
 from tinydigits.sources.folders import walked

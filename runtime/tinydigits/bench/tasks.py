@@ -22,7 +22,7 @@ from tinydigits.bench.pictures import Pictures
 from tinydigits.bench.stats import Figure
 from tinydigits.classifier import BATCH_SIZE, Classifier
 from tinydigits.errors import TinydigitsError
-from tinydigits.fit import Fit, fit
+from tinydigits.fitting import Fit, fit
 from tinydigits.images import decode
 from tinydigits.items import Skipped, chunked
 from tinydigits.sinks.output import stream_sink

@@ -15,7 +15,7 @@ from tinydigits.cli.completion import files, folders
 from tinydigits.cli.options import check_usage, reading_options
 from tinydigits.cli.signals import Stopped, Stopper, stoppable
 from tinydigits.errors import SinkError, SourceError
-from tinydigits.fit import Fit, Invert
+from tinydigits.fitting import Fit, Invert
 from tinydigits.images import Limits
 from tinydigits.items import Chunk, Skipped, chunked
 from tinydigits.pipeline import Workers

@@ -11,7 +11,7 @@ from tinydigits.cli.completion import folders
 from tinydigits.cli.options import check_usage, reading_options
 from tinydigits.cli.signals import Stopped, stoppable
 from tinydigits.evaluation import Tally, check_classes, truth_of
-from tinydigits.fit import Fit, Invert
+from tinydigits.fitting import Fit, Invert
 from tinydigits.images import Limits
 from tinydigits.items import Skipped, chunked
 from tinydigits.pipeline import Workers

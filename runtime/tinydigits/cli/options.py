@@ -7,7 +7,7 @@ import click
 
 from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cli.completion import files, models
-from tinydigits.fit import Fit, Invert
+from tinydigits.fitting import Fit, Invert
 from tinydigits.images import MOST_PIXELS, Limits
 from tinydigits.model import BUNDLED
 from tinydigits.pipeline import Workers

@@ -20,7 +20,7 @@ from tinydigits.cluster.output import store_at
 from tinydigits.cluster.plan import Part, Plan, opened
 from tinydigits.cluster.ray_cluster import actors, answers, import_ray
 from tinydigits.errors import TinydigitsError
-from tinydigits.fit import Fit, Invert
+from tinydigits.fitting import Fit, Invert
 from tinydigits.images import Limits, use_opencv
 from tinydigits.items import Skipped, chunked
 from tinydigits.pipeline import Workers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinydigits.classifier import BATCH_SIZE, Classifier, Prediction
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
-from tinydigits.fit import Fit, Invert
+from tinydigits.fitting import Fit, Invert
 from tinydigits.images import ImageLike, Limits
 from tinydigits.items import Chunk, Item, chunked
 from tinydigits.sinks.rows import COLUMNS, Shown

@@ -16,7 +16,7 @@ from tinydigits.classifier import BATCH_SIZE, Answers, Classifier
 from tinydigits.cluster.dataframes import ADDED, check_columns, chunks_of, columns_of
 from tinydigits.cpus import usable_cpus
 from tinydigits.errors import MissingExtra, TinydigitsError
-from tinydigits.fit import Fit, Invert
+from tinydigits.fitting import Fit, Invert
 from tinydigits.images import Limits, use_opencv
 from tinydigits.items import Chunk
 from tinydigits.pipeline import Workers

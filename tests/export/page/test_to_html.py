@@ -11,7 +11,7 @@ from tests.golden.make import HERE as GOLDEN
 from tests.golden.test_golden import NAMES, TOLERANCE
 from tests.support.pages import THRESHOLDS, Opens, info_of, opened, png
 from tinydigits import Classifier, ModelError
-from tinydigits.fit import fit
+from tinydigits.fitting import fit
 from tinydigits.images import decode
 from tinydigits.items import Chunk
 from tinydigits.reading import Found, Reading

@@ -19,7 +19,7 @@ from tinydigits.bench.measure import LADDER, ROUNDS, measure, order, plan, share
 from tinydigits.bench.pictures import Pictures, digits, drawn, own
 from tinydigits.bench.stats import Figure
 from tinydigits.bench.tasks import BATCHES, THREADS, Task, contestants, tasks
-from tinydigits.fit import model_inputs
+from tinydigits.fitting import model_inputs
 
 SCANS = ROOT / "examples" / "scans"
 SHORT, LONG = Task((Figure("infer"),), tuple), Task((Figure("command"),), tuple, like="a process")

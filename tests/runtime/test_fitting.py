@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tinydigits import ImageError
-from tinydigits.fit import fit
+from tinydigits.fitting import fit
 from tinydigits_train.labelled_folder import Digits
 
 
