@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinydigits import Prediction
-from tinydigits.classifier import Answers
+from tinydigits import Prediction, quiet
 from tinydigits.items import Chunk
+from tinydigits.judging import Answers
 from tinydigits.reading import Reading
 from tinydigits.sources.idx import read_images, read_labels
 from tinydigits_train.data import FILES
@@ -40,6 +40,12 @@ def answers_of(rows: list[Prediction], reading: Reading | None = None) -> Answer
     names = [row.path for row in rows]
     nothing = Reading(np.zeros((len(rows), 10), np.float32), {})
     return Answers(Chunk(names, [name or "" for name in names]), reading or nothing, rows)
+
+
+@pytest.fixture(autouse=True)
+def _an_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is not tinydigits' own, though a test may say so."""
+    monkeypatch.setattr(quiet, "_is_own", False)
 
 
 @pytest.fixture(scope="session")

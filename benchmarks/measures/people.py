@@ -32,7 +32,7 @@ def measure(plan: Plan) -> Finding:
     rows: list[tuple[Value, ...]] = []
     for model in plan.names:
         plan.say(f"{model}, {NOTEBOOK}")
-        untouched = Classifier(model, fit="none", invert="no")
+        untouched = Classifier(model, fit="none", invert=False)
         found = shares(untouched, [as_notebooks_do(name) for name in names], truth)
         rows.append((model, NOTEBOOK, len(names), *found))
         for fit in FITS:

@@ -128,7 +128,7 @@ def measure(plan: Plan) -> Finding:
             plan.say(f"{model}: {name}")
             rows.append((model, name, most, *shares(classifier, pictures, truth)))
         rows.append((model, "MNIST test, fit=mnist", most, *shares(forced, list(images), truth)))
-        untouched = Classifier(model, fit="none", invert="no")
+        untouched = Classifier(model, fit="none", invert=False)
         for name, stack in unfitted(images).items():
             rows.append((model, name, most, *shares(untouched, list(stack), truth)))
         for name, pictures in others.items():

@@ -209,7 +209,7 @@ def in_a_store(
 def fetching(inputs: list[str]) -> float:
     """Seconds of CPU, for one picture."""
     limits = Limits()
-    items = open_inputs(inputs, Opening(partial(io.BytesIO, b""), limits, Skipped()))
+    items = open_inputs(inputs, Opening(limits, Skipped(), partial(io.BytesIO, b"")))
     began = time.process_time()
     chunks = at_hand(chunked(items, BATCH_SIZE), limits.max_bytes)
     count = sum(len(chunk.names) for chunk in chunks)
@@ -226,7 +226,7 @@ def in_the_driver() -> list[tuple[Value, ...]]:
     rows: list[tuple[Value, ...]] = []
     for shape, name in shapes.items():
         names = "\n".join(name(number) for number in range(NAMES)).encode()
-        opening = Opening(partial(io.BytesIO, names), Limits(), Skipped())
+        opening = Opening(Limits(), Skipped(), partial(io.BytesIO, names))
         began = time.perf_counter()
         _, parts = planned(entries_of(("-",), opening), BATCH_SIZE, {})
         seconds = time.perf_counter() - began

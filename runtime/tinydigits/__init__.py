@@ -2,8 +2,8 @@
 
     from tinydigits import Classifier
 
-    clf = Classifier()
-    clf("seven.png")  # Prediction(label='7', score=0.98, status='ok', ...)
+    classifier = Classifier()
+    classifier("seven.png")  # Prediction(label='7', score=0.98, status='ok', ...)
 
 This package is the runtime: it needs numpy, onnxruntime, pillow and click. Names are imported when
 they are first asked for, so that the command line starts with what a command needs.
@@ -13,7 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tinydigits.classifier import Classifier, Prediction
+    from tinydigits.classifier import Classifier
+    from tinydigits.cluster.dataframes import classify_frames
+    from tinydigits.cluster.ray_cluster import classify_dataset
     from tinydigits.errors import (
         ImageError,
         MissingExtra,
@@ -24,14 +26,19 @@ if TYPE_CHECKING:
         SourceError,
         TinydigitsError,
     )
-    from tinydigits.images import Limits
+    from tinydigits.fitting import fit
+    from tinydigits.images import ImageLike, Limits, decode
     from tinydigits.info import ModelInfo
+    from tinydigits.items import Item
+    from tinydigits.judging import Prediction, Status
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Classifier",
     "ImageError",
+    "ImageLike",
+    "Item",
     "Limits",
     "MissingExtra",
     "ModelError",
@@ -41,19 +48,35 @@ __all__ = [
     "ResumeError",
     "SinkError",
     "SourceError",
+    "Status",
     "TinydigitsError",
     "__version__",
+    "classify_dataset",
+    "classify_frames",
+    "decode",
+    "fit",
 ]
 
-_MODULES = {"Classifier": "classifier", "Prediction": "classifier", "Limits": "images"}
-_MODULES |= {"ModelInfo": "info"}
+_MODULES = {
+    "Classifier": "classifier",
+    "ImageLike": "images",
+    "Item": "items",
+    "Limits": "images",
+    "ModelInfo": "info",
+    "Prediction": "judging",
+    "Status": "judging",
+    "classify_dataset": "cluster.ray_cluster",
+    "classify_frames": "cluster.dataframes",
+    "decode": "images",
+    "fit": "fitting",
+}  # all others are in errors
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'tinydigits' has no attribute {name!r}")
     value: object = getattr(import_module(f"tinydigits.{_MODULES.get(name, 'errors')}"), name)
-    globals()[name] = value  # the next time nobody asks
+    globals()[name] = value  # so that it is not asked for again
     return value
 
 

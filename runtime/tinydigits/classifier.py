@@ -1,74 +1,40 @@
-"""Classifier: from pictures to Predictions, and the rule that says when not to trust one."""
+"""Classifier: from pictures to Predictions."""
 
 import os
 from collections.abc import Generator, Iterable, Iterator
-from typing import Any, NamedTuple, get_args
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits.errors import ImageError, TinydigitsError
-from tinydigits.fitting import SIDE, Fit, Invert
+from tinydigits.fitting import SIDE, Fit
 from tinydigits.images import ImageLike, Limits
 from tinydigits.info import Thresholds
-from tinydigits.items import Chunk, Item, Stack, chunked
+from tinydigits.items import Chunk, Item, Skipped, Stack, chunked
+from tinydigits.judging import Answers, Prediction, judge
 from tinydigits.model import load_model
 from tinydigits.pipeline import Workers, readings
-from tinydigits.reading import NOTHING, Found, Keep, Reading, Settings, read
-from tinydigits.sharing import sharing
+from tinydigits.reading import NOTHING, Keep, Reader, Reading, Settings
 
 BATCH_SIZE = 256  # images a worker reads at a time
 _PIXEL, _SHAPE = np.dtype(np.uint8), (SIDE, SIDE)  # made once: 0.15 µs of the 9 of `scores`
-
-
-class Prediction(NamedTuple):
-    """What was read in one picture."""
-
-    path: str | None
-    """The file's name as it was given or found; None for a picture that has none."""
-
-    label: str | None
-    """The best class. None for a blank picture and for one that could not be read."""
-
-    score: float | None
-    """Of the best class, in [0, 1]. None where `label` is."""
-
-    status: str
-    """`ok`, `uncertain` or `error`."""
-
-    reason: str | None
-    """None for ok; `blank`, `low_score` or `ambiguous` for uncertain; a sentence for error."""
-
-    inverted: bool | None = None
-    """The ink was found darker than its ground. None where nobody looked."""
-
-    box: tuple[int, int, int, int] | None = None
-    """Left, top, right, bottom of the ink, in pixels of the upright picture, right and bottom
-    exclusive. None where nobody looked."""
-
-    scores: tuple[float, ...] | None = None
-    """One for each label, in order, each in [0, 1]; they need not sum to 1. None for an error."""
-
-
-class Answers(NamedTuple):
-    """A chunk, and what was read in it."""
-
-    chunk: Chunk
-    reading: Reading
-    predictions: list[Prediction]
 
 
 class Classifier:
     """Reads digits with one model.
 
     `model`: a bundled model's name, the path of an .onnx or .tflite file, or None for the most
-    accurate bundled one. `fit` and `invert`: see `tinydigits.fitting.fit`; None takes the model's own
-    fit. `min_score` in [0, 1] replaces the model's threshold. `limits`: what is refused as too
-    large; None takes the default ones. Raises ModelError, MissingExtra, and TinydigitsError for a
-    value out of its range.
+    accurate bundled one. `fit`, `invert`: see `tinydigits.fit`; a `fit` of None is the model's own.
+    `min_score` in [0, 1] replaces the model's threshold. `limits`: what is refused as too large;
+    None means `Limits()`. `threads`: how many CPUs answer one large array. Above 1 they help
+    `scores`, and not `classify`, whose `workers` do; this process must not be forked afterwards.
 
-    Attributes: `info`, what the model says of itself; `settings`, how pictures are read;
-    `thresholds`, below or beyond which an answer is uncertain; `model_sha256`, of the model's file.
+    Raises ModelError, MissingExtra, and TinydigitsError for a value out of its range.
+
+    Attributes: `info` describes the model; `settings` holds the arguments; `thresholds` decide
+    which answers are uncertain; `model_sha256` is that of the model's file.
     """
 
     def __init__(
@@ -76,32 +42,41 @@ class Classifier:
         model: str | os.PathLike[str] | None = None,
         *,
         fit: Fit | None = None,
-        invert: Invert = "auto",
+        invert: bool | None = None,
         min_score: float | None = None,
         limits: Limits | None = None,
+        threads: int = 1,
     ) -> None:
-        _check_choice("fit", fit, (None, *get_args(Fit)))
-        _check_choice("invert", invert, get_args(Invert))
-        if min_score is not None and not 0 <= min_score <= 1:
-            raise TinydigitsError(f"min_score {min_score}: a number in [0, 1] was expected")
-        self._backend, self.info = load_model(model)
-        self._shared = sharing(self._backend)
-        self.settings = Settings(fit or self.info.fit, invert, limits or Limits())
+        self.settings = Settings(model, fit, invert, min_score, limits or Limits(), threads)
+        self._backend, self.info = load_model(model, threads)
+        self.reader = Reader(self._backend, replace(self.settings, fit=fit or self.info.fit))
         self.thresholds = self.info.thresholds
         if min_score is not None:
             self.thresholds = Thresholds(min_score, self.thresholds.max_ratio)
         self.model_sha256 = self._backend.sha256
-        self._made_from = (model, fit, invert, min_score, limits)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Classifier":
+        """Open the Classifier that has these settings."""
+        return cls(**vars(settings))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Sent to another process as what it was made from: a network cannot be copied."""
-        return _made, self._made_from
+        """Send the settings to the other process: a network cannot be copied."""
+        return Classifier.of, (self.settings,)
+
+    def __repr__(self) -> str:
+        defaults = vars(Settings(self.info.name))
+        shown = {"model": self.info.name} | {
+            name: value
+            for name, value in vars(self.settings).items()
+            if value is not None and value != defaults[name]
+        }
+        return f"Classifier({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The network alone. images: uint8 [N, 28, 28] or [28, 28], ink bright on dark, 0..255
-        → float32 [N, K], one independent sigmoid for each label; [1, K] of a single image. Large
-        arrays are shared between all CPUs of this process. Raises ImageError for another array,
-        ModelError where the network cannot answer.
+        """Run the network alone. images: uint8 [N, 28, 28] or [28, 28], ink bright on dark, 0..255
+        → float32 [N, K], one score for each label; [1, K] for a single image. Raises ImageError for
+        another array, ModelError where the network cannot answer.
         """
         images = np.asarray(images)
         if images.ndim == 2:
@@ -110,107 +85,75 @@ class Classifier:
             raise ImageError(
                 f"scores takes uint8 [N, 28, 28], not {images.dtype} {list(images.shape)}"
             )
-        return self._shared.scores(images)
+        return self._backend.scores(images)
 
     def __call__(self, image: ImageLike) -> Prediction:
-        """One picture: a path, encoded bytes, a binary file object, a Pillow image or an array.
+        """Read one picture: a path, encoded bytes, a binary file object, a Pillow image or an
+        array.
 
-        Raises ImageError where it cannot be read, ModelError where the network cannot answer.
+        Raises ImageError, which names the file, where it cannot be read; ModelError where the
+        network cannot answer.
         """
-        item = _item(image)
-        chunk = Chunk([item.name], [image])
-        prediction = self.judged(chunk, self.read(chunk))[0]
+        name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
+        chunk = Chunk([name], [image])
+        prediction = self.judged(chunk, self.reader.read(chunk))[0]
         if prediction.status == "error":
-            raise ImageError(prediction.reason)
+            raise ImageError(f"{name}: {prediction.reason}" if name else prediction.reason)
         return prediction
 
     def classify(
         self,
-        images: Iterable[ImageLike | Item | Stack],
+        images: ImageLike | Iterable[ImageLike | Item | Stack],
         batch_size: int = BATCH_SIZE,
         workers: Workers = 1,
     ) -> Iterator[Prediction]:
-        """One Prediction for each image, in order, lazily; a few times `batch_size` in memory.
+        """Yield one Prediction for each picture, in order, lazily; a few times `batch_size`
+        pictures are in memory.
 
-        An image that cannot be read is a Prediction with status `error`, never an exception.
-        `workers` above 1 share the work among as many processes, and "auto" among as many as this
-        machine gives, if there is work enough; what cannot be sent to them, as open files, is read
-        in this process.
+        `images` are many pictures, or one path. A path may be that of a folder, which is searched
+        through, of an archive or of a file of arrays, and an address in object storage or on the
+        web. A picture that cannot be read is a Prediction with status `error`, never an exception.
+        `workers` above 1 share the work among as many processes; "auto" takes as many as this
+        process may use CPUs, if there is work enough. Pictures that cannot be sent to another
+        process, such as open files, are read in this one.
 
-        Raises TinydigitsError for a value out of its range and for a path or bytes in place of many
-        pictures, ModelError where the network cannot answer.
+        Raises TinydigitsError for a value out of its range, ModelError where the network cannot
+        answer, and SourceError and MissingExtra for an address with nothing to read.
         """
-        if isinstance(images, str | bytes | os.PathLike):  # its letters would be pictures
-            raise TinydigitsError(
-                f"classify takes many images, not one {type(images).__name__}: pass a list: "
-                "classify([path])"
-            )
+        if isinstance(images, bytes | bytearray):  # its numbers would be pictures
+            raise TinydigitsError("classify takes many images, not bytes: pass a list")
         if batch_size < 1:
             raise TinydigitsError(f"batch_size {batch_size}: at least 1 was expected")
         if workers != "auto" and workers < 1:
             raise TinydigitsError(f"workers {workers}: at least 1, or auto, was expected")
-        chunks = chunked(map(_item, images), batch_size)
+        many = [images] if isinstance(images, str | os.PathLike) else images
+        chunks = self._at_hand(chunked(self._items(many), batch_size))  # type: ignore[arg-type]
         return (row for answers in self.answers(chunks, workers) for row in answers.predictions)
 
     def answers(
         self, chunks: Iterable[Chunk], workers: Workers = 1, keep: Keep = NOTHING
     ) -> Generator[Answers]:
-        """The same by the chunk, with what the sinks want kept of it."""
-        for chunk, reading in readings(self, chunks, workers, keep):
+        """Yield the same for each chunk, with what `keep` asks for."""
+        for chunk, reading in readings(self.reader, chunks, workers, keep):
             yield Answers(chunk, reading, self.judged(chunk, reading))
 
-    def read(self, chunk: Chunk, keep: Keep = NOTHING) -> Reading:
-        """decode → fit → infer, without judging."""
-        return read(chunk, self._backend, self.settings, keep)
-
     def judged(self, chunk: Chunk, reading: Reading) -> list[Prediction]:
-        """The accept rule: there is ink, the best score is high, and no other comes near it."""
-        scores = reading.scores.astype(np.float64)
-        best = scores.argmax(axis=1).tolist()
-        second, top = np.partition(scores, -2, axis=1)[:, -2:].T
-        low = top < self.thresholds.min_score
-        doubtful = low | (second > self.thresholds.max_ratio * top)
-        labels = self.info.labels
-        predictions = []
-        for place, (name, number, score, doubt, each) in enumerate(
-            zip(chunk.names, best, top.tolist(), doubtful.tolist(), scores.tolist(), strict=True)
-        ):
-            found = reading.found.get(place, _AS_IT_WAS)
-            if isinstance(found, str):
-                predictions.append(Prediction(name, None, None, "error", found))
-                continue
-            label, reason = labels[number], None
-            if found.blank:
-                label, score, reason = None, None, "blank"
-            elif doubt:
-                reason = "low_score" if low[place] else "ambiguous"
-            status = "uncertain" if reason else "ok"
-            _, inverted, box = found
-            predictions.append(
-                Prediction(name, label, score, status, reason, inverted, box, tuple(each))
-            )
-        return predictions
+        """Judge a reading; see `tinydigits.judging.judge`."""
+        return judge(chunk, reading, self.info.labels, self.thresholds)
 
+    def _items(self, images: Iterable[ImageLike | Item | Stack]) -> Iterator[Item | Stack]:
+        from tinydigits.sources import Opening, open_input
 
-_AS_IT_WAS = Found()
+        opening = Opening(self.settings.limits, Skipped())
+        for image in images:
+            if isinstance(image, Item | Stack):
+                yield image
+            elif isinstance(image, str | os.PathLike):
+                yield from open_input(os.fspath(image), opening)
+            else:
+                yield Item(None, image)
 
+    def _at_hand(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        from tinydigits.sources import at_hand
 
-def _made(
-    model: str | os.PathLike[str] | None,
-    fit: Fit | None,
-    invert: Invert,
-    min_score: float | None,
-    limits: Limits | None,
-) -> Classifier:
-    return Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
-
-
-def _item(image: ImageLike | Item | Stack) -> Item | Stack:
-    if isinstance(image, Item | Stack):
-        return image
-    return Item(os.fspath(image) if isinstance(image, str | os.PathLike) else None, image)
-
-
-def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    if value not in choices:
-        raise TinydigitsError(f"{name}={value!r}: choose from {', '.join(map(str, choices))}")
+        return at_hand(chunks, self.settings.limits.max_bytes)

@@ -1,32 +1,32 @@
 """Every error that tinydigits raises on purpose.
 
     TinydigitsError
-    ├── ModelError     a model file is missing, damaged, or not of the model contract
-    ├── ImageError     one image cannot be read; `classify` turns it into an error row
+    ├── ModelError     a model file is missing, damaged, or breaks the model contract
+    ├── ImageError     one image cannot be read (a ValueError too); `classify` makes it a row
     ├── SourceError    an input that holds many images (a folder, IDX files) cannot be read
     ├── SinkError      results cannot be written
     │   └── SinkRefused  they would be written where they must not be
     ├── ProofError     an exported artefact does not equal the Keras model it came from
     ├── ResumeError    an earlier run cannot be resumed
-    └── MissingExtra   an optional package is needed
+    └── MissingExtra   an optional package is needed (an ImportError too)
 
-A message says what happened, to which file, and what to do next.
+All of them can be pickled. A message says what happened, to which file, and what to do next.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class TinydigitsError(Exception):
-    """The base of all of them: `except TinydigitsError` catches whatever tinydigits refuses."""
+    """The base of all errors: `except TinydigitsError` catches whatever tinydigits refuses."""
 
     exit_code: ClassVar[int] = 2  # what a command that ends with this error exits with
 
 
 class ModelError(TinydigitsError):
-    """A model file is missing, damaged, or not of the model contract."""
+    """A model file is missing, damaged, or breaks the model contract."""
 
 
-class ImageError(TinydigitsError):
+class ImageError(TinydigitsError, ValueError):
     """One image cannot be read."""
 
     exit_code = 1
@@ -43,10 +43,10 @@ class SinkError(TinydigitsError):
 
 
 class ResumeError(TinydigitsError):
-    """An earlier run cannot be resumed: its rows are of other settings or inputs."""
+    """An earlier run cannot be resumed: its rows come from other settings or inputs."""
 
 
-class SinkRefused(SinkError):  # noqa: N818 - the refusal is of what was asked for
+class SinkRefused(SinkError):  # noqa: N818 - a refusal rather than a failure
     """Results would be written where they must not be."""
 
     exit_code = 2
@@ -58,8 +58,12 @@ class ProofError(TinydigitsError):
     exit_code = 1
 
 
-class MissingExtra(TinydigitsError):  # noqa: N818 - named for what the user has to do about it
+class MissingExtra(TinydigitsError, ImportError):  # noqa: N818 - named for what the user has to do about it
     """An optional package is needed; the message gives the pip command that brings it."""
 
     def __init__(self, purpose: str, package: str, extra: str) -> None:
         super().__init__(f'{purpose} needs {package}: pip install "tinydigits[{extra}]"')
+        self._made_of = purpose, package, extra
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MissingExtra, self._made_of

@@ -15,8 +15,8 @@ from pathlib import PurePath
 
 import numpy as np
 
-from tinydigits.classifier import Prediction
 from tinydigits.errors import SourceError
+from tinydigits.judging import Prediction
 from tinydigits.names import has_image_ending, natural_key
 from tinydigits.text import aligned, printable
 

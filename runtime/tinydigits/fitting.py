@@ -20,7 +20,6 @@ from tinydigits.ink import MIN_CONTRAST, Floats, Mask, find_ink
 from tinydigits.pieces import digit_only
 
 Fit = Literal["auto", "mnist", "resize", "none"]
-Invert = Literal["auto", "yes", "no"]
 
 SIDE = 28  # px: width and height of a model input
 BOX = 20  # px: the square that the ink is scaled into
@@ -49,30 +48,29 @@ class Fitted(NamedTuple):
     exclusive. None where nobody looked."""
 
 
-def fit(image: Image.Image, how: Fit = "auto", invert: Invert = "auto") -> Fitted:
+def fit(image: Image.Image, how: Fit = "auto", invert: bool | None = None) -> Fitted:
     """A decoded picture, of mode L, RGB or RGBA, as a model input.
 
     `how`: "auto" hands an image that already is a model input (28×28, grey, dark border) through
     untouched and treats every other as "mnist" does: finds the ink, scales it into 20×20 and
     centres it by mass. "resize" only brings it to 28×28, and "none" refuses any other size.
-    `invert`: whether the ink is darker than its ground; "auto" looks at the border. With "yes"
-    nothing is handed through.
+    `invert`: whether the ink is darker than its background; None detects it at the border. With
+    True nothing is handed through.
 
     Raises ImageError with "none" where the picture is not 28×28.
     """
     if how == "none" and image.size != (SIDE, SIDE):
         raise ImageError(f"{image.width}×{image.height} pixels, and fit=none takes 28×28 only")
-    if how == "auto" and invert != "yes":
+    if how == "auto" and invert is not True:
         ready = _model_input(image)
         if ready is not None:
             return ready
-    dark = None if invert == "auto" else invert == "yes"
     if how == "none":
         pixels = np.asarray(_flattened(image).convert("L"))
-        return _untouched(255 - pixels if dark else pixels)
+        return _untouched(255 - pixels if invert else pixels)
     if how == "resize":
-        return _resized(_flattened(image).convert("L"), dark)
-    return _placed(_flattened(image), dark)
+        return _resized(_flattened(image).convert("L"), invert)
+    return _placed(_flattened(image), invert)
 
 
 def _model_input(image: Image.Image) -> Fitted | None:

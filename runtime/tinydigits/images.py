@@ -9,9 +9,8 @@ import io
 import os
 import stat
 import sys
-import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
@@ -53,8 +52,7 @@ def decode(source: ImageLike, limits: Limits | None = None) -> Image.Image:
 
     Raises ImageError where the source is no such picture, is damaged, or exceeds `limits`.
     """
-    with without_warnings():
-        picture = decoded(source, limits or Limits())
+    picture = decoded(source, limits or Limits())
     return picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
 
 
@@ -62,7 +60,7 @@ def decoded(
     source: ImageLike, limits: Limits, regular: bool = False
 ) -> Image.Image | NDArray[np.uint8]:
     """As `decode`, but grey pictures of 28×28 come as uint8 [28, 28], and with OpenCV also larger
-    ones as [H, W]; and Pillow's warnings are left to the caller. `regular`: a path was found to be
+    ones as [H, W]. `regular`: a path was found to be
     that of a regular file.
     """
     if isinstance(source, str):  # a million times in a large run
@@ -73,11 +71,6 @@ def decoded(
         _check_pixels(source.width, source.height, limits)
         return _guarded(source.format or "image", lambda: _plain(_upright(source)))
     return _from_bytes(_read(source, limits), limits)
-
-
-def without_warnings() -> AbstractContextManager[object]:
-    """Pillow warns of odd metadata and of large images; here the limits decide instead."""
-    return warnings.catch_warnings(action="ignore")
 
 
 def _read(source: os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> bytes:
@@ -155,7 +148,9 @@ def use_opencv() -> None:
     """
     global _opencv
     from tinydigits.opencv import OpenCV
+    from tinydigits.quiet import own_process
 
+    own_process()
     with suppress(Exception):  # one that is damaged raises more than ImportError
         _opencv = OpenCV()
 

@@ -66,17 +66,19 @@ class Backend(Protocol):
         ...
 
 
-def load_model(model: str | os.PathLike[str] | None = None) -> tuple[Backend, ModelInfo]:
+def load_model(
+    model: str | os.PathLike[str] | None = None, threads: int = 1
+) -> tuple[Backend, ModelInfo]:
     """The network and what it says of itself.
 
     `model`: the name of a bundled model, the path of an .onnx or .tflite file, or None for the
     most accurate bundled one. A file beside a NAME.json, as every bundled model and TFLite file
     has to be, is checked against the SHA-256 in it. Raises ModelError, or MissingExtra for a TFLite
-    file where LiteRT is not installed.
+    file where LiteRT is not installed. `threads`: see `OnnxBackend`; other files are run by one.
     """
     model = BUNDLED[0] if model is None else model
     if model in BUNDLED:
-        return _described_beside(MODELS / f"{model}.onnx")
+        return _described_beside(MODELS / f"{model}.onnx", threads)
     path = Path(model)
     if not path.exists() and not path.suffix:
         raise ModelError(f"{model}: no such model; bundled: {', '.join(BUNDLED)}; or pass a file")
@@ -84,8 +86,8 @@ def load_model(model: str | os.PathLike[str] | None = None) -> tuple[Backend, Mo
         _read(path)  # what is wrong with the file itself is said first
         raise ModelError(f"{path}: {_NO_MODEL}")
     if path.suffix == ".tflite" or info_path(path).exists():
-        return _described_beside(path)
-    backend = open_backend(path, _read(path))
+        return _described_beside(path, threads)
+    backend = open_backend(path, _read(path), threads)
     if backend.metadata is None:
         raise ModelError(
             f"{path}: has no `{METADATA_KEY}` metadata; `tinydigits export` makes files that do"
@@ -93,12 +95,12 @@ def load_model(model: str | os.PathLike[str] | None = None) -> tuple[Backend, Mo
     return _labelled(path, backend, backend.metadata)
 
 
-def _described_beside(path: Path) -> tuple[Backend, ModelInfo]:
+def _described_beside(path: Path, threads: int) -> tuple[Backend, ModelInfo]:
     """A model whose NAME.json says what it is and what its SHA-256 must be."""
     data = _read(path)
     info = read_info(info_path(path))
     check_artifact(info, path.name, data, str(path))
-    return _labelled(path, open_backend(path, data), info)
+    return _labelled(path, open_backend(path, data, threads), info)
 
 
 def _labelled(path: Path, backend: Backend, info: ModelInfo) -> tuple[Backend, ModelInfo]:
@@ -109,10 +111,10 @@ def _labelled(path: Path, backend: Backend, info: ModelInfo) -> tuple[Backend, M
     return backend, info
 
 
-def open_backend(path: Path, data: bytes) -> Backend:
+def open_backend(path: Path, data: bytes, threads: int = 1) -> Backend:
     """The network in `data`, the bytes of the file `path`; its input and output are checked."""
     if path.suffix == ".onnx":
-        return OnnxBackend(data, str(path))
+        return OnnxBackend(data, str(path), threads)
     if path.suffix == ".tflite":
         return LiteRTBackend(data, str(path))
     raise ModelError(f"{path}: {_NO_MODEL}")
@@ -136,7 +138,8 @@ def _read(path: Path) -> bytes:
 
 class OnnxBackend:
     """onnxruntime. Large arrays are cut into runs, always the same, so that equal arrays have equal
-    scores to the last bit. More `threads` slow small arrays down: see `tinydigits.sharing`.
+    scores to the last bit, whatever the number of `threads`. More than one slow small arrays down,
+    and do not come along when the process is forked; a copy sent to another process has one.
     """
 
     def __init__(self, data: bytes, origin: str, threads: int = 1) -> None:
@@ -152,9 +155,8 @@ class OnnxBackend:
         onnxruntime.disable_telemetry_events()
         if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
-        self.data, self.origin = data, origin
-        self.convolves = _CONVOLUTION in data
-        self._run = _RUN_OF_CONVOLUTIONS if self.convolves else _RUN
+        self._data, self._origin, self.threads = data, origin, threads
+        self._run = _RUN_OF_CONVOLUTIONS if _CONVOLUTION in data else _RUN
         self.sha256 = hashlib.sha256(data).hexdigest()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -175,6 +177,9 @@ class OnnxBackend:
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         self.metadata = ModelInfo.from_json(text, origin) if text is not None else None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OnnxBackend, (self._data, self._origin)
+
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         if len(images) > self._run:
             starts = range(0, len(images), self._run)
@@ -182,14 +187,15 @@ class OnnxBackend:
         try:
             result = self._session.run(_OUTPUTS, {INPUT_NAME: images})[0]
         except Exception as error:  # its exceptions share no base but Exception
-            raise ModelError(f"{self.origin}: fails when it is run: {error}") from error
-        return _sound(result, len(images), self.classes, self.origin)
+            raise ModelError(f"{self._origin}: fails when it is run: {error}") from error
+        return _sound(result, len(images), self.classes, self._origin)
 
 
 class LiteRTBackend:
     """LiteRT, one image at a time, which is the shape a TFLite file is made for, on one thread."""
 
     metadata: ModelInfo | None = None
+    threads = 1
 
     def __init__(self, data: bytes, origin: str) -> None:
         try:
@@ -202,7 +208,7 @@ class LiteRTBackend:
             raise ModelError(
                 f"{origin}: LiteRT does not load here: {error}; install it anew"
             ) from error
-        self._origin = origin
+        self._data, self._origin = data, origin
         self.sha256 = hashlib.sha256(data).hexdigest()
         try:
             with quiet_native_code():  # it tells of its delegate
@@ -221,6 +227,9 @@ class LiteRTBackend:
             described(inputs), described(outputs), (np.uint8, np.float32), origin
         )
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LiteRTBackend, (self._data, self._origin)
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         result = np.empty((len(images), self.classes), np.float32)

@@ -4,14 +4,11 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tinydigits.cpus import usable_cpus
 from tinydigits.items import Chunk
-from tinydigits.reading import Keep, Reading
-
-if TYPE_CHECKING:
-    from tinydigits.classifier import Classifier
+from tinydigits.reading import Keep, Reader, Reading
 
 Workers = int | Literal["auto"]
 
@@ -22,7 +19,7 @@ HASTE = 0.1  # s: where chunks take longer to come, they are read here, and not 
 
 
 def readings(
-    classifier: "Classifier", chunks: Iterable[Chunk], workers: Workers, keep: Keep
+    reader: Reader, chunks: Iterable[Chunk], workers: Workers, keep: Keep
 ) -> Iterator[tuple[Chunk, Reading]]:
     """Each chunk with its reading, in order. Work that is soon done stays in this process with
     workers="auto", since starting others would take longer.
@@ -40,23 +37,23 @@ def readings(
             if time.monotonic() - arrived > HASTE:
                 for early in held:
                     began = time.monotonic()
-                    yield early, classifier.read(early, keep)
+                    yield early, reader.read(early, keep)
                     worked += time.monotonic() - began
                 held, arrived = [], time.monotonic()
         else:
-            few = len(held) < 2 or _seconds(classifier, held, keep) <= SHORT_WORK
+            few = len(held) < 2 or _seconds(reader, held, keep) <= SHORT_WORK
             count = 1 if few else min(count, len(held))
         remaining = chain(held, remaining)
     if count == 1:
         for chunk in remaining:
-            yield chunk, classifier.read(chunk, keep)
+            yield chunk, reader.read(chunk, keep)
         return
     from tinydigits.workers import shared  # multiprocessing, which small jobs do without
 
-    yield from shared(classifier, remaining, count, keep)
+    yield from shared(reader, remaining, count, keep)
 
 
-def _seconds(classifier: "Classifier", chunks: list[Chunk], keep: Keep) -> float:
+def _seconds(reader: Reader, chunks: list[Chunk], keep: Keep) -> float:
     """About what they take, judged by the first picture of some, which is read once more for that.
     Of file objects, which can be read only once and not be sent to workers: nothing.
     """
@@ -65,7 +62,7 @@ def _seconds(classifier: "Classifier", chunks: list[Chunk], keep: Keep) -> float
         first = chunk._replace(names=chunk.names[:1], images=chunk.images[:1])
         began = time.monotonic()
         if not hasattr(first.images[0], "read"):
-            classifier.read(first, keep)
+            reader.read(first, keep)
         each.append((time.monotonic() - began) * len(chunk.names))
     # The lower median, since the very first reading takes longer than all others.
     return sorted(each)[(len(each) - 1) // 2] * len(chunks)

@@ -1,23 +1,46 @@
-"""Keeps native libraries from writing to the terminal."""
+"""Quiet: in a process of tinydigits' own, libraries do not write to the terminal.
+
+The command line, a worker and a Ray actor are such processes. An application that imports
+tinydigits keeps its warning filters and its stderr, and shows what libraries say, or not.
+"""
 
 import os
 import sys
-import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 MOST_HELD = 1 << 20  # bytes: the most that is shown of it
-# The descriptor is the process's: of two threads at once, the second would take for stderr what the
-# first has put there, and leave it there for good. One thread may nest its blocks.
+# The descriptor belongs to the process: a second thread would take for stderr what the first has
+# put in its place, and leave it there for good. One thread may nest its blocks.
 _one_thread = threading.RLock()
+
+
+_is_own = False
+
+
+def own_process() -> None:
+    """Say that this process is tinydigits' own, from now on."""
+    global _is_own
+    _is_own = True
+    warnings.simplefilter("ignore")  # Pillow warns of odd metadata, numpy of old headers
+
+
+def is_own_process() -> bool:
+    """Whether `own_process` was called."""
+    return _is_own
 
 
 @contextmanager
 def quiet_native_code(shows_on_failure: bool = True) -> Iterator[None]:
-    """Holds back what C++ code writes to file descriptor 2, which no logging setting reaches;
-    shows it after all if the block fails, unless told not to. Threads wait for each other here.
+    """Hold back what native code writes to file descriptor 2, which no logging setting reaches.
+    Show it after all if the block fails, unless `shows_on_failure` is false. Threads wait for each
+    other here. Do nothing in a process that is an application's.
     """
+    if not _is_own:
+        yield
+        return
     with _one_thread:
         descriptors = _descriptors()
         if descriptors is None:
@@ -61,5 +84,7 @@ def memory_file() -> int:
     """
     if hasattr(os, "memfd_create"):
         return os.memfd_create("tinydigits")
+    import tempfile
+
     with tempfile.TemporaryFile() as file:  # whose name is gone already
         return os.dup(file.fileno())

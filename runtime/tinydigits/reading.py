@@ -3,18 +3,22 @@
 A Chunk goes in and a Reading comes out, both small enough to be sent between processes.
 """
 
-from typing import Any, NamedTuple
+import io
+import os
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tinydigits.errors import ImageError
-from tinydigits.fitting import SIDE, Fit, Invert, fit, model_inputs
-from tinydigits.images import Limits, decoded, without_warnings
+from tinydigits.errors import ImageError, TinydigitsError
+from tinydigits.fitting import SIDE, Fit, fit, model_inputs
+from tinydigits.images import Limits, decoded
 from tinydigits.items import Chunk
 from tinydigits.model import Backend
-from tinydigits.thumbnails import thumbnail
+
+THUMBNAIL = 72  # px: the longer side
 
 
 class Found(NamedTuple):
@@ -25,12 +29,29 @@ class Found(NamedTuple):
     box: tuple[int, int, int, int] | None = None
 
 
-class Settings(NamedTuple):
-    """How pictures are read."""
+@dataclass(frozen=True)  # without slots: `vars` gives the arguments of a Classifier
+class Settings:
+    """How pictures are read: the arguments of a Classifier. Raises TinydigitsError for a value out
+    of its range.
+    """
 
-    fit: Fit
-    invert: Invert
-    limits: Limits
+    model: str | os.PathLike[str] | None = None
+    fit: Fit | None = None
+    invert: bool | None = None
+    min_score: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name, choices in (("fit", get_args(Fit)), ("invert", (True, False))):
+            value = getattr(self, name)
+            if value is not None and value not in choices:
+                listed = ", ".join(map(str, (None, *choices)))
+                raise TinydigitsError(f"{name}={value!r}: choose from {listed}")
+        if self.min_score is not None and not 0 <= self.min_score <= 1:
+            raise TinydigitsError(f"min_score {self.min_score}: a number in [0, 1] was expected")
+        if self.threads < 1:
+            raise TinydigitsError(f"threads {self.threads}: at least 1 was expected")
 
 
 class Keep(NamedTuple):
@@ -60,32 +81,44 @@ class Reading(NamedTuple):
     """A small WebP of each original; None where a picture could not be read."""
 
 
-def read(chunk: Chunk, backend: Backend, settings: Settings, keep: Keep) -> Reading:
-    """decode → fit → infer, for all pictures of a chunk. Raises ModelError alone: what is wrong
-    with a picture is said in its place.
-    """
-    found: dict[int, Found | str] = {}
-    thumbnails: list[bytes | None] | None = [] if keep.thumbnails else None
-    with without_warnings():
-        stack = _fitted(chunk, settings, found, thumbnails)
-    readable = [place for place in range(len(stack)) if not isinstance(found.get(place), str)]
-    if len(readable) == len(stack):
-        scores = backend.scores(stack)
-    else:
-        scores = np.zeros((len(stack), backend.classes), np.float32)
-        scores[readable] = backend.scores(stack[readable])
-    return Reading(scores, found, stack if keep.fitted else None, thumbnails)
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """decode → fit → infer. It is what a worker is sent."""
 
+    backend: Backend
+    settings: Settings
+    """`fit` is not None."""
 
-def read_nothing(chunk: Chunk, classes: int, why: str, keep: Keep) -> Reading:
-    """The reading of a chunk of which nothing can be read."""
-    count = len(chunk.names)
-    return Reading(
-        np.zeros((count, classes), np.float32),
-        dict.fromkeys(range(count), why),
-        np.zeros((count, SIDE, SIDE), np.uint8) if keep.fitted else None,
-        [None] * count if keep.thumbnails else None,
-    )
+    @property
+    def fit(self) -> Fit:
+        """How pictures become model inputs."""
+        assert self.settings.fit is not None
+        return self.settings.fit
+
+    def read(self, chunk: Chunk, keep: Keep = NOTHING) -> Reading:
+        """Read all pictures of a chunk. Raises ModelError alone: the reason why a picture cannot be
+        read takes its place in `found`.
+        """
+        found: dict[int, Found | str] = {}
+        thumbnails: list[bytes | None] | None = [] if keep.thumbnails else None
+        stack = _fitted(chunk, self.settings, found, thumbnails)
+        readable = [place for place in range(len(stack)) if not isinstance(found.get(place), str)]
+        if len(readable) == len(stack):
+            scores = self.backend.scores(stack)
+        else:
+            scores = np.zeros((len(stack), self.backend.classes), np.float32)
+            scores[readable] = self.backend.scores(stack[readable])
+        return Reading(scores, found, stack if keep.fitted else None, thumbnails)
+
+    def give_up(self, chunk: Chunk, why: str, keep: Keep) -> Reading:
+        """Return the reading of a chunk whose pictures cannot be read."""
+        count = len(chunk.names)
+        return Reading(
+            np.zeros((count, self.backend.classes), np.float32),
+            dict.fromkeys(range(count), why),
+            np.zeros((count, SIDE, SIDE), np.uint8) if keep.fitted else None,
+            [None] * count if keep.thumbnails else None,
+        )
 
 
 def _fitted(
@@ -131,7 +164,7 @@ def _fit_together(
     places: list[int], stack: NDArray[np.uint8], settings: Settings, found: dict[int, Found | str]
 ) -> None:
     """Hands through what already is a model input, and fits the others one by one."""
-    if settings.fit != "auto" or settings.invert == "yes":
+    if settings.fit != "auto" or settings.invert is True:
         rest = places
     else:
         inputs, blank = model_inputs(stack if len(places) == len(stack) else stack[places])
@@ -152,6 +185,7 @@ def _fit_one(
     settings: Settings,
     found: dict[int, Found | str],
 ) -> None:
+    assert settings.fit is not None
     fitted = fit(picture, settings.fit, settings.invert)
     stack[place] = fitted.pixels
     if fitted.blank or fitted.inverted is not None or fitted.box is not None:
@@ -160,3 +194,21 @@ def _fit_one(
 
 def _as_image(picture: Image.Image | NDArray[Any]) -> Image.Image:
     return Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+
+
+def thumbnail(picture: Image.Image) -> bytes:
+    """A WebP of at most THUMBNAIL px a side, in grey or colour on white."""
+    small = picture.copy() if max(picture.size) <= THUMBNAIL else _reduced(picture)
+    if small.mode == "RGBA":
+        white = Image.new("RGBA", small.size, (255, 255, 255, 255))
+        small = Image.alpha_composite(white, small).convert("RGB")
+    file = io.BytesIO()
+    small.convert("RGB").save(file, "WEBP", quality=40, method=2)
+    return file.getvalue()
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    """The longer side becomes THUMBNAIL; a strip keeps at least one pixel across."""
+    scale = THUMBNAIL / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.BOX)

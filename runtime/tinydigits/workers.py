@@ -16,16 +16,14 @@ from contextlib import contextmanager, suppress
 from itertools import product
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinydigits.errors import TinydigitsError
 from tinydigits.images import use_opencv
 from tinydigits.items import Chunk
 from tinydigits.opencv import load_opencv
-from tinydigits.reading import Keep, Reading, read_nothing
-
-if TYPE_CHECKING:
-    from tinydigits.classifier import Classifier
+from tinydigits.quiet import is_own_process
+from tinydigits.reading import Keep, Reader, Reading
 
 IN_FLIGHT = 2  # chunks a worker has: one that it reads and one that waits
 AHEAD = 8  # chunks a worker may be ahead of the one that is awaited: what bounds the memory
@@ -39,15 +37,16 @@ GIVEN_UP = "the process that was reading its batch was killed, twice"
 class _Worker:
     """A process that reads chunks, and this end of its pipe."""
 
-    def __init__(self, classifier: "Classifier", keep: Keep, others: list["_Worker"]) -> None:
-        context = _context()
+    def __init__(self, reader: Reader, keep: Keep, others: list["_Worker"]) -> None:
+        forks = _forks(reader)
+        context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.connection, theirs = context.Pipe()
         self.chunks: deque[int] = deque()  # the numbers of those it was sent, in order
         self.ready = False
         inherited = [worker.connection for worker in (*others, self)]
         self.process = context.Process(
             target=_work,
-            args=(classifier, keep, theirs, inherited if _forks() else []),
+            args=(reader, keep, theirs, inherited if forks else []),
             daemon=True,
         )
         try:
@@ -66,12 +65,13 @@ class _Worker:
 
 
 def shared(
-    classifier: "Classifier", chunks: Iterator[Chunk], count: int, keep: Keep
+    reader: Reader, chunks: Iterator[Chunk], count: int, keep: Keep
 ) -> Iterator[tuple[Chunk, Reading]]:
     """Each chunk with its reading, in order, by `count` workers."""
-    with suppress(Exception):  # as in `use_opencv`, which each worker calls
-        load_opencv()  # before there are workers, which then need not
-    pool = _Pool(classifier, keep, chunks)
+    if is_own_process():
+        with suppress(Exception):  # as in `use_opencv`, which each worker calls
+            load_opencv()  # before there are workers, which then need not
+    pool = _Pool(reader, keep, chunks)
     try:
         pool.start(count)
         while True:
@@ -87,8 +87,8 @@ def shared(
 class _Pool:
     """Workers, and the chunks that were taken on and are not given back yet."""
 
-    def __init__(self, classifier: "Classifier", keep: Keep, chunks: Iterator[Chunk]) -> None:
-        self._classifier, self._keep = classifier, keep
+    def __init__(self, reader: Reader, keep: Keep, chunks: Iterator[Chunk]) -> None:
+        self._reader, self._keep = reader, keep
         self._chunks = enumerate(chunks)
         self._exhausted = False
         self._workers: list[_Worker] = []
@@ -102,7 +102,7 @@ class _Pool:
 
     def start(self, count: int) -> None:
         for _ in range(count):
-            self._workers.append(_Worker(self._classifier, self._keep, self._workers))
+            self._workers.append(_Worker(self._reader, self._keep, self._workers))
 
     def stop(self) -> None:
         for worker in self._workers:
@@ -123,7 +123,7 @@ class _Pool:
                 try:
                     packed = pickle.dumps(chunk)
                 except Exception:  # of objects that are not ours, in their own words
-                    self._done[number] = self._classifier.read(chunk, self._keep)
+                    self._done[number] = self._reader.read(chunk, self._keep)
                     continue
                 worker.chunks.append(number)
                 try:
@@ -177,7 +177,7 @@ class _Pool:
                 continue
             worker.chunks.remove(number)
             if answer is None:  # it could not be unpacked there
-                answer = self._classifier.read(self._pending[number], self._keep)
+                answer = self._reader.read(self._pending[number], self._keep)
             self._done[number] = answer
 
     def _replace(self, place: int) -> None:
@@ -189,10 +189,7 @@ class _Pool:
             self._failures[first] += 1
             if self._failures[first] >= ATTEMPTS:
                 dead.chunks.popleft()
-                classes = len(self._classifier.info.labels)
-                self._done[first] = read_nothing(
-                    self._pending[first], classes, GIVEN_UP, self._keep
-                )
+                self._done[first] = self._reader.give_up(self._pending[first], GIVEN_UP, self._keep)
         self._failed_starts += not dead.ready
         if self._failed_starts >= STARTS:
             raise TinydigitsError(
@@ -201,12 +198,10 @@ class _Pool:
             )
         self._again = sorted([*self._again, *dead.chunks])
         others = [worker for worker in self._workers if worker is not dead]
-        self._workers[place] = _Worker(self._classifier, self._keep, others)
+        self._workers[place] = _Worker(self._reader, self._keep, others)
 
 
-def _work(
-    classifier: "Classifier", keep: Keep, connection: Connection, inherited: list[Connection]
-) -> None:
+def _work(reader: Reader, keep: Keep, connection: Connection, inherited: list[Connection]) -> None:
     """What a worker does until the other end of its pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -235,7 +230,7 @@ def _work(
             reading = None
         else:
             try:
-                reading = classifier.read(chunk, keep)
+                reading = reader.read(chunk, keep)
             except BaseException as error:
                 reading = _sendable(error)
         try:
@@ -256,19 +251,16 @@ def _sendable(error: BaseException) -> BaseException:
     return error
 
 
-def _forks() -> bool:
-    """Whether workers can begin as copies of this process, with its imports done. Not beside other
-    threads, whose locks the copies would never see released.
+def _forks(reader: Reader) -> bool:
+    """Whether workers can begin as copies of this process, with its imports done. Beside other
+    threads they cannot: the copies would never see the locks of those released.
     """
     return (
         "fork" in multiprocessing.get_all_start_methods()
         and os.uname().sysname == "Linux"
         and threading.active_count() == 1
+        and getattr(reader.backend, "threads", 1) == 1
     )
-
-
-def _context() -> Any:
-    return multiprocessing.get_context("fork" if _forks() else "spawn")
 
 
 @contextmanager

@@ -154,9 +154,8 @@ def test_what_makes_no_sense_is_refused(classifier: Classifier) -> None:
     for size in (0, -1):
         with pytest.raises(TinydigitsError, match="at least 1"):
             classifier.classify([], batch_size=size)
-    for single in ("seven.png", b"encoded", Path("seven.png")):
-        with pytest.raises(TinydigitsError, match=r"pass a list: classify\(\[path\]\)"):
-            classifier.classify(single)  # type: ignore[arg-type]
+    with pytest.raises(TinydigitsError, match="pass a list"):
+        classifier.classify(b"encoded")
     with pytest.raises(ImageError, match="scores takes uint8"):
         classifier.scores([[1]])  # type: ignore[arg-type]
 
@@ -170,7 +169,7 @@ def test_limits_are_handed_on() -> None:
 def test_the_way_to_fit_can_be_chosen(mnist_test: Digits) -> None:
     with pytest.raises(ImageError, match="fit=none"):
         Classifier("dense", fit="none")(np.zeros((20, 20), np.uint8))
-    inverted = Classifier("dense", fit="none", invert="yes")(255 - mnist_test.images[0])
+    inverted = Classifier("dense", fit="none", invert=True)(255 - mnist_test.images[0])
     assert inverted.scores == Classifier("dense")(mnist_test.images[0]).scores
 
 
@@ -184,7 +183,7 @@ def test_among_many_of_28_by_28_those_that_are_no_model_inputs_are_fitted(
     )
     assert [row.inverted for row in mixed] == [None, True] * 10
     assert [row.label for row in mixed[::2]] == [row.label for row in plain[::2]]
-    fitted = classifier.read(
+    fitted = classifier.reader.read(
         Chunk([None] * 20, [255 - image for image in images]), Keep(fitted=True)
     )
     assert fitted.fitted is not None

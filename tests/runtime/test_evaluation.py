@@ -9,20 +9,21 @@ import pytest
 
 from tinydigits import Prediction, SourceError
 from tinydigits.evaluation import WORST, Evaluation, Tally, check_classes, truth_of, wilson
+from tinydigits.judging import Status
 
 LABELS = ("a", "b", "c")
 
 
 def ok(label: str, score: float = 0.9, path: str = "x.png") -> Prediction:
-    return Prediction(path, label, score, "ok", None)
+    return Prediction(path, label, score, Status.OK, None)
 
 
 def doubt(label: str, score: float = 0.4, path: str = "x.png") -> Prediction:
-    return Prediction(path, label, score, "uncertain", "low_score")
+    return Prediction(path, label, score, Status.UNCERTAIN, "low_score")
 
 
-BLANK = Prediction("blank.png", None, None, "uncertain", "blank")
-BROKEN = Prediction("broken.png", None, None, "error", "a damaged PNG: truncated")
+BLANK = Prediction("blank.png", None, None, Status.UNCERTAIN, "blank")
+BROKEN = Prediction("broken.png", None, None, Status.ERROR, "a damaged PNG: truncated")
 
 
 def evaluated(*pairs: tuple[Prediction, str], labels: tuple[str, ...] = LABELS) -> Evaluation:

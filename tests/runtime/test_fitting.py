@@ -88,7 +88,7 @@ def test_none_takes_28_by_28_only() -> None:
         fit(Image.new("L", (29, 28)), "none")
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
     assert np.array_equal(fit(Image.fromarray(pixels), "none").pixels, pixels)
-    assert np.array_equal(fit(Image.fromarray(pixels), "none", "yes").pixels, 255 - pixels)
+    assert np.array_equal(fit(Image.fromarray(pixels), "none", True).pixels, 255 - pixels)
 
 
 def test_resize_only_resizes() -> None:
@@ -99,5 +99,5 @@ def test_resize_only_resizes() -> None:
 
 def test_invert_is_obeyed() -> None:
     image = seven((56, 56), 0, 255)
-    assert fit(image, "resize", "no").pixels[0, 0] == 255
-    assert fit(image, "mnist", "no").inverted is False
+    assert fit(image, "resize", False).pixels[0, 0] == 255
+    assert fit(image, "mnist", False).inverted is False

@@ -23,7 +23,7 @@ from tinydigits import (
 from tinydigits.cpus import usable_cpus
 from tinydigits.images import ImageLike, Limits
 from tinydigits.items import Chunk, Skipped
-from tinydigits.reading import Keep
+from tinydigits.reading import Keep, Reader
 from tinydigits.sources import Opening, open_inputs
 from tinydigits.workers import GIVEN_UP
 
@@ -131,13 +131,13 @@ def test_a_killed_worker_costs_no_row(classifier: Classifier, files: list[str]) 
 def test_what_kills_a_worker_twice_becomes_error_rows(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read(self: Classifier, chunk: Chunk, keep: Keep) -> object:
+    def read(self: Reader, chunk: Chunk, keep: Keep) -> object:
         if "deadly" in chunk.names:
             os.kill(os.getpid(), signal.SIGKILL)
         return read_before(self, chunk, keep)
 
-    read_before = Classifier.read
-    monkeypatch.setattr(Classifier, "read", read)
+    read_before = Reader.read
+    monkeypatch.setattr(Reader, "read", read)
     images = stack(40)
     chunks = [Chunk([f"{n}" for n in range(4 * c, 4 * c + 4)], [*images[:4]]) for c in range(10)]
     chunks[6].names[2] = "deadly"
@@ -155,7 +155,7 @@ def test_what_goes_wrong_in_a_worker_is_raised_here(
     def fail(*_: object) -> object:
         raise ModelError("dense.onnx: fails when it is run")
 
-    monkeypatch.setattr(Classifier, "read", fail)
+    monkeypatch.setattr(Reader, "read", fail)
     before = children()
     with pytest.raises(ModelError, match="fails when it is run"):
         list(classifier.classify(stack(10), workers=2))
@@ -196,7 +196,7 @@ def test_no_number_of_workers_below_one(classifier: Classifier) -> None:
 def test_the_files_of_a_folder_come_in_their_order(
     classifier: Classifier, files: list[str]
 ) -> None:
-    opening = Opening(io.BytesIO, Limits(), Skipped())
+    opening = Opening(Limits(), Skipped(), io.BytesIO)
     folder = str(Path(files[0]).parent)
     rows = classifier.classify(open_inputs([folder], opening), workers=2)
     assert [row.path for row in rows] == [path for path in files if Path(path).exists()]
@@ -244,7 +244,7 @@ def test_the_affinity_is_kept_to() -> None:
 def test_thumbnails_are_small_and_of_every_mode(classifier: Classifier) -> None:
     pictures = [Image.new(mode, size) for mode in ("L", "RGB", "RGBA") for size in
                 ((1, 1), (3000, 2), (28, 28), (400, 300))]  # fmt: skip
-    reading = classifier.read(Chunk([None] * 12, [*pictures]), Keep(thumbnails=True))
+    reading = classifier.reader.read(Chunk([None] * 12, [*pictures]), Keep(thumbnails=True))
     assert reading.thumbnails is not None
     for data in reading.thumbnails:
         assert data is not None
@@ -272,13 +272,13 @@ def test_no_more_bytes_wait_than_are_allowed(
 ) -> None:
     """Of large pictures fewer chunks are taken on ahead than of small ones."""
 
-    def read(self: Classifier, chunk: Chunk, keep: Keep) -> object:
+    def read(self: Reader, chunk: Chunk, keep: Keep) -> object:
         if chunk.names == ["0"]:
             time.sleep(0.5)  # while the other worker could run ahead
         return read_before(self, chunk, keep)
 
-    read_before = Classifier.read
-    monkeypatch.setattr(Classifier, "read", read)
+    read_before = Reader.read
+    monkeypatch.setattr(Reader, "read", read)
     monkeypatch.setattr(workers, "MOST_BYTES", 3000)
     taken = []
 

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import ROOT
 from tinydigits import Classifier, Prediction, images, pipeline, reading, workers
 from tinydigits.images import ImageLike
+from tinydigits.reading import Reader
 
 SCANS = sorted((ROOT / "examples" / "scans").iterdir())
 FILES: list[ImageLike] = [str(SCANS[place % len(SCANS)]) for place in range(60)]
@@ -28,9 +29,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     shared = workers.shared
 
-    def counted(classifier: Classifier, chunks: Any, count: int, keep: Any) -> Any:
+    def counted(reader: Reader, chunks: Any, count: int, keep: Any) -> Any:
         counts.append(count)
-        return shared(classifier, chunks, count, keep)
+        return shared(reader, chunks, count, keep)
 
     monkeypatch.setattr(workers, "shared", counted)
     monkeypatch.setattr(pipeline, "usable_cpus", lambda: 9)
@@ -92,13 +93,13 @@ def test_few_pictures_are_tried_however_small_the_batches(
     classifier: Classifier, started: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[object] = []
-    read = Classifier.read
+    read = Reader.read
 
-    def counted(self: Classifier, *given: Any) -> Any:
+    def counted(self: Reader, *given: Any) -> Any:
         tried.append(given)
         return read(self, *given)
 
-    monkeypatch.setattr(Classifier, "read", counted)
+    monkeypatch.setattr(Reader, "read", counted)
     monkeypatch.setattr(pipeline, "SHORT_WORK", 600)
     assert len(list(classifier.classify(FILES, batch_size=1, workers="auto"))) == len(FILES)
     assert started == []

@@ -1,4 +1,6 @@
-"""What native code says is held back, and stderr is what it was afterwards, whatever happens."""
+"""In a process of tinydigits' own, what native code writes to stderr is held back, and stderr is
+what it was afterwards, whatever happens. In an application's process nothing is changed.
+"""
 
 import os
 import threading
@@ -8,6 +10,17 @@ import pytest
 
 from tinydigits import quiet
 from tinydigits.quiet import quiet_native_code
+
+
+@pytest.fixture
+def _own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quiet, "_is_own", True)
+
+
+def test_an_application_keeps_its_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet_native_code():
+        os.write(2, b"the application's log")
+    assert capfd.readouterr().err == "the application's log"
 
 
 def stderr() -> tuple[int, int]:
@@ -21,6 +34,7 @@ def failing() -> None:
     raise KeyError
 
 
+@pytest.mark.usefixtures("_own_process")
 def test_it_is_shown_only_if_the_block_fails(capfd: pytest.CaptureFixture[str]) -> None:
     with quiet_native_code():
         os.write(2, b"all is well")
@@ -31,6 +45,7 @@ def test_it_is_shown_only_if_the_block_fails(capfd: pytest.CaptureFixture[str]) 
         assert capfd.readouterr().err == ("what went wrong" if shows else "")
 
 
+@pytest.mark.usefixtures("_own_process")
 def test_two_threads_leave_stderr_as_it_was() -> None:
     before = stderr()
     first_is_in, second_is_in, first_is_out = (threading.Event() for _ in range(3))
@@ -55,6 +70,7 @@ def test_two_threads_leave_stderr_as_it_was() -> None:
     assert stderr() == before
 
 
+@pytest.mark.usefixtures("_own_process")
 def test_blocks_can_be_nested(capfd: pytest.CaptureFixture[str]) -> None:
     with quiet_native_code():
         with quiet_native_code():
@@ -64,6 +80,7 @@ def test_blocks_can_be_nested(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().err == "after"
 
 
+@pytest.mark.usefixtures("_own_process")
 def test_where_nothing_can_be_held_the_block_runs_all_the_same(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

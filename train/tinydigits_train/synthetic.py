@@ -49,7 +49,7 @@ def no_digits(
 
 def _fitted(drawing: Image.Image) -> NDArray[np.uint8]:
     """As a user's picture arrives at the network."""
-    return fit(drawing, "mnist", "no").pixels
+    return fit(drawing, "mnist", False).pixels
 
 
 def _pair(images: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:

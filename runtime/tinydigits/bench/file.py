@@ -60,7 +60,7 @@ def described(result: Bench) -> dict[str, Any]:
                 "threads": THREADS,
                 "recipe": model.classifier.info.recipe,
                 "parameters": model.classifier.info.parameters,
-                "fit": model.classifier.settings.fit,
+                "fit": model.classifier.reader.fit,
                 "sha256": model.classifier.model_sha256,
             }
             for model in result.models

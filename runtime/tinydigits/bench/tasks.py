@@ -86,7 +86,7 @@ def contestants(models: tuple[str, ...]) -> list[Contestant]:
 def tasks(models: list[Contestant], kinds: list[Pictures], images: NDArray[np.uint8]) -> list[Task]:
     """All of them, in turn. `images`: uint8 [1024, 28, 28] for the networks alone."""
     first = kinds[0].paths[0]
-    hows = dict.fromkeys(model.classifier.settings.fit for model in models)
+    hows = dict.fromkeys(model.classifier.reader.fit for model in models)
     return [
         *(make(model, first) for model in models for make in (_fresh, _command)),
         _python(),

@@ -10,16 +10,15 @@ from typing import BinaryIO, Literal, NoReturn, get_args
 
 import click
 
-from tinydigits.classifier import Answers, Classifier
+from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files, folders
 from tinydigits.cli.options import check_usage, reading_options
 from tinydigits.cli.signals import Stopped, Stopper, stoppable
 from tinydigits.errors import SinkError, SourceError
-from tinydigits.fitting import Fit, Invert
-from tinydigits.images import Limits
 from tinydigits.items import Chunk, Skipped, chunked
+from tinydigits.judging import Answers
 from tinydigits.pipeline import Workers
-from tinydigits.reading import Keep
+from tinydigits.reading import Keep, Settings
 from tinydigits.remote.location import is_remote, redacted
 from tinydigits.sinks import output as sinks
 from tinydigits.sinks.rows import Shown
@@ -81,12 +80,7 @@ WATCH_BATCH = 32  # images: fewer than otherwise, so that rows and signals wait 
 def classify(
     ctx: click.Context,
     inputs: tuple[str, ...],
-    model: str | None,
-    fit: Fit | None,
-    invert: Invert,
-    min_score: float | None,
-    max_pixels: int,
-    max_bytes: int,
+    settings: Settings,
     workers: Workers,
     batch_size: int,
     report: str | None,
@@ -136,8 +130,7 @@ def classify(
     format_ = format_ or (sinks.format_of(output) if output else "text")
     check_usage(ctx.params | {"output": output, "format_": format_})
     began = time.monotonic()
-    limits = Limits(max_pixels, max_bytes)
-    classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
+    limits, classifier = settings.limits, Classifier.of(settings)
     shown = Shown(classifier.info.labels, scores, top_k)
     skipped, failed = Skipped(), list[tuple[str, str]]()
     counts, earlier = Counter[str](), Counter[str]()  # rows of this run, and those it goes on with
@@ -150,7 +143,7 @@ def classify(
             # Rows are complete last, and begun last: what is refused leaves -o as it was.
             with ExitStack() as last, ExitStack() as stack:
                 items = stack.enter_context(
-                    closing(open_inputs(inputs, Opening(open_stdin, limits, skipped)))
+                    closing(open_inputs(inputs, Opening(limits, skipped, open_stdin)))
                 )
                 chunks: Iterable[Chunk] = chunked(items, batch_size)
                 if any(map(is_remote, inputs)):  # what fails fails before anything is written
@@ -187,7 +180,7 @@ def classify(
                     rows = last.enter_context(_rows(output, format_, shown, grows=watch))
                 writes.insert(0, rows)  # what is moved is written down before
                 keep = Keep(fitted=bool(save_fit or report), thumbnails=bool(report))
-                chunks = at_hand(chunks, max_bytes)
+                chunks = at_hand(chunks, limits.max_bytes)
                 answered = stack.enter_context(closing(classifier.answers(chunks, workers, keep)))
                 for answers in stack.enter_context(_progress(answered, output)):
                     with stopper.held():
@@ -245,8 +238,8 @@ def row_settings(
         "tinydigits": __version__,
         "model": classifier.info.name,
         "model_sha256": classifier.model_sha256,
-        "fit": classifier.settings.fit,
-        "invert": classifier.settings.invert,
+        "fit": classifier.reader.fit,
+        "invert": {None: "auto", True: "yes", False: "no"}[classifier.settings.invert],
         "min_score": classifier.thresholds.min_score,
         "max_ratio": classifier.thresholds.max_ratio,
         "max_pixels": classifier.settings.limits.max_pixels,

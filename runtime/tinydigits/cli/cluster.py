@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,9 +14,9 @@ import click
 
 from tinydigits.classifier import Classifier
 from tinydigits.cli.classify import open_stdin, passed_over, row_settings, say, summary
+from tinydigits.cli.options import settings_of
 from tinydigits.cli.signals import Stopped, stoppable
 from tinydigits.errors import SourceError
-from tinydigits.images import Limits
 from tinydigits.items import Skipped
 from tinydigits.model import BUNDLED
 from tinydigits.pipeline import Workers
@@ -47,19 +48,18 @@ def classify_parts(ctx: click.Context) -> NoReturn:
     ray.import_ray()
     began = time.monotonic()
     inputs, output, workers = options["inputs"], options["output"], options["workers"]
-    limits = Limits(options["max_pixels"], options["max_bytes"])
-    asked = {name: options[name] for name in ("model", "fit", "invert", "min_score")}
-    classifier = Classifier(**asked, limits=limits)
+    settings = settings_of(options)
+    classifier = Classifier.of(settings)
     shown = Shown(classifier.info.labels, options["scores"], options["top_k"])
     store, counts = store_at(output), Counter[str]()
     parts.reach(store, options["resume"])
 
     def job_of(plan: "parts.Plan", todo: "list[parts.Part]") -> "engine.Job":
-        if asked["model"] not in (None, *BUNDLED):
-            asked["model"] = os.path.abspath(asked["model"])  # noqa: PTH100 - as the name is
+        model = settings.model
+        if model not in (None, *BUNDLED):
+            model = os.path.abspath(model)  # noqa: PTH100 - as the name is
         return engine.Job(
-            **asked,
-            limits=limits,
+            settings=replace(settings, model=model),
             shown=shown,
             batch_size=options["batch_size"],
             output=output,
@@ -74,9 +74,9 @@ def classify_parts(ctx: click.Context) -> NoReturn:
             if address != "local":  # before the inputs are listed, which may take long
                 stack.enter_context(ray.connected(address, workers))
             skipped = Skipped()
-            entries = parts.entries_of(inputs, Opening(open_stdin, limits, skipped))
-            settings = row_settings(classifier, shown, "parquet", options["batch_size"])
-            plan, todo = parts.planned(entries, options["batch_size"], settings)
+            entries = parts.entries_of(inputs, Opening(settings.limits, skipped, open_stdin))
+            rows = row_settings(classifier, shown, "parquet", options["batch_size"])
+            plan, todo = parts.planned(entries, options["batch_size"], rows)
             there = parts.there_already(store, plan) if todo else None
             counts.update(there or {"hidden": skipped.hidden, "other": skipped.other})
             if todo and not there:

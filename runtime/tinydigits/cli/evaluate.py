@@ -5,17 +5,16 @@ from contextlib import ExitStack, closing
 
 import click
 
-from tinydigits.classifier import Classifier, Prediction
+from tinydigits.classifier import Classifier
 from tinydigits.cli.classify import open_stdin, passed_over
 from tinydigits.cli.completion import folders
 from tinydigits.cli.options import check_usage, reading_options
 from tinydigits.cli.signals import Stopped, stoppable
 from tinydigits.evaluation import Tally, check_classes, truth_of
-from tinydigits.fitting import Fit, Invert
-from tinydigits.images import Limits
 from tinydigits.items import Skipped, chunked
+from tinydigits.judging import Prediction
 from tinydigits.pipeline import Workers
-from tinydigits.reading import Keep
+from tinydigits.reading import Keep, Settings
 from tinydigits.remote.location import is_remote, redacted
 from tinydigits.sources import Opening, at_hand, open_inputs
 from tinydigits.sources.folders import walked
@@ -29,12 +28,7 @@ from tinydigits.sources.folders import walked
 def evaluate(
     ctx: click.Context,
     folder: str,
-    model: str | None,
-    fit: Fit | None,
-    invert: Invert,
-    min_score: float | None,
-    max_pixels: int,
-    max_bytes: int,
+    settings: Settings,
     workers: Workers,
     batch_size: int,
     report: str | None,
@@ -61,8 +55,7 @@ def evaluate(
     """
     check_usage(ctx.params | {"inputs": (folder,)})
     began = time.monotonic()
-    limits = Limits(max_pixels, max_bytes)
-    classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
+    classifier = Classifier.of(settings)
     labels = classifier.info.labels
     if not is_remote(folder):
         check_classes(folder, labels)
@@ -72,9 +65,9 @@ def evaluate(
         return truth_of(redacted(folder), prediction.path)
 
     keep = Keep(fitted=report is not None, thumbnails=report is not None)
-    opening = Opening(open_stdin, limits, skipped)
+    opening = Opening(settings.limits, skipped, open_stdin)
     items = open_inputs((folder,), opening) if is_remote(folder) else walked(folder, skipped)
-    chunks = at_hand(chunked(items, batch_size), max_bytes)
+    chunks = at_hand(chunked(items, batch_size), settings.limits.max_bytes)
     with stoppable():
         try:
             with ExitStack() as stack:

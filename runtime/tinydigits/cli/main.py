@@ -18,6 +18,7 @@ import click
 from tinydigits import __version__
 from tinydigits.cli.completion import models
 from tinydigits.errors import TinydigitsError
+from tinydigits.quiet import own_process
 
 _COMMANDS = {
     "classify": "tinydigits.cli.classify:classify",
@@ -35,6 +36,7 @@ def run() -> NoReturn:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_at_once)
+    own_process()
     gc.set_threshold(50_000)  # a start makes many objects and no garbage
     status = 0
     try:

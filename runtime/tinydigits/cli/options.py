@@ -1,20 +1,23 @@
 """Options that several commands have, and which of them go together."""
 
 import os
+from functools import wraps
 from typing import Any, get_args
 
 import click
 
 from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cli.completion import files, models
-from tinydigits.fitting import Fit, Invert
+from tinydigits.fitting import Fit
 from tinydigits.images import MOST_PIXELS, Limits
 from tinydigits.model import BUNDLED
 from tinydigits.pipeline import Workers
+from tinydigits.reading import Settings
 from tinydigits.remote.location import is_remote, redacted
 from tinydigits.sinks import output as sinks
 
 _LIMITS = Limits()
+INVERT = {"auto": None, "yes": True, "no": False}
 
 
 class WorkersType(click.ParamType):  # type: ignore[type-arg] # generic in stubs, not at run time
@@ -30,8 +33,18 @@ class WorkersType(click.ParamType):  # type: ignore[type-arg] # generic in stubs
         return int(click.IntRange(1, 1024).convert(value, param, ctx))
 
 
-def reading_options(command: Any) -> Any:
-    """The options of every command that reads pictures."""
+def reading_options(function: Any) -> Any:
+    """Add the options of every command that reads pictures. Those that a Classifier takes come as
+    one argument, `settings`.
+    """
+
+    @wraps(function)
+    def with_settings(**options: Any) -> Any:
+        settings = settings_of(options)
+        left = {name: value for name, value in options.items() if name not in _TAKEN}
+        return function(settings=settings, **left)
+
+    command: Any = with_settings
     for option in reversed(
         (
             click.option(
@@ -51,10 +64,10 @@ def reading_options(command: Any) -> Any:
             ),
             click.option(
                 "--invert",
-                type=click.Choice(get_args(Invert)),
+                type=click.Choice(tuple(INVERT)),
                 default="auto",
                 show_default=True,
-                help="Is the ink darker than its ground? auto: look.",
+                help="Whether the ink is darker than the background: yes, no, or auto (detect it).",
             ),
             click.option(
                 "--min-score",
@@ -99,6 +112,20 @@ def reading_options(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+_TAKEN = {"model", "fit", "invert", "min_score", "max_pixels", "max_bytes"}
+
+
+def settings_of(options: dict[str, Any]) -> Settings:
+    """The Settings that the options of `reading_options` ask for."""
+    return Settings(
+        options["model"],
+        options["fit"],
+        INVERT[options["invert"]],
+        options["min_score"],
+        Limits(options["max_pixels"], options["max_bytes"]),
+    )
 
 
 def check_usage(options: dict[str, Any]) -> None:

@@ -20,10 +20,10 @@ from tinydigits.cluster.output import store_at
 from tinydigits.cluster.plan import Part, Plan, opened
 from tinydigits.cluster.ray_cluster import actors, answers, import_ray
 from tinydigits.errors import TinydigitsError
-from tinydigits.fitting import Fit, Invert
-from tinydigits.images import Limits, use_opencv
+from tinydigits.images import use_opencv
 from tinydigits.items import Skipped, chunked
 from tinydigits.pipeline import Workers
+from tinydigits.reading import Settings
 from tinydigits.remote.failures import Failure, explained, scrubbed
 from tinydigits.remote.location import is_remote, redacted
 from tinydigits.sinks.parquet import parquet_sink
@@ -43,11 +43,7 @@ Counts = dict[str, int]
 class Job(NamedTuple):
     """What an actor is told."""
 
-    model: str | None
-    fit: Fit | None
-    invert: Invert
-    min_score: float | None
-    limits: Limits
+    settings: Settings
     shown: Shown
     batch_size: int
     output: str
@@ -143,11 +139,11 @@ class PartReader:
             return {KEY: json.dumps(said)}
 
         with (
-            closing(opened(part.entries(), job.limits, skipped)) as items,
+            closing(opened(part.entries(), job.settings.limits, skipped)) as items,
             self._store.written(job.plan.name(part.number)) as file,
             parquet_sink(file, job.shown, notes) as write,
         ):
-            chunks = at_hand(chunked(items, job.batch_size), job.limits.max_bytes)
+            chunks = at_hand(chunked(items, job.batch_size), job.settings.limits.max_bytes)
             for each in answers(self._classifier, chunks):
                 write(each)
                 for prediction in each.predictions:
@@ -179,11 +175,9 @@ def _classifier(job: Job) -> Classifier:
                 f"{node}: {redacted(name)}: {failure.why}, and the driver may read it: give all "
                 "nodes its credentials"
             )
-    classifier = Classifier(
-        job.model, fit=job.fit, invert=job.invert, min_score=job.min_score, limits=job.limits
-    )
+    classifier = Classifier.of(job.settings)
     if classifier.model_sha256 != settings["model_sha256"]:
-        raise TinydigitsError(f"{node}: {job.model}: another model than the driver's")
+        raise TinydigitsError(f"{node}: {job.settings.model}: another model than the driver's")
     use_opencv()
     return classifier
 

@@ -9,11 +9,11 @@ The column holds encoded pictures. Its place is taken by what was read in them.
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tinydigits.classifier import BATCH_SIZE, Classifier, Prediction
+from tinydigits.classifier import BATCH_SIZE, Classifier
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
-from tinydigits.fitting import Fit, Invert
-from tinydigits.images import ImageLike, Limits
+from tinydigits.images import ImageLike
 from tinydigits.items import Chunk, Item, chunked
+from tinydigits.judging import Prediction
 from tinydigits.sinks.rows import COLUMNS, Shown
 
 if TYPE_CHECKING:
@@ -27,16 +27,11 @@ _DTYPES = {"score": "float64", "inverted": "boolean"}  # the others are strings
 def classify_frames(
     frames: Iterable["pandas.DataFrame"],
     column: str = "bytes",
-    *,
-    model: str | None = None,
-    fit: Fit | None = None,
-    invert: Invert = "auto",
-    min_score: float | None = None,
-    limits: Limits | None = None,
+    classifier: Classifier | None = None,
 ) -> Iterator["pandas.DataFrame"]:
     """Each frame with `label` and `reason` (string), `score` (float64 in [0, 1]), `status` (string)
     and `inverted` (boolean) in place of `column`, which holds encoded pictures (bytes); missing
-    where there is no value. Lazily, with one Classifier for all, which takes the other arguments.
+    where there is no value. Frames are read lazily; a `classifier` of None is `Classifier()`.
 
     A picture that cannot be read, and a missing one, is a row with status `error`. Raises
     ModelError, MissingExtra, and TinydigitsError where a frame has no such column, or has one of
@@ -46,7 +41,7 @@ def classify_frames(
         import pandas
     except ModuleNotFoundError as error:
         raise MissingExtra("a frame", "pandas", "ray") from error
-    classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
+    classifier = classifier or Classifier()
     for frame in frames:
         check_columns(list(frame.columns), column)
         values = frame[column].astype(object)

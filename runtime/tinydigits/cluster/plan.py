@@ -78,7 +78,7 @@ class Plan(NamedTuple):
 def entries_of(inputs: Iterable[str], opening: Opening) -> Iterator[Entry]:
     """As `sources.open_inputs`, but files that hold many pictures are not opened."""
     for name in inputs:
-        if name == "-":
+        if name == "-" and opening.stdin:
             yield from map(_named, listed(opening.stdin()))
         elif os.path.isdir(name):  # noqa: PTH112 - as the name is
             yield from walked(name, opening.skipped)

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tinydigits.classifier import BATCH_SIZE, Answers, Classifier
+from tinydigits.classifier import BATCH_SIZE, Classifier
 from tinydigits.cluster.dataframes import ADDED, check_columns, chunks_of, columns_of
 from tinydigits.cpus import usable_cpus
 from tinydigits.errors import MissingExtra, TinydigitsError
-from tinydigits.fitting import Fit, Invert
-from tinydigits.images import Limits, use_opencv
+from tinydigits.images import use_opencv
 from tinydigits.items import Chunk
+from tinydigits.judging import Answers
 from tinydigits.pipeline import Workers
 from tinydigits.quiet import quiet_native_code
 from tinydigits.reading import NOTHING
@@ -35,12 +35,8 @@ STORE_BYTES = 256 << 20  # of a Ray that is started here: names and counts alone
 def classify_dataset(
     ds: "Dataset",
     column: str = "bytes",
+    classifier: Classifier | None = None,
     *,
-    model: str | None = None,
-    fit: Fit | None = None,
-    invert: Invert = "auto",
-    min_score: float | None = None,
-    limits: Limits | None = None,
     workers: Workers = "auto",
 ) -> "Dataset":
     """A Ray Dataset with `label` and `reason` (string), `score` (float64 in [0, 1]), `status`
@@ -48,15 +44,17 @@ def classify_dataset(
     where there is no value. Lazily, as Ray Data does all.
 
     A picture that cannot be read, and a null, is a row with status `error`. `workers` actors, by
-    default one for each CPU of the cluster, hold one Classifier each, which takes the other
-    arguments; a model's file has to be on every node. Raises ModelError, MissingExtra; and when it
-    runs, TinydigitsError where there is no such column, or one of the new ones already.
+    default one for each CPU of the cluster, hold a copy of `classifier` each, by default
+    `Classifier()`; a model's file has to be on every node.
+
+    Raises ModelError, MissingExtra; and when it runs, TinydigitsError where there is no such
+    column, or one of the new ones already.
     """
     data = import_ray().data
-    classifier = Classifier(model, fit=fit, invert=invert, min_score=min_score, limits=limits)
+    classifier = classifier or Classifier()
     return ds.map_batches(
         _Reader,
-        fn_constructor_args=(classifier, column),  # sent as what it was made from
+        fn_constructor_args=(classifier, column),  # sent as its settings
         batch_size=BATCH_SIZE,
         batch_format="pyarrow",
         compute=data.ActorPoolStrategy(min_size=1, max_size=actors(workers)),
@@ -98,7 +96,7 @@ def answers(classifier: Classifier, chunks: Iterable[Chunk]) -> Iterator[Answers
         return
     from tinydigits.workers import shared
 
-    for chunk, reading in shared(classifier, iter(chunks), 1, NOTHING):
+    for chunk, reading in shared(classifier.reader, iter(chunks), 1, NOTHING):
         yield Answers(chunk, reading, classifier.judged(chunk, reading))
 
 

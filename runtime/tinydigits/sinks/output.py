@@ -15,8 +15,8 @@ from typing import BinaryIO, Literal
 
 from PIL import Image
 
-from tinydigits.classifier import Answers
 from tinydigits.errors import SinkError, SinkRefused
+from tinydigits.judging import Answers
 from tinydigits.names import ARCHIVES, ARRAYS, PART_PREFIX, SUFFIXES
 from tinydigits.remote.location import redacted
 from tinydigits.sinks.rows import RowFormat, Shown, header, row_format

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from tinydigits.classifier import Answers, Prediction
 from tinydigits.errors import MissingExtra, SinkError
+from tinydigits.judging import Answers, Prediction
 from tinydigits.sinks.output import Write
 from tinydigits.sinks.rows import Shown
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tinydigits.classifier import Answers, Prediction
+from tinydigits.judging import Answers, Prediction
 from tinydigits.sinks.output import Write, completed, opened, writing
 from tinydigits.text import printable
 

@@ -17,9 +17,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
-from tinydigits.classifier import Answers
 from tinydigits.errors import ResumeError, SinkError
 from tinydigits.items import Chunk
+from tinydigits.judging import Answers
 from tinydigits.sinks.output import journal_settings, replaced, write_all, writing
 from tinydigits.sinks.rows import COLUMNS, Shown, header, row_format
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from tinydigits.classifier import Prediction
+from tinydigits.judging import Prediction
 from tinydigits.text import printable
 
 RowFormat = Literal["text", "csv", "jsonl"]
@@ -108,8 +108,9 @@ def _jsonl_row(prediction: Prediction, shown: Shown) -> str:
 
 
 def _plain_values(prediction: Prediction) -> list[object]:
-    path, label, score, status, reason, inverted, _, _ = prediction
-    return [path, label, _rounded(score), status, reason, inverted]
+    each = prediction
+    score = _rounded(each.score)
+    return [each.path, each.label, score, each.status.value, each.reason, each.inverted]
 
 
 def _rounded(value: object) -> object:

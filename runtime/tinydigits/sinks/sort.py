@@ -21,8 +21,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from tinydigits.classifier import Answers, Prediction
 from tinydigits.errors import ImageError, SinkError, SinkRefused
+from tinydigits.judging import Answers, Prediction
 from tinydigits.names import ARCHIVES, ARRAYS
 from tinydigits.remote.location import is_remote, redacted
 from tinydigits.sinks.move_log import LOG, Log, copy_file, make_folders, move_file, write_new

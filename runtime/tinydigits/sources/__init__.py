@@ -19,11 +19,10 @@ from tinydigits.sources.folders import walked
 class Opening(NamedTuple):
     """How inputs are opened."""
 
-    stdin: Callable[[], BinaryIO]
-    """Gives the stream that `-` is read from."""
-
     limits: Limits
     skipped: Skipped
+    stdin: Callable[[], BinaryIO] | None = None
+    """Opens the stream that `-` is read from; None where `-` is a file's name."""
 
 
 def open_inputs(inputs: Iterable[str], opening: Opening) -> Generator[Item | Stack]:
@@ -33,18 +32,25 @@ def open_inputs(inputs: Iterable[str], opening: Opening) -> Generator[Item | Sta
     named here; MissingExtra.
     """
     for name in inputs:
-        if name == "-":
+        if name == "-" and opening.stdin:
             for listed_name in listed(opening.stdin()):
                 yield from _opened(listed_name, opening)
-        elif os.path.isdir(name):  # noqa: PTH112 - pathlib would rewrite the name that rows show
-            yield from walked(name, opening.skipped)
-        elif is_remote(name):
-            from tinydigits.remote.listing import listed_remote
-
-            for url in listed_remote(name, opening.skipped):
-                yield from _opened(url, opening)
         else:
-            yield from _opened(name, opening)
+            yield from open_input(name, opening)
+
+
+def open_input(name: str, opening: Opening) -> Iterator[Item | Stack]:
+    """Open one input: see `open_inputs`."""
+    if os.path.isdir(name):  # noqa: PTH112 - pathlib would rewrite the name that rows show
+        return walked(name, opening.skipped)
+    return _listed(name, opening) if is_remote(name) else _opened(name, opening)
+
+
+def _listed(address: str, opening: Opening) -> Iterator[Item | Stack]:
+    from tinydigits.remote.listing import listed_remote
+
+    for url in listed_remote(address, opening.skipped):
+        yield from _opened(url, opening)
 
 
 def _opened(name: str, opening: Opening) -> Iterator[Item | Stack]:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.lib import format as npy
 
 from tinydigits.errors import ImageError
-from tinydigits.images import without_warnings
 from tinydigits.items import Item, Skipped, Stack
 from tinydigits.remote.location import redacted
 from tinydigits.sources.idx import IMAGES_MAGIC, read_shape, unzipped
@@ -125,11 +124,10 @@ def _read_header(file: Readable) -> _Header:
         raise ImageError(f"a header of {length:,} bytes, over the limit of {MAX_HEADER:,}")
     head = io.BytesIO(start + file.read(length))
     version = npy.read_magic(head)
-    with without_warnings():  # numpy warns of headers that Python 2 wrote
-        if version == (1, 0):
-            return _Header(*npy.read_array_header_1_0(head))
-        if version == (2, 0):
-            return _Header(*npy.read_array_header_2_0(head))
+    if version == (1, 0):
+        return _Header(*npy.read_array_header_1_0(head))
+    if version == (2, 0):
+        return _Header(*npy.read_array_header_2_0(head))
     raise ImageError(f"an .npy of version {version[0]}.{version[1]}, where 1.0 or 2.0 is read")
 
 

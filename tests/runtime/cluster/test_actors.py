@@ -13,8 +13,8 @@ from tinydigits import Classifier, ImageError, TinydigitsError, __version__
 from tinydigits.cluster import ray_cluster as ray
 from tinydigits.cluster.actors import Job, PartReader, needed
 from tinydigits.cluster.plan import Part, planned
-from tinydigits.images import Limits
 from tinydigits.items import Address, Item
+from tinydigits.reading import Settings
 from tinydigits.remote import client as remote_clients
 from tinydigits.remote.location import is_remote
 from tinydigits.sinks.rows import Shown
@@ -50,7 +50,7 @@ def failure(output: Path, **told: Any) -> TinydigitsError | None:
     """What an actor says of its node."""
     plan, _ = planned([Item("a.png", "a.png")], 1, SETTINGS)
     asked: dict[str, Any] = {"folder": "", "inputs": (), **told}
-    job = Job("dense", None, "auto", None, Limits(), Shown(), 1, str(output), plan, **asked)
+    job = Job(Settings("dense"), Shown(), 1, str(output), plan, **asked)
     return PartReader(job)._failure
 
 

@@ -29,15 +29,15 @@ def frame(column: str = "bytes") -> "pandas.DataFrame":
 
 
 def test_rows_are_those_of_a_classifier() -> None:
-    (found,) = classify_frames([frame()], model="dense")
+    (found,) = classify_frames([frame()], classifier=Classifier("dense"))
     expected = list(Classifier("dense").classify(path.read_bytes() for path in SCANS))
     assert list(found.columns) == ["name", *ADDED]
     assert list(found.index) == list(range(7, 7 + len(SCANS)))
     for row, prediction in zip(found.itertuples(index=False), expected, strict=True):
         values = [None if pandas.isna(value) else value for value in row[1:]]
-        score = None if prediction.score is None else round(prediction.score, 6)
-        _, label, _, status, reason, inverted, _, _ = prediction
-        assert values == [label, score, status, reason, inverted]
+        row_score = None if prediction.score is None else round(prediction.score, 6)
+        expected_row = [prediction.label, row_score, prediction.status, prediction.reason]
+        assert values == [*expected_row, prediction.inverted]
     assert {row.status for row in expected} == {"ok", "uncertain", "error"}
 
 

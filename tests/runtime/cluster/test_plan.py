@@ -34,7 +34,7 @@ SETTINGS = {"model_sha256": "abc", "min_score": 0.5}
 
 
 def opening(listed: bytes = b"") -> Opening:
-    return Opening(lambda: BytesIO(listed), Limits(), Skipped())
+    return Opening(Limits(), Skipped(), lambda: BytesIO(listed))
 
 
 def files(count: int) -> list[Item | str]:

@@ -36,9 +36,9 @@ from tinydigits import Classifier, TinydigitsError, __version__
 from tinydigits.cluster.actors import Job, done
 from tinydigits.cluster.plan import PLAN, SUCCESS, planned
 from tinydigits.cluster.ray_cluster import classify_dataset
-from tinydigits.images import Limits
 from tinydigits.items import Item
 from tinydigits.model import MODELS
+from tinydigits.reading import Settings
 from tinydigits.remote.location import redacted
 from tinydigits.sinks.rows import Shown
 from tinydigits.workers import GIVEN_UP
@@ -321,7 +321,7 @@ def test_a_node_that_is_not_as_the_driver_is(
     plan, parts = planned([Item("a.png", "a.png")], 1, settings)
     asked: dict[str, Any] = {"folder": str(tmp_path), "inputs": ()}
     asked.update((key, value) for key, value in change.items() if key in asked)
-    job = Job("dense", None, "auto", None, Limits(), Shown(), 1, str(tmp_path), plan, **asked)
+    job = Job(Settings("dense"), Shown(), 1, str(tmp_path), plan, **asked)
     with pytest.raises(TinydigitsError, match=why):
         list(done(job, parts, 1))
     assert not list(tmp_path.iterdir())
@@ -333,7 +333,7 @@ def test_a_dataset_keeps_its_rows_and_gains_what_was_read() -> None:
 
     scans = [str(ROOT / "examples" / name) for name in ("scans", "broken")]
     pictures = ray.data.read_binary_files(scans, include_paths=True)
-    found = classify_dataset(pictures, model="dense").take_all()
+    found = classify_dataset(pictures, classifier=Classifier("dense")).take_all()
     assert list(found[0]) == ["path", "label", "score", "status", "reason", "inverted"]
     expected = {row.path: row for row in Classifier("dense").classify(map(Path, _paths(found)))}
     assert len(expected) == len(found) == 31

@@ -11,11 +11,12 @@ from PIL import Image
 from tests.conftest import answers_of
 from tinydigits import Classifier, Prediction, SinkError
 from tinydigits.items import Chunk
+from tinydigits.judging import Status
 from tinydigits.reading import Keep, Reading
 from tinydigits.sinks.output import file_sink, fit_sink, format_of, growing_sink
 from tinydigits.sinks.rows import Shown
 
-ROW = answers_of([Prediction("a.png", "7", 0.98, "ok", None, inverted=True)])
+ROW = answers_of([Prediction("a.png", "7", 0.98, Status.OK, None, inverted=True)])
 PLAIN = Shown()
 
 
@@ -100,7 +101,7 @@ def test_what_the_model_saw_is_saved_in_order_without_what_could_not_be_read(
     image[4:24, 12:16] = 255
     classifier = Classifier("dense")
     chunk = Chunk(["in/a.png", "gone.png", "in/b.png"], [image, str(tmp_path / "gone.png"), image])
-    reading = classifier.read(chunk, Keep(fitted=True))
+    reading = classifier.reader.read(chunk, Keep(fitted=True))
     write = fit_sink(str(tmp_path / "seen"))
     write(answers_of(classifier.judged(chunk, reading), reading))
     saved = sorted((tmp_path / "seen").iterdir())
@@ -115,7 +116,7 @@ def test_pictures_are_not_saved_into_what_is_read(tmp_path: Path) -> None:
 
 
 def test_a_name_that_no_file_can_have_is_saved_under_another(tmp_path: Path) -> None:
-    row = answers_of([Prediction("a\0b.png", "7", 0.98, "ok", None)])
+    row = answers_of([Prediction("a\0b.png", "7", 0.98, Status.OK, None)])
     reading = Reading(row.reading.scores, {}, np.zeros((1, 28, 28), np.uint8))
     fit_sink(str(tmp_path / "seen"))(answers_of(row.predictions, reading))
     assert [path.name for path in (tmp_path / "seen").iterdir()] == ["000001-a_b.png"]

@@ -8,11 +8,12 @@ import pytest
 
 from tests.conftest import answers_of
 from tinydigits import Prediction, SinkError
+from tinydigits.judging import Status
 from tinydigits.sinks import parquet
 from tinydigits.sinks.parquet import parquet_sink
 from tinydigits.sinks.rows import Shown
 
-ROW = Prediction("a.png", "7", 0.98, "ok", None)
+ROW = Prediction("a.png", "7", 0.98, Status.OK, None)
 
 
 @pytest.mark.parametrize(("rows", "groups"), [(0, []), (4, [2, 2]), (5, [2, 2, 1])])

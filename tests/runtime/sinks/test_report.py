@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits import Prediction, SinkError
-from tinydigits.classifier import Answers
 from tinydigits.items import Chunk
-from tinydigits.reading import Reading
+from tinydigits.judging import Answers, Status
+from tinydigits.reading import Reading, thumbnail
 from tinydigits.sinks import report
 from tinydigits.sinks.report import report_sink
-from tinydigits.thumbnails import thumbnail
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -44,15 +43,15 @@ HOSTILE = {  # and how they are shown
 
 
 def ok(name: str, label: str = "7", score: float = 0.5, why: str | None = None) -> Prediction:
-    return Prediction(name, label, score, "uncertain" if why else "ok", why)
+    return Prediction(name, label, score, Status.UNCERTAIN if why else Status.OK, why)
 
 
 def broken(name: str) -> Prediction:
-    return Prediction(name, None, None, "error", "a damaged PNG: truncated")
+    return Prediction(name, None, None, Status.ERROR, "a damaged PNG: truncated")
 
 
 doubt = partial(ok, why="low_score")
-BLANK = Prediction("in/blank.png", None, None, "uncertain", "blank")
+BLANK = Prediction("in/blank.png", None, None, Status.UNCERTAIN, "blank")
 GREY = thumbnail(Image.new("L", (40, 30), 128))
 
 

@@ -8,13 +8,14 @@ import os
 import pytest
 
 from tinydigits import Prediction
+from tinydigits.judging import Status
 from tinydigits.sinks.rows import COLUMNS, RowFormat, Shown, header, row_format
 
 ROWS = [
-    Prediction("a.png", "7", 0.98, "ok", None, inverted=True),
-    Prediction("b.png", "1", 0.5123456789, "uncertain", "ambiguous"),
-    Prediction("blank.png", None, None, "uncertain", "blank"),
-    Prediction("broken.png", None, None, "error", "a damaged PNG: truncated"),
+    Prediction("a.png", "7", 0.98, Status.OK, None, inverted=True),
+    Prediction("b.png", "1", 0.5123456789, Status.UNCERTAIN, "ambiguous"),
+    Prediction("blank.png", None, None, Status.UNCERTAIN, "blank"),
+    Prediction("broken.png", None, None, Status.ERROR, "a damaged PNG: truncated"),
 ]
 HOSTILE = [
     'quote".png',
@@ -61,7 +62,7 @@ def test_csv_has_a_header_and_every_column() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_read_back_as_it_was(name: str) -> None:
-    row = Prediction(name, "7", 1.0, "ok", None)
+    row = Prediction(name, "7", 1.0, Status.OK, None)
     assert json.loads(written([row], "jsonl"))["path"] == name
     text = written([row], "csv").decode("utf-8", "surrogateescape")
     assert next(csv.DictReader(io.StringIO(text, newline="")))["path"] == name
@@ -69,13 +70,13 @@ def test_a_hostile_name_is_read_back_as_it_was(name: str) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_text_keeps_a_name_on_one_line_and_the_terminal_unharmed(name: str) -> None:
-    line = written([Prediction(name, "7", 1.0, "ok", None)], "text").decode()
+    line = written([Prediction(name, "7", 1.0, Status.OK, None)], "text").decode()
     assert line.count("\n") == 1
     assert line[:-1].isprintable()
 
 
-SCORED = Prediction("a.png", "7", 0.9, "ok", None, False, None, (0.25, 0.9, 0.0000004))
-UNREAD = Prediction("b.png", None, None, "error", "no such file")
+SCORED = Prediction("a.png", "7", 0.9, Status.OK, None, False, None, (0.25, 0.9, 0.0000004))
+UNREAD = Prediction("b.png", None, None, Status.ERROR, "no such file")
 ALL = Shown(("1", "7", "x,y"), scores=True, top=2)
 
 

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from tinydigits import Prediction, SinkError
-from tinydigits.classifier import Answers
 from tinydigits.errors import ImageError
 from tinydigits.items import Chunk
+from tinydigits.judging import Answers, Status
 from tinydigits.reading import Reading
 from tinydigits.sinks.move_log import LOG
 from tinydigits.sinks.sort import LABEL_BYTES, SortBy, Sorter, class_folder, sort_sink
@@ -31,9 +31,11 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def answers(*read: tuple[str | None, str], images: Any = None) -> Answers:
     """What was read: names and labels; `?` is uncertain and `!` an error."""
-    statuses = {"?": "uncertain", "!": "error"}
+    statuses = {"?": Status.UNCERTAIN, "!": Status.ERROR}
     predictions = [
-        Prediction(name, None if label in statuses else label, 1.0, statuses.get(label, "ok"), None)
+        Prediction(
+            name, None if label in statuses else label, 1.0, statuses.get(label, Status.OK), None
+        )
         for name, label in read
     ]
     names = [name for name, _ in read]

@@ -105,7 +105,7 @@ def test_the_images_come_in_stored_order_and_the_rest_is_counted(
     path = tmp_path / f"all.{ending.upper()}"
     path.write_bytes(packed(ending, *FILES))
     skipped = Skipped()
-    items = list(open_inputs([str(path)], Opening(io.BytesIO, Limits(), skipped)))
+    items = list(open_inputs([str(path)], Opening(Limits(), skipped, io.BytesIO)))
     expected = [("b/10.png", b"ten"), ("b/2.PNG", b"two"), ("./c.jpg", b""), ("ü\n.png", b"umlaut")]
     assert items == [Item(f"{path}/{name}", data) for name, data in expected]
     assert (skipped.hidden, skipped.other) == (3, 1)

@@ -61,7 +61,7 @@ def test_the_images_come_in_blocks_in_order(tmp_path: Path, name: str) -> None:
         np.save(path, IMAGES)
     else:
         write_idx(path, IMAGES)
-    found = list(open_inputs([str(path)], Opening(io.BytesIO, Limits(), Skipped())))
+    found = list(open_inputs([str(path)], Opening(Limits(), Skipped(), io.BytesIO)))
     assert all(isinstance(each, Stack) and each.images.dtype == np.uint8 for each in found)
     assert [(each.name, each.first) for each in found] == [(str(path), 0), (str(path), BLOCK)]  # type: ignore[union-attr]
     assert np.array_equal(np.concatenate([each.images for each in found]), IMAGES)  # type: ignore[union-attr]

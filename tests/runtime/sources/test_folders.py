@@ -14,7 +14,7 @@ from tinydigits.sources.folders import walked
 
 
 def names(inputs: list[str], skipped: Skipped | None = None, stdin: bytes = b"") -> list[str]:
-    items = open_inputs(inputs, Opening(lambda: io.BytesIO(stdin), Limits(), skipped or Skipped()))
+    items = open_inputs(inputs, Opening(Limits(), skipped or Skipped(), lambda: io.BytesIO(stdin)))
     return [str(item.name) for item in items]
 
 
