@@ -12,6 +12,8 @@ they are first asked for, so that the command line starts with what a command ne
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tinydigits.version import __version__
+
 if TYPE_CHECKING:
     from tinydigits.classifier import Classifier
     from tinydigits.cluster.dataframes import classify_frames
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from tinydigits.info import ModelInfo
     from tinydigits.items import Item
     from tinydigits.judging import Prediction, Status
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Classifier",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tinydigits.cpus import usable_cpus
+from tinydigits.version import __version__
 
 CPUINFO = Path("/proc/cpuinfo")
 DEVICE_TREE = Path("/proc/device-tree/model")
@@ -62,8 +63,6 @@ HARDWARE = ("cpu", "architecture", "cores", "cores_allowed", "memory")
 
 
 def this_machine() -> Machine:
-    import tinydigits
-
     total, allowed = os.cpu_count() or 1, usable_cpus()
     placed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
     return Machine(
@@ -78,7 +77,7 @@ def this_machine() -> Machine:
         memory=_memory(),
         system=_system(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
-        tinydigits=tinydigits.__version__,
+        tinydigits=__version__,
         numpy=_version("numpy"),
         onnxruntime=_version("onnxruntime"),
         pillow=_version("pillow"),

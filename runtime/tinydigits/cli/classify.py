@@ -232,7 +232,7 @@ def row_settings(
     classifier: Classifier, shown: Shown, format_: str, batch_size: int
 ) -> dict[str, object]:
     """All that the rows of a run depend on, beside its inputs."""
-    from tinydigits import __version__
+    from tinydigits.version import __version__
 
     return {
         "tinydigits": __version__,

@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 
 import click
 
-from tinydigits import __version__
 from tinydigits.cli.completion import models
 from tinydigits.errors import TinydigitsError
 from tinydigits.quiet import own_process
+from tinydigits.version import __version__
 
 _COMMANDS = {
     "classify": "tinydigits.cli.classify:classify",

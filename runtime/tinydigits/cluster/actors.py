@@ -14,7 +14,7 @@ from io import BytesIO
 from itertools import filterfalse
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from tinydigits import __version__, errors
+from tinydigits import errors
 from tinydigits.classifier import Classifier
 from tinydigits.cluster.output import store_at
 from tinydigits.cluster.plan import Part, Plan, opened
@@ -29,6 +29,7 @@ from tinydigits.remote.location import is_remote, redacted
 from tinydigits.sinks.parquet import parquet_sink
 from tinydigits.sinks.rows import Shown
 from tinydigits.sources import at_hand
+from tinydigits.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow
