@@ -1,4 +1,4 @@
-"""How many CPUs this process may use: what affinity and control groups leave of the machine."""
+"""The CPUs that this process may use, within its affinity and its control groups."""
 
 import math
 import os
@@ -9,7 +9,7 @@ OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def usable_cpus() -> int:
-    """At least 1."""
+    """Return how many CPUs this process may use: at least 1."""
     if hasattr(os, "sched_getaffinity"):
         allowed = len(os.sched_getaffinity(0))
     else:
@@ -18,8 +18,8 @@ def usable_cpus() -> int:
 
 
 def _quotas() -> list[float]:
-    """CPUs, for each control group above this process that sets a quota (Linux, cgroups 1 and 2;
-    in a container the own group is the root of what is seen).
+    """Return the quota, in CPUs, of each control group above this process that sets one (Linux,
+    cgroups 1 and 2; in a container the process's own group is the root that it sees).
     """
     try:
         lines = OWN_CGROUPS.read_text().splitlines()

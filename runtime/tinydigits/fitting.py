@@ -1,12 +1,11 @@
-"""Fit: from any picture of a digit to the 28×28 that the networks know.
+"""Fit: from any picture of a digit to a model input of 28×28.
 
 MNIST digits are bright on black, scaled into a 20×20 square with their aspect ratio kept, and
 placed in 28×28 by their centre of mass (LeCun, Bottou, Bengio and Haffner, "Gradient-based
-learning applied to document recognition", 1998, section III.A). The steps below bring a picture
-there, in the order in which they are applied:
+learning applied to document recognition", 1998, section III.A). These steps bring a picture there:
 
-    flattened (alpha) → ink (`tinydigits.ink`) → the digit's own (`tinydigits.pieces`)
-    → a closer look at a small digit → thin strokes thickened → 20×20 → centred
+    alpha flattened → ink found (`ink`) → the digit's own ink chosen (`pieces`)
+    → a small digit examined again, unreduced → thin strokes thickened → 20×20 → centred
 """
 
 from typing import Any, Literal, NamedTuple
@@ -23,39 +22,39 @@ Fit = Literal["auto", "mnist", "resize", "none"]
 
 SIDE = 28  # px: width and height of a model input
 BOX = 20  # px: the square that the ink is scaled into
-WORK_SIDE = 192  # px: larger pictures are first reduced to this
-CLOSER = 64  # px: a digit smaller than this in a reduced picture is looked at again, unreduced
-MARGIN = 0.25  # of the digit's longer side: how much ground a closer look takes in
+WORK_SIDE = 192  # px: the longer side that larger pictures are first reduced to
+CLOSER = 64  # px: a smaller digit in a reduced picture is examined again, unreduced
+MARGIN = 0.25  # of the digit's longer side: the surroundings that are then included
 THIN = 2.2  # px of 20: thinner strokes are thickened to it; 95 of 100 MNIST digits have more
 OFF_CENTRE = 0.6  # px: no MNIST digit's centre of mass is further from pixel 14 than 0.52
 DARK_BORDER = 16  # of 255: mean of the outermost pixels; at most 8.0 in the MNIST test images
 
 
 class Fitted(NamedTuple):
-    """One model input, and what was decided on the way."""
+    """One model input, and the decisions that led to it."""
 
     pixels: NDArray[np.uint8]
     """uint8 [28, 28], ink bright on dark."""
 
     blank: bool
-    """No ink was found."""
+    """Whether no ink was found."""
 
     inverted: bool | None
-    """The ink was darker than its ground. None where nobody looked."""
+    """Whether the ink is darker than its background. None where that was not detected."""
 
     box: tuple[int, int, int, int] | None
     """Left, top, right, bottom of the ink in pixels of the upright picture, right and bottom
-    exclusive. None where nobody looked."""
+    exclusive. None where it was not detected."""
 
 
 def fit(image: Image.Image, how: Fit = "auto", invert: bool | None = None) -> Fitted:
-    """A decoded picture, of mode L, RGB or RGBA, as a model input.
+    """Turn a decoded picture, of mode L, RGB or RGBA, into a model input.
 
-    `how`: "auto" hands an image that already is a model input (28×28, grey, dark border) through
-    untouched and treats every other as "mnist" does: finds the ink, scales it into 20×20 and
-    centres it by mass. "resize" only brings it to 28×28, and "none" refuses any other size.
+    `how`: "mnist" finds the ink, scales it into 20×20 and centres it by mass. "auto" does the same,
+    but leaves a picture that already is a model input (28×28, grey, dark border) as it is.
+    "resize" only scales to 28×28, and "none" refuses any other size.
     `invert`: whether the ink is darker than its background; None detects it at the border. With
-    True nothing is handed through.
+    True, no picture counts as a model input already.
 
     Raises ImageError with "none" where the picture is not 28×28.
     """
@@ -74,10 +73,11 @@ def fit(image: Image.Image, how: Fit = "auto", invert: bool | None = None) -> Fi
 
 
 def _model_input(image: Image.Image) -> Fitted | None:
-    """A picture that already is a model input: of that size, grey, with a dark border, its ink
-    within the square and its centre of mass in the middle, as in all of MNIST. None of any other.
+    """Return a picture that already is a model input: 28×28, grey, with a dark border, its ink
+    within the square and its centre of mass in the middle, as in all of MNIST. Return None for any
+    other.
 
-    Every picture of a data set comes by here, hence Pillow's own measures and one product.
+    Every picture of a data set is tested here, so Pillow's own measures and one product decide.
     """
     if image.size != (SIDE, SIDE) or image.mode == "RGBA":
         return None
@@ -99,8 +99,8 @@ def _model_input(image: Image.Image) -> Fitted | None:
 
 
 def model_inputs(stack: NDArray[np.uint8]) -> tuple[Mask, Mask]:
-    """stack: uint8 [N, 28, 28], grey. → bool [N] twice: which already are model inputs, as "auto"
-    judges it, and which of those are blank. Many at once take a quarter of the time of one by one.
+    """Tell which pictures of a stack, uint8 [N, 28, 28], already are model inputs, and which of
+    those are blank: bool [N] twice. This takes a quarter of the time of one by one.
     """
     pixels = stack.reshape(-1, SIDE * SIDE)
     total, down, across, around = (pixels.astype(np.float32) @ _MEASURES).T
@@ -111,14 +111,14 @@ def model_inputs(stack: NDArray[np.uint8]) -> tuple[Mask, Mask]:
 
 
 def _extent(inked: Any) -> NDArray[np.intp]:
-    """bool [N, 28] → from the first True to the last, of each."""
+    """Return the distance from the first True to the last in each row of bool [N, 28]."""
     extent: NDArray[np.intp] = SIDE - inked.argmax(axis=1) - inked[:, ::-1].argmax(axis=1)
     return extent
 
 
 def _as_in_mnist(small: Any, total: Any, down: Any, across: Any, around: Any) -> Any:
-    """Ink within 20×20, its centre of mass in the middle, a dark border: of one picture, or of
-    arrays of them. `total` is above 0.
+    """Test one picture or an array of them for ink within 20×20, its centre of mass in the middle,
+    and a dark border. `total` is above 0.
     """
     return (
         small
@@ -129,7 +129,7 @@ def _as_in_mnist(small: Any, total: Any, down: Any, across: Any, around: Any) ->
 
 
 def _measures() -> Floats:
-    """float32 [784, 4]: what pixels are multiplied by to get their sum, the moments of their rows
+    """Return the matrix, float32 [784, 4], that gives the sum of the pixels, the moments of rows
     and columns, and the sum over the border.
     """
     rows, columns = np.indices((SIDE, SIDE), np.float32)
@@ -146,7 +146,7 @@ def _untouched(pixels: NDArray[np.uint8]) -> Fitted:
 
 
 def _resized(grey: Image.Image, dark: bool | None) -> Fitted:
-    """What most notebooks do: kept so that its cost can be measured."""
+    """Scale to 28×28, as most notebooks do: here so that its cost can be measured."""
     pixels = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX))
     blank = int(np.ptp(pixels)) < MIN_CONTRAST
     if dark is None:
@@ -165,7 +165,7 @@ def _placed(image: Image.Image, dark: bool | None) -> Fitted:
     whole = _scaled_box(box, shrink, image.size)
     size = max(box[2] - box[0], box[3] - box[1])
     if shrink > 1.5 and size < CLOSER:
-        # The reduction that found the digit has also blurred it: once more, from its surroundings.
+        # The reduction that found the digit also blurred it: fit it again from its surroundings.
         area = _with_margin(whole, image.size)
         closer = _placed(image.crop(area), ink.dark)
         if not closer.blank and closer.box is not None:
@@ -178,12 +178,13 @@ def _placed(image: Image.Image, dark: bool | None) -> Fitted:
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """Mode L or RGB; transparency laid over the ground that what is visible stands out from: the
-    hidden colour of transparent pixels, often black, must not become strokes.
+    """Return the picture in mode L or RGB, with transparency laid over black or white, whichever
+    the visible pixels stand out from. The hidden colour of transparent pixels, often black, must
+    not become strokes.
     """
     if image.mode != "RGBA":
         return image
-    # Resizing weights colour by alpha, so the mean below is that of what is visible.
+    # Resizing weights colour by alpha, so the mean below is that of the visible pixels.
     small = np.asarray(image.resize((32, 32), Image.Resampling.BOX), dtype=np.float32)
     alpha = small[..., 3]
     mean = float((small[..., :3].mean(axis=2) * alpha).sum()) / max(float(alpha.sum()), 1)
@@ -194,7 +195,7 @@ def _flattened(image: Image.Image) -> Image.Image:
 
 
 def _reduced(image: Image.Image) -> tuple[Image.Image, float]:
-    """At most WORK_SIDE long, and by how much it was reduced."""
+    """Reduce the picture to WORK_SIDE px; return it with the factor by which it was reduced."""
     shrink = max(image.size) / WORK_SIDE
     if shrink <= 1:
         return image, 1.0
@@ -203,7 +204,7 @@ def _reduced(image: Image.Image) -> tuple[Image.Image, float]:
 
 
 def _ink_box(ink: Floats) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of everything inked, right and bottom exclusive."""
+    """Return left, top, right, bottom of all ink, right and bottom exclusive."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
@@ -234,7 +235,7 @@ def _with_margin(
 
 
 def _thickened(ink: Floats) -> Floats:
-    """Hair-thin strokes get MNIST's width while there is still room to measure them in."""
+    """Thicken hair-thin strokes to MNIST's width, before scaling hides how thin they are."""
     scale = BOX / max(ink.shape)
     mask = ink > 0.3
     area = int(mask.sum())
@@ -255,22 +256,22 @@ def _thickened(ink: Floats) -> Floats:
 
 
 def _scaled(ink: Floats) -> Floats:
-    """The longer side becomes 20 px; averaging over areas makes the grey edges of MNIST. The
-    strongest ink becomes 255.
+    """Scale the longer side to 20 px, and the strongest ink to 255. Averaging over areas makes the
+    grey edges that MNIST digits have.
     """
     height, width = ink.shape
     scale = BOX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     kernel = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     small = np.asarray(Image.fromarray(ink).resize(size, kernel)).clip(0, None)
-    strongest = float(np.sort(small, axis=None)[-max(1, small.size // 20)])  # but for one in 20
+    strongest = float(np.sort(small, axis=None)[-max(1, small.size // 20)])  # but one pixel in 20
     result: Floats = np.minimum(small * (255 / max(strongest, 1e-3)), 255)
     return result
 
 
 def _centred(small: Floats) -> NDArray[np.uint8]:
-    """Placed in 28×28 with the centre of mass on pixel 14, to the nearest pixel: there it is in
-    MNIST, by measurement (mean 13.99 and 14.01 over the test images, deviation 0.29).
+    """Place the digit in 28×28 with its centre of mass on pixel 14, to the nearest pixel. In MNIST
+    it is measured to be there (mean 13.99 and 14.01 over the test images, deviation 0.29).
     """
     height, width = small.shape
     total = max(float(small.sum()), 1.0)

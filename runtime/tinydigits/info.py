@@ -1,7 +1,7 @@
-"""ModelInfo: what a model says of itself.
+"""ModelInfo: the description of a model.
 
-Embedded in the ONNX file's metadata under the key `tinydigits`, and written beside the artefacts
-as NAME.json, where it also lists every artefact with its SHA-256 and its proof.
+It is embedded in the ONNX file's metadata under the key `tinydigits`, and written beside the
+artefacts as NAME.json, where it also lists every artefact with its SHA-256 and its receipt.
 """
 
 import hashlib
@@ -18,18 +18,18 @@ SCHEMA = 1
 METADATA_KEY = "tinydigits"
 
 INPUT_NAME, OUTPUT_NAME = "images", "scores"
-# What a NAME.json can describe; longest first.
+# Endings of the files that a NAME.json describes; longest first.
 SUFFIXES = (".int8.tflite", ".tflite", ".onnx", ".html", ".c", ".h")
 
 
 class Thresholds(NamedTuple):
-    """Below or beyond these an answer is `uncertain`."""
+    """The limits below or beyond which an answer is `uncertain`."""
 
     min_score: float = 0.0
-    """The best score must reach this, in [0, 1]; else `low_score`."""
+    """The best score must reach this, in [0, 1]; otherwise the reason is `low_score`."""
 
     max_ratio: float = 1.0
-    """Second best ÷ best may be at most this, in [0, 1]; else `ambiguous`."""
+    """Second best ÷ best may be at most this, in [0, 1]; otherwise the reason is `ambiguous`."""
 
 
 class Artifact(NamedTuple):
@@ -40,43 +40,43 @@ class Artifact(NamedTuple):
 
 
 class Parity(NamedTuple):
-    """The receipt of one artefact: how it compares with the Keras model over the test images."""
+    """The receipt of one artefact: its comparison with the Keras model over the test images."""
 
     images: int
     accuracy: float
     """Share of the test images read right, in [0, 1]."""
 
     agreement: float
-    """Share of the test images on which the decision (the best class) is that of Keras."""
+    """Share of the test images for which both decide on the same class."""
 
     max_delta: float
     """Largest |score − score of Keras| over all images and classes."""
 
     ties: int
-    """Images whose two best scores are equal, so that the decision is by order of class alone."""
+    """Images whose two best scores are equal, so that the first class wins."""
 
     disagreeing: tuple[int, ...]
-    """Indices of the test images that are decided otherwise than by Keras."""
+    """Indices of the test images for which the decision differs from that of Keras."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Everything a runner needs to know of a model, and where it came from."""
+    """Everything that a runner needs to know about a model, and its origin."""
 
     name: str
-    """Of the model; its files are called after it."""
+    """The model's name, after which its files are called."""
 
     recipe: str
     """How the network is built: `dense`, `mlp`, `conv`, or another's name."""
 
     labels: tuple[str, ...]
-    """What each of the scores stands for, in order; at least two, all printable."""
+    """The class of each score, in order; at least two, all printable."""
 
     parameters: int
     """The number of weights."""
 
     keras_sha256: str
-    """Of the .keras file that the artefacts were exported from."""
+    """SHA-256 of the .keras file that the artefacts were exported from."""
 
     created_by: str
     """The versions of tinydigits, TensorFlow and Keras that exported it."""
@@ -87,7 +87,7 @@ class ModelInfo:
     input: Mapping[str, Any] = field(
         default_factory=lambda: {"name": INPUT_NAME, "dtype": "uint8", "shape": ["N", 28, 28]}
     )
-    """What the network takes: its `name`, `dtype` and `shape`."""
+    """The network's input: its `name`, `dtype` and `shape`."""
 
     trained_on: Mapping[str, Any] = field(default_factory=dict)
     """The data: `name`, `source`, `train_images`, `test_images`, `sha256`; and `epochs`, `seed`
@@ -109,7 +109,9 @@ class ModelInfo:
     """The version of these fields."""
 
     def to_json(self, indent: int | None = 2) -> str:
-        """What `from_json` reads. Raises ModelError where anyone's values are nested too deep."""
+        """Return the text that `from_json` reads. Raises ModelError where values are nested too
+        deep.
+        """
         inner = {
             "thresholds": self.thresholds._asdict(),
             "artifacts": {name: each._asdict() for name, each in self.artifacts.items()},
@@ -123,7 +125,7 @@ class ModelInfo:
             ) from error
 
     def summary(self) -> list[tuple[str, str]]:
-        """What a person wants to know of the model, as (name, value) lines."""
+        """Return what a person wants to know about the model, as (name, value) lines."""
         figures = {
             part: ", ".join(f"{name} {value}" for name, value in values.items())
             for part, values in self.metrics.items()
@@ -148,7 +150,7 @@ class ModelInfo:
 
     @classmethod
     def from_json(cls, text: str, origin: str) -> "ModelInfo":
-        """Reads what `to_json` wrote. `origin` names the file in errors. Raises ModelError."""
+        """Read what `to_json` wrote. `origin` names the file in errors. Raises ModelError."""
         try:
             fields = json.loads(text)
             if fields.get("schema") != SCHEMA:
@@ -157,7 +159,9 @@ class ModelInfo:
                     f"version reads schema {SCHEMA}: export the model again"
                 )
             if fields["fit"] not in get_args(Fit):
-                raise ModelError(f"{origin}: asks for fit={fields['fit']!r}, unknown here")
+                raise ModelError(
+                    f"{origin}: asks for fit={fields['fit']!r}, which this version does not know"
+                )
             _check_types(fields)
             return cls(
                 **fields
@@ -176,7 +180,9 @@ class ModelInfo:
 
 
 def _check_types(fields: Mapping[str, Any]) -> None:
-    """Raises TypeError where a value is not of its field's type: the JSON may be anyone's."""
+    """Raise TypeError where a value has another type than its field: the JSON may come from
+    anywhere.
+    """
     labels, thresholds = fields["labels"], fields["thresholds"]
     whole = {
         "labels (at least two)": isinstance(labels, list)
@@ -204,12 +210,12 @@ def _check_types(fields: Mapping[str, Any]) -> None:
 
 
 def info_path(artifact: Path) -> Path:
-    """The NAME.json beside an artefact: digits.json for digits.onnx and digits.int8.tflite."""
+    """Return the NAME.json beside an artefact: digits.json for digits.int8.tflite."""
     return artifact.with_name(f"{model_name(artifact)}.json")
 
 
 def model_name(artifact: Path) -> str:
-    """digits for digits.onnx, digits.tflite and digits.int8.tflite."""
+    """Return `digits` for digits.onnx, digits.tflite and digits.int8.tflite."""
     for suffix in SUFFIXES:
         if artifact.name.endswith(suffix):
             return artifact.name.removesuffix(suffix)
@@ -217,7 +223,7 @@ def model_name(artifact: Path) -> str:
 
 
 def read_info(path: Path) -> ModelInfo:
-    """The ModelInfo in a NAME.json. Raises ModelError where there is none."""
+    """Read the ModelInfo in a NAME.json. Raises ModelError where there is none."""
     try:
         return ModelInfo.from_json(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -227,7 +233,7 @@ def read_info(path: Path) -> ModelInfo:
 
 
 def check_artifact(info: ModelInfo, name: str, data: bytes, origin: str) -> None:
-    """Raises ModelError unless `data` are the bytes that `info` lists for the file `name`."""
+    """Raise ModelError unless `data` are the bytes that `info` lists for the file `name`."""
     listed, listing = info.artifacts.get(name), info_path(Path(name)).name
     if listed is None:
         raise ModelError(f"{origin}: not among the artefacts that {listing} lists")

@@ -1,7 +1,7 @@
 """Open a model: a bundled one, an ONNX file or a TFLite file, all behind one Protocol.
 
-Whatever the recipe, a model takes `images` uint8 [N, 28, 28] and gives `scores` float32 [N, K],
-one independent sigmoid for each of its K labels. A file that does not is refused.
+Every model takes `images` uint8 [N, 28, 28] and returns `scores` float32 [N, K], one for each of
+its K labels. A file that does otherwise is refused.
 """
 
 import hashlib
@@ -30,51 +30,53 @@ BUNDLED = ("conv", "dense")  # the models in this package, most accurate first
 MODELS = Path(__file__).with_name("models")
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
-# An external-data entry is a protobuf string pair with the key "location", here in every encoding
-# that protobuf reads. It would make onnxruntime open other files, by names that the model chooses.
+# An external-data entry is a protobuf string pair with the key "location". This matches every
+# encoding of it that protobuf reads. It would make onnxruntime open files that the model names.
 _EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
 
-# The op_type of a convolution, as protobuf writes it.
+# The op_type of a convolution, in protobuf's encoding.
 _CONVOLUTION = b"\x22\x04Conv"
-# How large arrays are cut: images a run of the network. Between its layers `conv` writes 30 times
-# what it reads, which leaves the cache in larger runs: on one thread 22,000 images/s by 32, 17,000
-# by 512. Of `dense`, a run by 32 is over before its call has paid: 1.6 million/s; 2.5 by 1,024, 1.2
-# by 10,000.
-_RUN, _RUN_OF_CONVOLUTIONS = 1024, 32
-# For so long threads look out for the next run before they sleep, in µs. Left to itself, each burns
-# a CPU for 20 ms after every run; versions of onnxruntime that do not know the setting still do.
+# Large arrays are answered in batches of so many images. `conv` writes 30 times what it reads
+# between its layers, which exceeds the cache in larger batches: one thread answers 22,000 images/s
+# by 32, 17,000 by 512. For `dense`, small batches cost more in calls: 1.6 million/s by 32, 2.5 by
+# 1,024, 1.2 by 10,000.
+_BATCH, _BATCH_OF_CONVOLUTIONS = 1024, 32
+# µs that threads wait for the next batch before they sleep. By default each burns a CPU for 20 ms
+# after every batch, and still does in versions of onnxruntime that do not know this setting.
 _SPIN = ("session.intra_op.spin_duration_us", "200")
 _NO_MODEL = "not an .onnx or .tflite file; `tinydigits export` makes both from a .keras file"
-_OUTPUTS = [OUTPUT_NAME]  # named, they are not looked up: 0.4 µs
+_OUTPUTS = [OUTPUT_NAME]  # named, so that they are not looked up: 0.4 µs
 _EXPECTED = f"{INPUT_NAME} uint8 [N, 28, 28] → {OUTPUT_NAME} float32 [N, K]"
 
 
 class Backend(Protocol):
-    """A network that is ready to run."""
+    """A network that is ready to run. It can be pickled."""
 
     metadata: ModelInfo | None
-    """What the file itself says of the model; None where its format has no room for that."""
+    """The description in the file itself; None where its format has no room for one."""
 
     classes: int
     """K, the number of scores."""
 
     sha256: str
-    """Of the file."""
+    """SHA-256 of the file."""
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """images: uint8 [N, 28, 28], ink bright → float32 [N, K], each in [0, 1]."""
+        """Run the network. images: uint8 [N, 28, 28], ink bright → float32 [N, K] in [0, 1]."""
         ...
 
 
 def load_model(
     model: str | os.PathLike[str] | None = None, threads: int = 1
 ) -> tuple[Backend, ModelInfo]:
-    """The network and what it says of itself.
+    """Open a network, and read its description.
 
     `model`: the name of a bundled model, the path of an .onnx or .tflite file, or None for the
-    most accurate bundled one. A file beside a NAME.json, as every bundled model and TFLite file
-    has to be, is checked against the SHA-256 in it. Raises ModelError, or MissingExtra for a TFLite
-    file where LiteRT is not installed. `threads`: see `OnnxBackend`; other files are run by one.
+    most accurate bundled one. A file with a NAME.json beside it, which bundled models and TFLite
+    files must have, is checked against the SHA-256 in it. `threads`: see `OnnxBackend`; a TFLite
+    file is run by one.
+
+    Raises ModelError, or MissingExtra for a TFLite file where LiteRT is not installed.
     """
     model = BUNDLED[0] if model is None else model
     if model in BUNDLED:
@@ -83,7 +85,7 @@ def load_model(
     if not path.exists() and not path.suffix:
         raise ModelError(f"{model}: no such model; bundled: {', '.join(BUNDLED)}; or pass a file")
     if path.suffix not in (".onnx", ".tflite"):
-        _read(path)  # what is wrong with the file itself is said first
+        _read(path)  # raises first what is wrong with the file itself
         raise ModelError(f"{path}: {_NO_MODEL}")
     if path.suffix == ".tflite" or info_path(path).exists():
         return _described_beside(path, threads)
@@ -96,7 +98,7 @@ def load_model(
 
 
 def _described_beside(path: Path, threads: int) -> tuple[Backend, ModelInfo]:
-    """A model whose NAME.json says what it is and what its SHA-256 must be."""
+    """Open a model that a NAME.json describes, SHA-256 included."""
     data = _read(path)
     info = read_info(info_path(path))
     check_artifact(info, path.name, data, str(path))
@@ -112,7 +114,7 @@ def _labelled(path: Path, backend: Backend, info: ModelInfo) -> tuple[Backend, M
 
 
 def open_backend(path: Path, data: bytes, threads: int = 1) -> Backend:
-    """The network in `data`, the bytes of the file `path`; its input and output are checked."""
+    """Open the network in `data`, the bytes of the file `path`; check its input and output."""
     if path.suffix == ".onnx":
         return OnnxBackend(data, str(path), threads)
     if path.suffix == ".tflite":
@@ -137,18 +139,18 @@ def _read(path: Path) -> bytes:
 
 
 class OnnxBackend:
-    """onnxruntime. Large arrays are cut into runs, always the same, so that equal arrays have equal
-    scores to the last bit, whatever the number of `threads`. More than one slow small arrays down,
-    and do not come along when the process is forked; a copy sent to another process has one.
+    """onnxruntime. Large arrays are cut into batches of a fixed size, so that equal arrays have
+    equal scores to the last bit, whatever the number of `threads`. Several threads slow small
+    arrays down, and are lost when the process is forked; a copy in another process has one.
     """
 
     def __init__(self, data: bytes, origin: str, threads: int = 1) -> None:
-        # It reports its use over the network unless it is told not to, which is done twice since
-        # versions differ in what they listen to.
+        # It reports its use over the network unless it is told not to. It is told twice, since
+        # versions differ in what they obey.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         try:
-            import onnxruntime  # 0.1 s: only when a model is opened
-        except ImportError as error:  # as on a system whose C library is older than its own
+            import onnxruntime  # takes 0.1 s
+        except ImportError as error:  # such as where the system's C library is too old
             raise ModelError(
                 f"{origin}: onnxruntime does not load here: {error}; install it anew"
             ) from error
@@ -156,17 +158,17 @@ class OnnxBackend:
         if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
         self._data, self._origin, self.threads = data, origin, threads
-        self._run = _RUN_OF_CONVOLUTIONS if _CONVOLUTION in data else _RUN
+        self._batch = _BATCH_OF_CONVOLUTIONS if _CONVOLUTION in data else _BATCH
         self.sha256 = hashlib.sha256(data).hexdigest()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.add_session_config_entry(*_SPIN)
-        options.log_severity_level = 4  # what is wrong is raised; nothing is printed from here
+        options.log_severity_level = 4  # errors are raised, not printed
         try:
             self._session = onnxruntime.InferenceSession(
                 data, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # its exceptions share no base but Exception
+        except Exception as error:  # its errors have no other base
             raise ModelError(f"{origin}: not an ONNX model that runs here: {error}") from error
         self.classes = _checked(
             [(i.name, i.type, i.shape) for i in self._session.get_inputs()],
@@ -181,18 +183,18 @@ class OnnxBackend:
         return OnnxBackend, (self._data, self._origin)
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if len(images) > self._run:
-            starts = range(0, len(images), self._run)
-            return np.concatenate([self.scores(images[at : at + self._run]) for at in starts])
+        if len(images) > self._batch:
+            starts = range(0, len(images), self._batch)
+            return np.concatenate([self.scores(images[at : at + self._batch]) for at in starts])
         try:
             result = self._session.run(_OUTPUTS, {INPUT_NAME: images})[0]
-        except Exception as error:  # its exceptions share no base but Exception
+        except Exception as error:  # its errors have no other base
             raise ModelError(f"{self._origin}: fails when it is run: {error}") from error
         return _sound(result, len(images), self.classes, self._origin)
 
 
 class LiteRTBackend:
-    """LiteRT, one image at a time, which is the shape a TFLite file is made for, on one thread."""
+    """LiteRT, one image at a time, since a TFLite file is made for that shape, on one thread."""
 
     metadata: ModelInfo | None = None
     threads = 1
@@ -211,7 +213,7 @@ class LiteRTBackend:
         self._data, self._origin = data, origin
         self.sha256 = hashlib.sha256(data).hexdigest()
         try:
-            with quiet_native_code():  # it tells of its delegate
+            with quiet_native_code():  # it prints the name of its delegate
                 self._interpreter = Interpreter(model_content=data, num_threads=1)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -220,7 +222,7 @@ class LiteRTBackend:
         outputs = self._interpreter.get_output_details()
 
         def described(tensors: list[dict[str, Any]]) -> list[tuple[str, Any, list[Any]]]:
-            # Made for one image, but one after the other is as good as N.
+            # The file takes one image; N are answered one after the other.
             return [(t["name"], t["dtype"], ["N", *t["shape"][1:].tolist()]) for t in tensors]
 
         self.classes = _checked(
@@ -246,13 +248,13 @@ class LiteRTBackend:
 def _sound(
     scores: NDArray[np.float32], count: int, classes: int, origin: str
 ) -> NDArray[np.float32]:
-    # The sum of their squares is a number only if each of them is, and is had in 1 µs, not in 2.4;
-    # it is none of large numbers either, so that each is looked at before they are refused.
+    # The sum of squares is finite only if each score is, and takes 1 µs rather than 2.4. It may
+    # also overflow, so each score is tested before they are refused.
     if scores.shape != (count, classes) or not (
         math.isfinite(np.vdot(scores, scores)) or np.isfinite(scores).all()
     ):
         raise ModelError(
-            f"{origin}: gives scores {list(scores.shape)}, or some that are no numbers, where "
+            f"{origin}: returns scores {list(scores.shape)}, or some that are not finite, where "
             f"finite ones [{count}, {classes}] were expected"
         )
     return scores
@@ -264,7 +266,7 @@ def _checked(
     dtypes: tuple[Any, Any],
     origin: str,
 ) -> int:
-    """K, the number of scores, of a network whose input and output are the contract's."""
+    """Return K, the number of scores. Raise ModelError where input or output break the contract."""
     if len(inputs) == len(outputs) == 1:
         (in_name, in_type, in_shape), (out_name, out_type, out_shape) = inputs[0], outputs[0]
         if (

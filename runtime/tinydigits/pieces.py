@@ -1,7 +1,7 @@
-"""Pieces: which of the ink is the digit, and which is debris.
+"""Pieces: which ink belongs to the digit, and which is debris.
 
-The ink is looked at on a coarse grid, where the pieces of a digit hang together and there is little
-to count.
+The ink is examined on a coarse grid, on which the pieces of a digit are connected and few cells
+have to be visited.
 """
 
 from typing import NamedTuple
@@ -11,35 +11,35 @@ import numpy as np
 from tinydigits.ink import Floats, Mask
 
 GRID = 64  # cells: the longer side of the grid
-RULE_SHARE = 0.85  # of the width: a thin line that long is ruled, not written
-RULE_CELLS = 3  # cells: how thick a ruled line may be
-SPECK = 0.035  # of the main piece's cells: less is dust
-PART = 0.18  # of the main piece's cells: so large a piece belongs to the digit wherever it is
-NEAR = 0.16  # of the main piece's longer side: a piece so close belongs to the digit
+RULE_SHARE = 0.85  # of the width: a thin line this long is ruled, not written
+RULE_CELLS = 3  # cells: the most that a ruled line is thick
+SPECK = 0.035  # of the main piece's cells: a smaller piece is dust
+PART = 0.18  # of the main piece's cells: a larger piece belongs to the digit anywhere
+NEAR = 0.16  # of the main piece's longer side: a closer piece belongs to the digit
 
 
 class Piece(NamedTuple):
-    """Cells that hang together, corners included."""
+    """Connected cells, corners included."""
 
     runs: list[tuple[int, int, int]]
-    """Row, first column, column behind the last."""
+    """Row, first column, and last column + 1."""
 
     cells: int
     top: int
     left: int
     bottom: int
     right: int
-    """The box, bottom and right exclusive."""
+    """The bounding box, bottom and right exclusive."""
 
     def gap(self, other: "Piece") -> int:
-        """Cells between the two boxes; 0 where they touch or overlap."""
+        """Return the cells between the two boxes; 0 where they touch or overlap."""
         across = max(self.left - other.right, other.left - self.right, 0)
         down = max(self.top - other.bottom, other.top - self.bottom, 0)
         return max(across, down)
 
 
 def digit_only(ink: Floats) -> Floats:
-    """float32 [H, W] → the same with everything that is not the digit set to 0."""
+    """Set everything that is not the digit to 0. ink: float32 [H, W]."""
     factor = -(-max(ink.shape) // GRID)
     inked = _pooled(ink > 0, factor)
     mask = _without_rules(inked)
@@ -56,7 +56,7 @@ def digit_only(ink: Floats) -> Floats:
 
 
 def _pooled(mask: Mask, factor: int) -> Mask:
-    """A cell is inked where any of its factor × factor pixels is."""
+    """Mark a cell where any of its factor × factor pixels is inked."""
     if factor == 1:
         return mask
     height, width = mask.shape
@@ -68,8 +68,8 @@ def _pooled(mask: Mask, factor: int) -> Mask:
 
 
 def _without_rules(mask: Mask) -> Mask:
-    """Ruled lines and paper edges: thin, straight, from border to border. Where a stroke crosses
-    one, what is inked on both its sides stays.
+    """Remove ruled lines and paper edges, which are thin, straight and run from border to border.
+    Where a stroke crosses one, the cells that are inked on both sides of the line stay.
     """
     for turned in (False, True):
         view = mask.T if turned else mask
@@ -91,7 +91,9 @@ def _without_rules(mask: Mask) -> Mask:
 
 
 def pieces_of(mask: Mask) -> list[Piece]:
-    """The connected pieces (of 8 neighbours), by union of runs (Rosenfeld and Pfaltz, 1966)."""
+    """Return the pieces, connected over 8 neighbours, by a union of runs (Rosenfeld and Pfaltz,
+    "Sequential operations in digital picture processing", 1966).
+    """
     padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.bool_)
     padded[:, 1:-1] = mask
     changes = np.flatnonzero(padded[:, 1:] != padded[:, :-1])
@@ -135,11 +137,11 @@ def pieces_of(mask: Mask) -> list[Piece]:
 
 
 def _chosen(pieces: list[Piece], shape: tuple[int, int]) -> list[Piece]:
-    """The main piece and what belongs to it."""
+    """Return the main piece and the pieces that belong to it."""
     height, width = shape
 
     def sides(piece: Piece) -> set[str]:
-        """The borders of the picture that a piece touches."""
+        """Return the borders of the picture that a piece touches."""
         touched = {
             "top": piece.top == 0,
             "left": piece.left == 0,
@@ -149,7 +151,7 @@ def _chosen(pieces: list[Piece], shape: tuple[int, int]) -> list[Piece]:
         return {side for side, touches in touched.items() if touches}
 
     def weight(piece: Piece) -> float:
-        # What comes in from the border is often a neighbour, a shadow or a paper edge.
+        # A piece that touches the border is often a neighbour, a shadow or a paper edge.
         return piece.cells * (0.4 if sides(piece) else 1.0)
 
     main = max(pieces, key=weight)

@@ -1,4 +1,4 @@
-"""Pipeline: chunks become readings, in order, in this process or in several."""
+"""Pipeline: from chunks to readings, in order, in this process or in several."""
 
 import math
 import time
@@ -12,17 +12,17 @@ from tinydigits.reading import Keep, Reader, Reading
 
 Workers = int | Literal["auto"]
 
-SMALL_JOB = 2000  # images: fewer are read in this process before workers would have started
-SHORT_WORK = 0.5  # s: the same, of large pictures
+SMALL_JOB = 2000  # images: fewer are read in this process sooner than workers would start
+SHORT_WORK = 0.5  # s: the same limit for large pictures
 PROBES = 8
-HASTE = 0.1  # s: where chunks take longer to come, they are read here, and not kept back
+HASTE = 0.1  # s: chunks that take longer to arrive are read at once, in this process
 
 
 def readings(
     reader: Reader, chunks: Iterable[Chunk], workers: Workers, keep: Keep
 ) -> Iterator[tuple[Chunk, Reading]]:
-    """Each chunk with its reading, in order. Work that is soon done stays in this process with
-    workers="auto", since starting others would take longer.
+    """Yield each chunk with its reading, in order. With workers="auto", a small job stays in this
+    process, since starting others would take longer.
     """
     count = usable_cpus() if workers == "auto" else workers
     remaining = iter(chunks)
@@ -48,14 +48,14 @@ def readings(
         for chunk in remaining:
             yield chunk, reader.read(chunk, keep)
         return
-    from tinydigits.workers import shared  # multiprocessing, which small jobs do without
+    from tinydigits.workers import shared  # imports multiprocessing, which small jobs do not need
 
     yield from shared(reader, remaining, count, keep)
 
 
 def _seconds(reader: Reader, chunks: list[Chunk], keep: Keep) -> float:
-    """About what they take, judged by the first picture of some, which is read once more for that.
-    Of file objects, which can be read only once and not be sent to workers: nothing.
+    """Estimate the time that chunks take from the first picture of some, which is read twice for
+    that. File objects, which can be read only once and are not sent to workers, count as 0.
     """
     each = []
     for chunk in chunks[:: math.ceil(len(chunks) / PROBES)]:
@@ -64,5 +64,5 @@ def _seconds(reader: Reader, chunks: list[Chunk], keep: Keep) -> float:
         if not hasattr(first.images[0], "read"):
             reader.read(first, keep)
         each.append((time.monotonic() - began) * len(chunk.names))
-    # The lower median, since the very first reading takes longer than all others.
+    # The lower median: the very first reading takes longer than all others.
     return sorted(each)[(len(each) - 1) // 2] * len(chunks)

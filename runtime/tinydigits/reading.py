@@ -1,6 +1,6 @@
-"""Reading one chunk of pictures: decode → fit → infer. It is what one worker does.
+"""Read one chunk of pictures: decode → fit → infer. This is the work of one worker.
 
-A Chunk goes in and a Reading comes out, both small enough to be sent between processes.
+A Chunk goes in and a Reading comes out; both are small enough to be sent between processes.
 """
 
 import io
@@ -22,7 +22,7 @@ THUMBNAIL = 72  # px: the longer side
 
 
 class Found(NamedTuple):
-    """What the fit decided on one picture (see `fit.Fitted`)."""
+    """The fit's decisions on one picture (see `fitting.Fitted`)."""
 
     blank: bool = False
     inverted: bool | None = None
@@ -55,7 +55,7 @@ class Settings:
 
 
 class Keep(NamedTuple):
-    """What a Reading carries beside the scores, for sinks that show it."""
+    """What a Reading carries beside the scores, for sinks that show pictures."""
 
     fitted: bool = False
     thumbnails: bool = False
@@ -65,25 +65,25 @@ NOTHING = Keep()
 
 
 class Reading(NamedTuple):
-    """What was read in a chunk, before it is judged."""
+    """The result for a chunk, before it is judged."""
 
     scores: NDArray[np.float32]
     """float32 [N, K]; 0 where a picture could not be read."""
 
     found: dict[int, Found | str]
-    """By place in the chunk: what the fit decided, or why a picture could not be read. Not for
-    the many that were handed through as they were."""
+    """By place in the chunk: the fit's decisions, or why a picture cannot be read. Pictures that
+    already were model inputs have no entry."""
 
     fitted: NDArray[np.uint8] | None = None
-    """uint8 [N, 28, 28]: what the model saw, black where a picture could not be read."""
+    """uint8 [N, 28, 28]: the model inputs, black where a picture cannot be read."""
 
     thumbnails: list[bytes | None] | None = None
-    """A small WebP of each original; None where a picture could not be read."""
+    """A small WebP of each original; None where a picture cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """decode → fit → infer. It is what a worker is sent."""
+    """decode → fit → infer. Workers are sent a Reader."""
 
     backend: Backend
     settings: Settings
@@ -127,7 +127,7 @@ def _fitted(
     found: dict[int, Found | str],
     thumbnails: list[bytes | None] | None,
 ) -> NDArray[np.uint8]:
-    """uint8 [N, 28, 28]; what was found, and small pictures, go where they are wanted."""
+    """Return uint8 [N, 28, 28]; fill `found` and, if there is one, the list of thumbnails."""
     if isinstance(chunk.images, np.ndarray):
         if thumbnails is not None:
             thumbnails.extend(thumbnail(Image.fromarray(image)) for image in chunk.images)
@@ -135,7 +135,7 @@ def _fitted(
         _fit_together(list(range(len(stack))), stack, settings, found)
         return stack
     stack = np.zeros((len(chunk.names), SIDE, SIDE), np.uint8)
-    ready: list[int] = []  # places of what is 28×28 and grey, which is looked at all together
+    ready: list[int] = []  # places of pictures that are 28×28 and grey, which are examined together
     for place, source in enumerate(chunk.images):
         shown = None
         try:
@@ -151,7 +151,7 @@ def _fitted(
                 _fit_one(_as_image(picture), place, stack, settings, found)
         except ImageError as error:
             found[place] = str(error)
-        except MemoryError:  # of what was decoded, several copies are made
+        except MemoryError:  # several copies of a decoded picture are made
             found[place] = "too large for this machine's memory"
         if thumbnails is not None:
             thumbnails.append(shown)
@@ -163,7 +163,7 @@ def _fitted(
 def _fit_together(
     places: list[int], stack: NDArray[np.uint8], settings: Settings, found: dict[int, Found | str]
 ) -> None:
-    """Hands through what already is a model input, and fits the others one by one."""
+    """Leave model inputs as they are, and fit the others one by one."""
     if settings.fit != "auto" or settings.invert is True:
         rest = places
     else:
@@ -197,7 +197,7 @@ def _as_image(picture: Image.Image | NDArray[Any]) -> Image.Image:
 
 
 def thumbnail(picture: Image.Image) -> bytes:
-    """A WebP of at most THUMBNAIL px a side, in grey or colour on white."""
+    """Return a WebP of at most THUMBNAIL px a side, in grey or colour on white."""
     small = picture.copy() if max(picture.size) <= THUMBNAIL else _reduced(picture)
     if small.mode == "RGBA":
         white = Image.new("RGBA", small.size, (255, 255, 255, 255))
@@ -208,7 +208,7 @@ def thumbnail(picture: Image.Image) -> bytes:
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
-    """The longer side becomes THUMBNAIL; a strip keeps at least one pixel across."""
+    """Scale the longer side to THUMBNAIL; a strip keeps at least one pixel across."""
     scale = THUMBNAIL / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.BOX)

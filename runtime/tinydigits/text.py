@@ -4,8 +4,8 @@ from collections.abc import Container, Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Container[int] = (0,)) -> list[str]:
-    """Lines of columns two blanks apart, all but those numbered `left` flush right. Rows may end
-    early.
+    """Return lines of columns two blanks apart. Columns are aligned right, those numbered in `left`
+    to the left. Rows may be shorter than others.
     """
     widths = [
         max(len(row[at]) for row in rows if at < len(row)) for at in range(max(map(len, rows)))
@@ -20,7 +20,7 @@ def aligned(rows: Sequence[Sequence[str]], left: Container[int] = (0,)) -> list[
 
 
 def printable(name: str) -> str:
-    """A name on one line: control characters, which a terminal would obey, become escapes."""
+    """Return a name on one line: control characters, which a terminal would obey, are escaped."""
     if name.isprintable():
         return name
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

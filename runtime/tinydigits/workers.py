@@ -1,8 +1,8 @@
 """Workers: processes that read chunks, each with a pipe of its own.
 
 A worker is sent its next chunk while it reads one. The parent opens sources, judges and writes, so
-that whatever a hostile picture does to a worker, no row is lost: the chunk of a worker that dies is
-read once more, and then given up.
+no row is lost whatever a hostile picture does to a worker: when a worker dies, its chunk is read
+once more, and then given up.
 """
 
 import multiprocessing
@@ -25,23 +25,23 @@ from tinydigits.opencv import load_opencv
 from tinydigits.quiet import is_own_process
 from tinydigits.reading import Keep, Reader, Reading
 
-IN_FLIGHT = 2  # chunks a worker has: one that it reads and one that waits
-AHEAD = 8  # chunks a worker may be ahead of the one that is awaited: what bounds the memory
-MOST_BYTES = 64 * 1024 * 1024  # of encoded pictures that wait: beyond, no more are taken on
+IN_FLIGHT = 2  # chunks that a worker has: one that it reads and one that waits
+AHEAD = 8  # chunks that a worker may be ahead of the one awaited: this bounds the memory
+MOST_BYTES = 64 * 1024 * 1024  # of encoded pictures that wait: beyond, no chunk is accepted
 ATTEMPTS = 2
-READY = -1  # in the place of a chunk's number
-STARTS = 6  # workers in a row that die before they are ready: then none will ever be
+READY = -1  # takes the place of a chunk's number
+STARTS = 6  # workers in a row that die before they are ready: then none ever will be
 GIVEN_UP = "the process that was reading its batch was killed, twice"
 
 
 class _Worker:
-    """A process that reads chunks, and this end of its pipe."""
+    """A process that reads chunks, and the parent's end of its pipe."""
 
     def __init__(self, reader: Reader, keep: Keep, others: list["_Worker"]) -> None:
         forks = _forks(reader)
         context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.connection, theirs = context.Pipe()
-        self.chunks: deque[int] = deque()  # the numbers of those it was sent, in order
+        self.chunks: deque[int] = deque()  # the numbers of the chunks that it was sent, in order
         self.ready = False
         inherited = [worker.connection for worker in (*others, self)]
         self.process = context.Process(
@@ -60,14 +60,14 @@ class _Worker:
 
     def stop(self) -> None:
         self.connection.close()
-        self.process.kill()  # it holds nothing that could be lost
+        self.process.kill()  # nothing that it holds could be lost
         self.process.join()
 
 
 def shared(
     reader: Reader, chunks: Iterator[Chunk], count: int, keep: Keep
 ) -> Iterator[tuple[Chunk, Reading]]:
-    """Each chunk with its reading, in order, by `count` workers."""
+    """Yield each chunk with its reading, in order, read by `count` workers."""
     if is_own_process():
         with suppress(Exception):  # as in `use_opencv`, which each worker calls
             load_opencv()  # before there are workers, which then need not
@@ -85,7 +85,7 @@ def shared(
 
 
 class _Pool:
-    """Workers, and the chunks that were taken on and are not given back yet."""
+    """Workers, and the chunks that were accepted and are not yielded yet."""
 
     def __init__(self, reader: Reader, keep: Keep, chunks: Iterator[Chunk]) -> None:
         self._reader, self._keep = reader, keep
@@ -95,8 +95,8 @@ class _Pool:
         self._pending: dict[int, Chunk] = {}
         self._bytes = 0  # of encoded pictures in them
         self._done: dict[int, Reading] = {}
-        self._awaited = 0  # the number of the chunk that is to be given back next
-        self._again: list[int] = []  # numbers of those to be sent once more
+        self._awaited = 0  # the number of the chunk that is yielded next
+        self._again: list[int] = []  # numbers of the chunks to be sent once more
         self._failures: Counter[int] = Counter()
         self._failed_starts = 0
 
@@ -113,26 +113,25 @@ class _Pool:
         return self._exhausted and not self._pending
 
     def feed(self) -> None:
-        """Every worker has its chunks, as far as there are any, and none a second one before all
-        have a first. What cannot be sent, as open files and Pillow images whose file is damaged,
-        is read here.
+        """Send every worker a chunk, then a second one, as long as there are any. Read in this
+        process what cannot be sent, such as open files and Pillow images whose file is damaged.
         """
         for most, worker in product(range(1, IN_FLIGHT + 1), self._workers):
             while len(worker.chunks) < most and (number := self._next()) is not None:
                 chunk = self._pending[number]
                 try:
                     packed = pickle.dumps(chunk)
-                except Exception:  # of objects that are not ours, in their own words
+                except Exception:  # objects of other libraries raise what they like
                     self._done[number] = self._reader.read(chunk, self._keep)
                     continue
                 worker.chunks.append(number)
                 try:
                     worker.connection.send((number, packed))
                 except OSError:
-                    break  # it has died, which the reading of its end will show
+                    break  # it has died, as `collect` will find out
 
     def _next(self) -> int | None:
-        """The number of a chunk to be read; None while there is none, or enough are pending."""
+        """Return the number of a chunk to be read; None while there is none, or enough wait."""
         if self._again:
             return self._again.pop(0)
         full = len(self._pending) >= AHEAD * len(self._workers) or self._bytes > MOST_BYTES
@@ -148,7 +147,7 @@ class _Pool:
         return number
 
     def finished(self) -> Iterator[tuple[Chunk, Reading]]:
-        """In order, as far as all before them are read."""
+        """Yield the chunks whose predecessors all are read, in order."""
         while self._awaited in self._done:
             chunk = self._pending.pop(self._awaited)
             self._bytes -= _bytes_in(chunk)
@@ -156,8 +155,8 @@ class _Pool:
             self._awaited += 1
 
     def collect(self) -> None:
-        """Waits for what workers send, if they have work, and replaces those that died. Raises what
-        they raised.
+        """Wait for a message of a worker, if any has work, and replace workers that died. Raises
+        what they raised.
         """
         if not any(worker.chunks for worker in self._workers):
             return
@@ -181,7 +180,7 @@ class _Pool:
             self._done[number] = answer
 
     def _replace(self, place: int) -> None:
-        """Another worker for one that died. The chunk that it was reading has had an attempt."""
+        """Start another worker for one that died. The chunk that it was reading had an attempt."""
         dead = self._workers[place]
         dead.stop()
         if dead.ready and dead.chunks:
@@ -202,12 +201,12 @@ class _Pool:
 
 
 def _work(reader: Reader, keep: Keep, connection: Connection, inherited: list[Connection]) -> None:
-    """What a worker does until the other end of its pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
+    """Read chunks, in the worker, until the other end of its pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills this
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _unblock_signals()
     use_opencv()
-    for end in inherited:  # while one process holds them open, they would never read as closed
+    for end in inherited:  # while any process holds them open, they never read as closed
         end.close()
     arrived: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
 
@@ -216,9 +215,9 @@ def _work(reader: Reader, keep: Keep, connection: Connection, inherited: list[Co
             while True:
                 arrived.put(connection.recv())
         except (EOFError, OSError):
-            os._exit(0)  # the parent is gone or has seen enough; nothing is to be flushed
+            os._exit(0)  # the parent is gone or has seen enough; nothing is left to flush
 
-    # A thread takes what the parent sends at once, so that the two never wait for each other.
+    # A thread receives at once what the parent sends, so that the two never wait for each other.
     threading.Thread(target=receive, daemon=True).start()
     connection.send((READY, None))
     while True:
@@ -226,7 +225,7 @@ def _work(reader: Reader, keep: Keep, connection: Connection, inherited: list[Co
         reading: Reading | BaseException | None
         try:
             chunk: Chunk = pickle.loads(packed)
-        except Exception:  # of objects that are not ours, in their own words
+        except Exception:  # objects of other libraries raise what they like
             reading = None
         else:
             try:
@@ -253,7 +252,7 @@ def _sendable(error: BaseException) -> BaseException:
 
 def _forks(reader: Reader) -> bool:
     """Whether workers can begin as copies of this process, with its imports done. Beside other
-    threads they cannot: the copies would never see the locks of those released.
+    threads they cannot: the copies would never see their locks released.
     """
     return (
         "fork" in multiprocessing.get_all_start_methods()
@@ -265,7 +264,7 @@ def _forks(reader: Reader) -> bool:
 
 @contextmanager
 def _signals_wait() -> Iterator[None]:
-    """Until a worker has its own handlers, signals reach neither it nor this process."""
+    """Block signals, here and in a worker that starts, until the worker has its own handlers."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
