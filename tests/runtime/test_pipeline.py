@@ -54,7 +54,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture
 def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers are copies, with what a test has changed, also where others have left a thread."""
-    monkeypatch.setattr(workers, "_forks", lambda: True)
+    monkeypatch.setattr(workers, "_forks", lambda _: True)
 
 
 def children() -> list[int]:
