@@ -142,14 +142,14 @@ class Classifier:
         return judge(chunk, reading, self.info.labels, self.thresholds)
 
     def _items(self, images: Iterable[ImageLike | Item | Stack]) -> Iterator[Item | Stack]:
-        from tinydigits.sources import Opening, open_input
+        from tinydigits.sources import Opening, open_inputs
 
         opening = Opening(self.settings.limits, Skipped())
         for image in images:
             if isinstance(image, Item | Stack):
                 yield image
             elif isinstance(image, str | os.PathLike):
-                yield from open_input(os.fspath(image), opening)
+                yield from open_inputs((os.fspath(image),), opening)
             else:
                 yield Item(None, image)
 

@@ -7,7 +7,6 @@ Only the formats below are tried: Pillow's other decoders are never reached.
 
 import io
 import os
-import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.errors import ImageError
+from tinydigits.regular import open_regular
 
 if TYPE_CHECKING:
     from tinydigits.opencv import OpenCV
@@ -93,21 +93,12 @@ def _read(source: os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> bytes:
     return data
 
 
-_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-
-
-def _read_file(path: str | os.PathLike[str], limits: Limits, regular: bool = False) -> bytes:
-    """Never from a FIFO, socket or device. With the system's own calls, which take a third of the
-    time of pathlib's and of file objects.
-    """
+def _read_file(path: str | os.PathLike[str], limits: Limits, found_regular: bool = False) -> bytes:
     try:
-        # Opening a FIFO would disturb whoever writes to it, so the kind is asked first; and again
-        # of what was opened, without waiting, since files can be replaced in between.
-        if not regular:
-            _check_kind(os.stat(path), limits)  # noqa: PTH116
-        descriptor = os.open(path, _READ_FLAGS)
+        descriptor, size = open_regular(path, found_regular)
         try:
-            size = _check_kind(os.fstat(descriptor), limits)
+            if size > limits.max_bytes:
+                raise ImageError(f"{size:,} bytes, over the limit of {limits.max_bytes:,}")
             data = os.read(descriptor, size + 1)
             while len(data) < size and (more := os.read(descriptor, size)):
                 data += more  # past 2 GiB, and on some network file systems, a read stops short
@@ -116,18 +107,10 @@ def _read_file(path: str | os.PathLike[str], limits: Limits, regular: bool = Fal
             return data
         finally:
             os.close(descriptor)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise ImageError(getattr(error, "strerror", None) or str(error)) from error
-
-
-def _check_kind(status: os.stat_result, limits: Limits) -> int:
-    """The size, in bytes."""
-    mode, size = status.st_mode, status.st_size
-    if not stat.S_ISREG(mode):
-        raise ImageError("a folder, not an image" if stat.S_ISDIR(mode) else "not a regular file")
-    if size > limits.max_bytes:
-        raise ImageError(f"{size:,} bytes, over the limit of {limits.max_bytes:,}")
-    return size
+    except IsADirectoryError as error:
+        raise ImageError("a folder, not an image") from error
+    except OSError as error:
+        raise ImageError(error.strerror or str(error)) from error
 
 
 def _read_object(file: BinaryIO, limits: Limits) -> bytes:

@@ -6,6 +6,7 @@ artefacts as NAME.json, where it also lists every artefact with its SHA-256 and 
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple, get_args
 
 from tinydigits.errors import ModelError
 from tinydigits.fitting import Fit
+from tinydigits.regular import open_regular
 
 SCHEMA = 1
 METADATA_KEY = "tinydigits"
@@ -225,11 +227,13 @@ def model_name(artifact: Path) -> str:
 def read_info(path: Path) -> ModelInfo:
     """Read the ModelInfo in a NAME.json. Raises ModelError where there is none."""
     try:
-        return ModelInfo.from_json(path.read_text("utf-8"), str(path))
+        with os.fdopen(open_regular(path)[0], encoding="utf-8") as file:
+            text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(
             f"{path}: cannot be read ({error}); `tinydigits export` writes it beside the artefacts"
         ) from error
+    return ModelInfo.from_json(text, str(path))
 
 
 def check_artifact(info: ModelInfo, name: str, data: bytes, origin: str) -> None:

@@ -11,14 +11,9 @@ from numpy.typing import NDArray
 
 from tinydigits.errors import ImageError
 from tinydigits.images import ImageLike
+from tinydigits.remote.location import Location
 
 CHUNK_BYTES = 8 * 1024 * 1024  # of encoded images in memory: a chunk with more is complete
-
-
-class Address(str):
-    """Where a picture is that has to be fetched before it can be read."""
-
-    __slots__ = ()
 
 
 class Item(NamedTuple):
@@ -27,8 +22,10 @@ class Item(NamedTuple):
     name: str | None
     """What the row calls it."""
 
-    image: ImageLike | ImageError
-    """Where the picture is, or why there is none."""
+    image: ImageLike | Location | ImageError
+    """The picture, or where it is, or why there is none. What is at a Location has to be fetched
+    before it can be read.
+    """
 
     regular: bool = False
     """It was a regular file when it was found, so that it need not be looked at before it is
@@ -52,7 +49,7 @@ class Chunk(NamedTuple):
     """What one worker reads at a time."""
 
     names: list[str | None]
-    images: "list[ImageLike | ImageError] | NDArray[np.uint8]"
+    images: list[ImageLike | Location | ImageError] | NDArray[np.uint8]
     """As many, or uint8 [N, 28, 28]."""
 
     regular: bool = False
@@ -75,7 +72,7 @@ def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
     chunks end depends on the items alone.
     """
     names: list[str | None] = []
-    images: list[ImageLike | ImageError] = []
+    images: list[ImageLike | Location | ImageError] = []
     all_regular, held = True, 0
     for item in items:
         if isinstance(item, Stack):

@@ -8,7 +8,6 @@ import hashlib
 import math
 import os
 import re
-import stat
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ from tinydigits.info import (
     info_path,
     read_info,
 )
+from tinydigits.regular import open_regular
 
 BUNDLED = ("conv", "dense")  # the models in this package, most accurate first
 MODELS = Path(__file__).with_name("models")
@@ -124,16 +124,13 @@ def open_backend(path: Path, data: bytes, threads: int = 1) -> Backend:
 
 def _read(path: Path) -> bytes:
     try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise ModelError(f"{path}: a folder; name a model in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelError(f"{path}: not a regular file")
-        if status.st_size > MAX_MODEL_BYTES:
-            raise ModelError(
-                f"{path}: {status.st_size:,} bytes, over the limit of {MAX_MODEL_BYTES:,}"
-            )
-        return path.read_bytes()
+        descriptor, size = open_regular(path)
+        with os.fdopen(descriptor, "rb") as file:
+            if size > MAX_MODEL_BYTES:
+                raise ModelError(f"{path}: {size:,} bytes, over the limit of {MAX_MODEL_BYTES:,}")
+            return file.read()
+    except IsADirectoryError as error:
+        raise ModelError(f"{path}: a folder; name a model in it") from error
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error
 

@@ -1,27 +1,87 @@
-"""What a name is: endings of pictures, archives and arrays; the order in which names are read."""
+"""What a name is: the kinds of input, their endings, and the order in which names are read."""
 
+import os
 import re
+from enum import Enum, auto
 
-PART_PREFIX = ".tinydigits-"  # of files that tinydigits is writing, which are not there yet
-ARCHIVES = re.compile(r"\.(zip|tar|tar\.gz|tgz|tar\.zst)$", re.IGNORECASE)
-ARRAYS = re.compile(r"(ubyte|\.idx\d?)(\.gz)?$|\.np[yz]$", re.IGNORECASE)
+from tinydigits.remote.location import Location, Place, place_of
 
-# Endings that a folder walk takes for images. A file that is named is read whatever its ending.
-SUFFIXES = frozenset(
-    {
+PART_PREFIX = ".tinydigits-"  # begins the names of files that tinydigits is still writing
+
+
+class Kind(Enum):
+    """What an input is."""
+
+    STDIN = auto()
+    """`-`: a list of names on the standard input."""
+
+    FOLDER = auto()
+    """A folder of this machine, which is walked."""
+
+    REMOTE = auto()
+    """An address, at which a picture, an archive, an array or many pictures may be."""
+
+    ARCHIVE = auto()
+    """A file that holds files."""
+
+    ARRAYS = auto()
+    """A file that holds pictures which need no decoding."""
+
+    PICTURE = auto()
+    """Any other name: a file that is named is read as one picture, whatever its ending."""
+
+
+ENDINGS = {
+    Kind.ARCHIVE: (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst"),
+    Kind.ARRAYS: (
+        *(".npy", ".npz"),
+        *(
+            ending + gz
+            for ending in ("ubyte", ".idx", *(f".idx{dimensions}" for dimensions in range(10)))
+            for gz in ("", ".gz")
+        ),
+    ),
+    # A walk through a folder, archive or bucket takes these alone.
+    Kind.PICTURE: (
         *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"),
         *(".pgm", ".ppm", ".pbm", ".pnm"),
-    }
-)
+    ),
+}
+_PICTURES = frozenset(ENDINGS[Kind.PICTURE])
+
+
+def kind_of(name: Place, stdin: bool = True) -> Kind:
+    """Return what an input is. `stdin` says whether `-` is the standard input or a file's name."""
+    if name == "-" and stdin:
+        return Kind.STDIN
+    # pathlib would rewrite the name that rows show.
+    if isinstance(name, str) and os.path.isdir(name):  # noqa: PTH112
+        return Kind.FOLDER
+    place = place_of(name)
+    return Kind.REMOTE if isinstance(place, Location) else kind_of_file(place)
+
+
+def kind_of_file(place: Place) -> Kind:
+    """Return ARCHIVE, ARRAYS or PICTURE: what a file holds, here or at an address, by its
+    ending.
+    """
+    return kind_by_ending(str(place)) or Kind.PICTURE
+
+
+def kind_by_ending(name: str) -> Kind | None:
+    """Return the kind of file that a name's ending stands for; None for any other ending."""
+    name = name.lower()
+    return next((kind for kind, endings in ENDINGS.items() if name.endswith(endings)), None)
 
 
 def has_image_ending(name: str) -> bool:
+    """Return whether a walk takes a file of this name for a picture."""
     stem, dot, ending = name.rpartition(".")
-    return bool(stem) and (dot + ending).lower() in SUFFIXES
+    return bool(stem) and (dot + ending).lower() in _PICTURES
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
-    """Sorts digits in a name by their value; equal values by the name itself."""
+    """Return a key that sorts digits in a name by their value; equal values by the name itself."""
     parts: list[str | int] = list(_NUMBERS.split(name))
     parts[1::2] = map(int, parts[1::2])
     return parts, name

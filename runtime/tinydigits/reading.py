@@ -17,6 +17,7 @@ from tinydigits.fitting import SIDE, Fit, fit, model_inputs
 from tinydigits.images import Limits, decoded
 from tinydigits.items import Chunk
 from tinydigits.model import Backend
+from tinydigits.remote.location import Location
 
 THUMBNAIL = 72  # px: the longer side
 
@@ -141,6 +142,7 @@ def _fitted(
         try:
             if isinstance(source, ImageError):
                 raise source
+            assert not isinstance(source, Location)  # `sources.at_hand` has fetched it
             picture = decoded(source, settings.limits, chunk.regular)
             if thumbnails is not None:
                 shown = thumbnail(_as_image(picture))

@@ -12,9 +12,9 @@ from tests.conftest import ROOT
 from tests.docs.conftest import COMMAND
 from tinydigits.images import MOST_PIXELS, Limits
 from tinydigits.model import MAX_MODEL_BYTES
+from tinydigits.sources.archives import SMALL_MEMBER
 from tinydigits.sources.members import BOMB_RATIO
 from tinydigits.sources.tars import SMALL_TAR
-from tinydigits.sources.zips import SMALL_MEMBER
 
 PAGE = (ROOT / "docs" / "limits.md").read_text("utf-8")
 BYTES = 12  # a pixel, as the page has it

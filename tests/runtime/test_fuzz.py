@@ -24,7 +24,7 @@ from PIL import Image
 from tinydigits import Classifier
 from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped, Stack
-from tinydigits.names import ARCHIVES
+from tinydigits.names import Kind, kind_of_file
 from tinydigits.sources.archives import members
 from tinydigits.sources.arrays import stacks
 
@@ -147,7 +147,7 @@ def test_damaged_pictures_are_one_row_each(classifier: Classifier) -> None:
 def ends_in_rows(path: Path, classifier: Classifier, most: int) -> None:
     """One row for each image in it, `most` at the most, and no exception."""
     items: list[Item | Stack] = []
-    if ARCHIVES.search(path.name):
+    if kind_of_file(path.name) is Kind.ARCHIVE:
         items += members(str(path), LIMITS, Skipped())
     else:
         items += stacks(str(path), Skipped())

@@ -19,7 +19,7 @@ from PIL import Image
 
 from tinydigits import ImageError, Limits
 from tinydigits.images import decode
-from tinydigits.names import SUFFIXES
+from tinydigits.names import ENDINGS
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 
@@ -247,5 +247,6 @@ def test_pillows_own_bound_holds_whatever_is_asked_for() -> None:
             decode(source, Limits(max_pixels=10**9))
 
 
-def test_the_endings_of_a_folder_walk_are_lower_case() -> None:
-    assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in SUFFIXES)
+def test_the_endings_of_all_kinds_of_file_are_lower_case() -> None:
+    for endings in ENDINGS.values():
+        assert all(ending == ending.lower() for ending in endings)

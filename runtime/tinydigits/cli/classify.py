@@ -17,9 +17,10 @@ from tinydigits.cli.signals import Stopped, Stopper, stoppable
 from tinydigits.errors import SinkError, SourceError
 from tinydigits.items import Chunk, Skipped, chunked
 from tinydigits.judging import Answers
+from tinydigits.names import Kind, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep, Settings
-from tinydigits.remote.location import is_remote, redacted
+from tinydigits.remote.location import Location, place_of
 from tinydigits.sinks import output as sinks
 from tinydigits.sinks.rows import Shown
 from tinydigits.sources import Opening, at_hand, open_inputs
@@ -146,7 +147,9 @@ def classify(
                     closing(open_inputs(inputs, Opening(limits, skipped, open_stdin)))
                 )
                 chunks: Iterable[Chunk] = chunked(items, batch_size)
-                if any(map(is_remote, inputs)):  # what fails fails before anything is written
+                if Kind.REMOTE in map(
+                    kind_of, inputs
+                ):  # what fails fails before anything is written
                     begun = list(islice(chunks, 1)) or _nothing(inputs, skipped)
                     chunks = chain(begun, chunks)
                     _reach(inputs[1:])  # the chunk began with the first
@@ -202,7 +205,7 @@ def classify(
 
 
 def _nothing(inputs: tuple[str, ...], skipped: Skipped) -> NoReturn:
-    names = ", ".join(map(redacted, inputs))
+    names = ", ".join(str(place_of(name)) for name in inputs)
     raise SourceError(f"no image found in {names}{passed_over(skipped)}")
 
 
@@ -212,8 +215,9 @@ def _reach(inputs: tuple[str, ...]) -> None:
     """
     from tinydigits.remote.listing import listed_remote
 
-    for address in filter(is_remote, inputs):
-        next(listed_remote(address), None)
+    for place in map(place_of, inputs):
+        if isinstance(place, Location):
+            next(listed_remote(place), None)
 
 
 def _arriving(inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped) -> Iterator[Chunk]:

@@ -20,7 +20,7 @@ from tinydigits.errors import SourceError
 from tinydigits.items import Skipped
 from tinydigits.model import BUNDLED
 from tinydigits.pipeline import Workers
-from tinydigits.remote.location import is_remote, redacted
+from tinydigits.remote.location import Location, place_of
 from tinydigits.sinks.rows import Shown
 from tinydigits.sources import Opening
 
@@ -64,7 +64,7 @@ def classify_parts(ctx: click.Context) -> NoReturn:
             batch_size=options["batch_size"],
             output=output,
             plan=plan,
-            folder=os.getcwd() if plan.local or not is_remote(output) else "",  # noqa: PTH109
+            folder=os.getcwd() if plan.local or not Location.parse(output) else "",  # noqa: PTH109
             inputs=tuple(engine.needed(inputs, todo[0])),
         )
 
@@ -88,7 +88,8 @@ def classify_parts(ctx: click.Context) -> NoReturn:
         say(f"stopped: {_summary(counts, began)} · --resume goes on with {store}")
         ctx.exit(stopped.exit_code)
     if not any(counts[status] for status in _STATUSES):
-        raise SourceError(f"no image found in {', '.join(map(redacted, inputs))}{_passed(counts)}")
+        names = ", ".join(str(place_of(name)) for name in inputs)
+        raise SourceError(f"no image found in {names}{_passed(counts)}")
     say(_summary(counts, began) + _passed(counts))
     ctx.exit(1 if counts["error"] else 0)
 
@@ -141,7 +142,7 @@ def _check_usage(options: dict[str, Any]) -> None:
     output = options["output"]
     if not output or output == "-":
         raise click.UsageError("--engine ray writes parts into a folder: name it with -o FOLDER")
-    shown = redacted(output)
+    shown = place_of(output)
     if options["format_"] not in (None, "parquet"):
         raise click.UsageError(f"--engine ray writes Parquet, not {options['format_']}")
     if Path(output).suffix.lower() in _FILES and not Path(output).is_dir():

@@ -6,18 +6,18 @@ from contextlib import ExitStack, closing
 import click
 
 from tinydigits.classifier import Classifier
-from tinydigits.cli.classify import open_stdin, passed_over
+from tinydigits.cli.classify import passed_over
 from tinydigits.cli.completion import folders
 from tinydigits.cli.options import check_usage, reading_options
 from tinydigits.cli.signals import Stopped, stoppable
 from tinydigits.evaluation import Tally, check_classes, truth_of
 from tinydigits.items import Skipped, chunked
 from tinydigits.judging import Prediction
+from tinydigits.names import Kind, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep, Settings
-from tinydigits.remote.location import is_remote, redacted
+from tinydigits.remote.location import place_of
 from tinydigits.sources import Opening, at_hand, open_inputs
-from tinydigits.sources.folders import walked
 
 
 @click.command()
@@ -57,16 +57,16 @@ def evaluate(
     began = time.monotonic()
     classifier = Classifier.of(settings)
     labels = classifier.info.labels
-    if not is_remote(folder):
+    place = place_of(folder)
+    if kind_of(place, stdin=False) is not Kind.REMOTE:
         check_classes(folder, labels)
     skipped, tally = Skipped(), Tally(labels)
 
     def truth(prediction: Prediction) -> str:
-        return truth_of(redacted(folder), prediction.path)
+        return truth_of(str(place), prediction.path)
 
     keep = Keep(fitted=report is not None, thumbnails=report is not None)
-    opening = Opening(settings.limits, skipped, open_stdin)
-    items = open_inputs((folder,), opening) if is_remote(folder) else walked(folder, skipped)
+    items = open_inputs((place,), Opening(settings.limits, skipped))
     chunks = at_hand(chunked(items, batch_size), settings.limits.max_bytes)
     with stoppable():
         try:

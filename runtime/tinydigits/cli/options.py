@@ -11,10 +11,10 @@ from tinydigits.cli.completion import files, models
 from tinydigits.fitting import Fit
 from tinydigits.images import MOST_PIXELS, Limits
 from tinydigits.model import BUNDLED
+from tinydigits.names import Kind, kind_by_ending, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
-from tinydigits.remote.location import is_remote, redacted
-from tinydigits.sinks import output as sinks
+from tinydigits.remote.location import Location
 
 _LIMITS = Limits()
 INVERT = {"auto": None, "yes": True, "no": False}
@@ -133,15 +133,15 @@ def check_usage(options: dict[str, Any]) -> None:
     for name in ("output", "report", "sort_into", "save_fit"):
         if options.get(name) == "":
             raise click.UsageError(f"--{name.replace('_', '-')} has an empty name")
-        if is_remote(address := options.get(name) or ""):
+        if address := Location.parse(options.get(name) or ""):
             raise click.UsageError(
-                f"{redacted(address)}: results are written to files of this machine: name one, and "
+                f"{address}: results are written to files of this machine: name one, and "
                 "copy it there; or, with --engine ray, -o a folder there"
             )
     output, report, inputs = options.get("output"), options.get("report"), options["inputs"]
     if output and report and os.path.realpath(output) == os.path.realpath(report):
         raise click.UsageError("-o and --report name one file")
-    if report and sinks.holds_images(report):
+    if report and kind_by_ending(report) is not None:
         raise click.UsageError(f"--report {report} would be an image: name a .html file")
     for name in filter(None, (output, report)):
         if any(os.path.realpath(name) == os.path.realpath(each) for each in inputs):
@@ -157,9 +157,10 @@ def check_usage(options: dict[str, Any]) -> None:
         raise click.UsageError("--dry-run says how --sort-into DIR would sort")
     if options.get("sort_by") and not options["sort_into"]:
         raise click.UsageError("--sort-by says how --sort-into DIR sorts")
-    if watch and "-" in inputs:
+    kinds = set(map(kind_of, inputs)) if watch else set()
+    if Kind.STDIN in kinds:
         raise click.UsageError("--watch watches folders and files, not a list on stdin")
-    if watch and any(map(is_remote, inputs)):
+    if Kind.REMOTE in kinds:
         raise click.UsageError("--watch watches folders and files, not addresses")
     if watch and options["workers"] not in ("auto", 1):
         raise click.UsageError("--watch reads in one process")

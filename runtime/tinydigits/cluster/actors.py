@@ -11,7 +11,6 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from io import BytesIO
-from itertools import filterfalse
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from tinydigits import errors
@@ -21,11 +20,11 @@ from tinydigits.cluster.plan import Part, Plan, opened
 from tinydigits.cluster.ray_cluster import actors, answers, import_ray
 from tinydigits.errors import TinydigitsError
 from tinydigits.images import use_opencv
-from tinydigits.items import Skipped, chunked
+from tinydigits.items import Item, Skipped, chunked
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
 from tinydigits.remote.failures import Failure, explained, scrubbed
-from tinydigits.remote.location import is_remote, redacted
+from tinydigits.remote.location import Location, Place, place_of
 from tinydigits.sinks.parquet import parquet_sink
 from tinydigits.sinks.rows import Shown
 from tinydigits.sources import at_hand
@@ -52,7 +51,7 @@ class Job(NamedTuple):
     folder: str
     """That names are relative to: the driver's own; empty where no file is read or written."""
 
-    inputs: tuple[str, ...]
+    inputs: tuple[Place, ...]
     """What the driver can read, and so has every node to; see `needed`."""
 
 
@@ -163,17 +162,20 @@ def _classifier(job: Job) -> Classifier:
     try:
         if job.folder:
             os.chdir(job.folder)
-        for name in filterfalse(is_remote, job.inputs):
-            os.stat(name)  # noqa: PTH116 - as the name is
+        for place in map(place_of, job.inputs):
+            if isinstance(place, str):
+                os.stat(place)  # noqa: PTH116 - as the name is
     except OSError as error:
         raise TinydigitsError(
             f"{node}: {error.filename}: {error.strerror}: name inputs in a file system that all "
             "nodes share, or in object storage"
         ) from error
-    for name in filter(is_remote, job.inputs):
-        if (failure := _failure(name)) and failure.status == 403:
+    for place in map(place_of, job.inputs):
+        if not isinstance(place, Location):
+            continue
+        if (failure := _failure(place)) and failure.status == 403:
             raise TinydigitsError(
-                f"{node}: {redacted(name)}: {failure.why}, and the driver may read it: give all "
+                f"{node}: {place}: {failure.why}, and the driver may read it: give all "
                 "nodes its credentials"
             )
     classifier = Classifier.of(job.settings)
@@ -187,28 +189,28 @@ def _node() -> str:
     return f"node {socket.gethostname()}"
 
 
-def needed(inputs: Sequence[str], first: Part) -> Iterator[str]:
+def needed(inputs: Sequence[str], first: Part) -> Iterator[Place]:
     """What every node has to see, since the driver does: the inputs that are files, and of the
     first picture or archive the folder, or the address. Of that alone, since what is gone by the
     time that it is read is a row, and ends nothing.
     """
     yield from filter(os.path.exists, inputs)
     entry = first.entries()[0]
-    name = entry if isinstance(entry, str) else entry.image
-    if isinstance(name, str) and is_remote(name):
+    name = entry.image if isinstance(entry, Item) else entry
+    if isinstance(name, Location):
         if _failure(name) is None:
-            yield str(name)
+            yield name
     elif isinstance(name, str) and os.path.isdir(folder := os.path.dirname(name) or "."):  # noqa: PTH112, PTH120
         yield folder
 
 
-def _failure(url: str) -> Failure | None:
+def _failure(location: Location) -> Failure | None:
     """Why nothing is read at an address; None where it is."""
     from tinydigits.remote.client import Unreachable
-    from tinydigits.remote.parts import part
+    from tinydigits.remote.file import read_range
 
     try:
-        part(url, 0, 1)
+        read_range(location, 0, 1)
     except Unreachable as error:
         return error.failure
     except TinydigitsError:

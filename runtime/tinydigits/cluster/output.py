@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from tinydigits.errors import SinkError, SinkRefused
-from tinydigits.remote.location import is_remote, redacted, scheme_of
+from tinydigits.remote.location import Location, place_of
 from tinydigits.sinks.output import replaced, writing
 
 ANSWERED_IN = 25  # s: the most that a store takes for what is small, all tries together
@@ -44,7 +44,8 @@ class Store(Protocol):
 
 def store_at(path: str) -> Store:
     """The folder of that name. Raises SinkRefused where it cannot be one, MissingExtra."""
-    return Bucket(path) if is_remote(path) else Folder(path)
+    place = place_of(path)
+    return Bucket(place) if isinstance(place, Location) else Folder(place)
 
 
 class Folder:
@@ -92,16 +93,16 @@ class Folder:
 class Bucket:
     """A Store in object storage, where an object is there whole or not at all."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, location: Location) -> None:
         from tinydigits.remote.client import WEB, Unreachable, client_of
-        from tinydigits.remote.parts import path_in
+        from tinydigits.remote.file import path_in
 
-        self._shown, self._scheme = redacted(url.rstrip("/")), scheme_of(url)
+        self._shown, self._scheme = str(location).rstrip("/"), location.scheme
         if self._scheme in WEB:
             raise SinkRefused(f"{self._shown}: nothing can be written to a web address")
         try:
-            self._client = client_of(self._scheme, url)
-            self._folder = path_in(self._client, url).rstrip("/")
+            self._client = client_of(location)
+            self._folder = path_in(self._client, location).rstrip("/")
         except Unreachable as error:
             raise SinkRefused(f"{self._shown}: {error}") from None
 
@@ -158,7 +159,7 @@ class Bucket:
 
     def _ask(self, seconds: float, question: str, *args: Any, **options: Any) -> Any:
         from tinydigits.remote.client import Unreachable, ask, persistent
-        from tinydigits.remote.parts import NO_RANGE
+        from tinydigits.remote.file import NO_RANGE
 
         until = time.monotonic() + seconds
 

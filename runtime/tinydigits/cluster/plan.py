@@ -7,7 +7,6 @@ each picture, whoever is killed and however often a run is resumed.
 
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -15,13 +14,10 @@ from typing import Any, NamedTuple
 from tinydigits.cluster.output import Store
 from tinydigits.errors import ImageError, ResumeError, SinkError, SinkRefused
 from tinydigits.images import Limits
-from tinydigits.items import Address, Item, Skipped, Stack
-from tinydigits.names import ARCHIVES, ARRAYS, PART_PREFIX
-from tinydigits.remote.location import is_remote, redacted
-from tinydigits.sources import Opening, listed
-from tinydigits.sources.archives import members
-from tinydigits.sources.arrays import stacks
-from tinydigits.sources.folders import walked
+from tinydigits.items import Item, Skipped, Stack
+from tinydigits.names import PART_PREFIX, Kind, kind_of_file
+from tinydigits.remote.location import Location, Place, place_of
+from tinydigits.sources import Opening, named_files, open_file
 
 PLAN, SUCCESS = "_plan.json", "_SUCCESS"  # readers of Parquet pass over what begins with _
 PLAN_BYTES = 1 << 20  # the most of either
@@ -29,8 +25,8 @@ FIRST = 4  # batches: what the first parts hold, so that small jobs are shared a
 LEVEL = 64  # parts of one size, before they grow by FIRST
 MOST = 40  # batches: the largest, lest a billion pictures make a million files
 
-Entry = Item | str
-"""A picture, or the name of a file that holds many."""
+Entry = Item | Place
+"""A picture, or the name or address of a file that holds many."""
 
 
 class Part(NamedTuple):
@@ -78,23 +74,11 @@ class Plan(NamedTuple):
 def entries_of(inputs: Iterable[str], opening: Opening) -> Iterator[Entry]:
     """As `sources.open_inputs`, but files that hold many pictures are not opened."""
     for name in inputs:
-        if name == "-" and opening.stdin:
-            yield from map(_named, listed(opening.stdin()))
-        elif os.path.isdir(name):  # noqa: PTH112 - as the name is
-            yield from walked(name, opening.skipped)
-        elif is_remote(name):
-            from tinydigits.remote.listing import listed_remote
-
-            yield from map(_named, listed_remote(name, opening.skipped))
-        else:
-            yield _named(name)
-
-
-def _named(name: str) -> Entry:
-    shown = redacted(name)
-    if ARCHIVES.search(shown) or ARRAYS.search(shown):
-        return name
-    return Item(shown, Address(name) if is_remote(name) else name)
+        for place in named_files(name, opening):
+            if isinstance(place, Item) or kind_of_file(place) is not Kind.PICTURE:
+                yield place
+            else:
+                yield Item(str(place), place)
 
 
 def planned(
@@ -114,18 +98,18 @@ def planned(
 
 def _shown(entry: Entry) -> str:
     """Its name, without a signature, which is another one the next time."""
-    return redacted(entry) if isinstance(entry, str) else entry.name or ""
+    return entry.name or "" if isinstance(entry, Item) else str(entry)
 
 
 def _is_remote(entry: Entry) -> bool:
-    return is_remote(entry) if isinstance(entry, str) else isinstance(entry.image, Address)
+    return isinstance(entry.image if isinstance(entry, Item) else entry, Location)
 
 
 def _groups(entries: Iterable[Entry], batch_size: int) -> Iterator[list[Entry]]:
     held: list[Entry] = []
     number = 0
     for entry in entries:
-        if isinstance(entry, str):
+        if not isinstance(entry, Item):
             if held:
                 yield held
             yield [entry]
@@ -143,32 +127,32 @@ def _plain(entry: Entry) -> object:
     """For JSON: the name alone of what holds many; else with `regular`, None for what is at an
     address, or why it is not read.
     """
-    if isinstance(entry, str):
-        return entry
+    if not isinstance(entry, Item):
+        return entry.secret_url if isinstance(entry, Location) else entry
     name, image, regular = entry
-    if isinstance(image, Address):
-        return [image, None]
+    if isinstance(image, Location):
+        return [image.secret_url, None]
     return [name, str(image) if isinstance(image, ImageError) else regular]
 
 
 def _entry(plain: Any) -> Entry:
     if isinstance(plain, str):
-        return plain
+        return place_of(plain)
     name, how = plain
     if how is None:
-        return Item(redacted(name), Address(name))
+        place = place_of(name)
+        return Item(str(place), place)
     return Item(name, ImageError(how)) if isinstance(how, str) else Item(name, name, how)
 
 
 def opened(entries: Iterable[Entry], limits: Limits, skipped: Skipped) -> Generator[Item | Stack]:
     """The pictures of a part, as `sources.open_inputs` gives them."""
+    opening = Opening(limits, skipped)
     for entry in entries:
         if isinstance(entry, Item):
             yield entry
-        elif ARCHIVES.search(redacted(entry)):
-            yield from members(entry, limits, skipped)
         else:
-            yield from stacks(entry, skipped)
+            yield from open_file(entry, opening)
 
 
 def reach(store: Store, resume: bool) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tinydigits.errors import MissingExtra, TinydigitsError
 from tinydigits.remote.failures import Failure, explained, scrubbed
-from tinydigits.remote.location import server_of
+from tinydigits.remote.location import Location
 
 Answer = TypeVar("Answer")
 
@@ -90,15 +90,17 @@ def ask(
     return _in_time(seconds, partial(getattr(client, question), *args, **options))
 
 
-def client_of(scheme: str, url: str) -> Any:
-    """fsspec's file system for an address. Raises MissingExtra, Unreachable."""
+def client_of(location: Location) -> Any:
+    """Return fsspec's file system for an address. Raises MissingExtra, Unreachable."""
+    scheme = location.scheme
     # Those of the extra serve all threads; of others, which may not, each thread has its own.
     known = scheme in PACKAGES
-    key = scheme if known else (scheme, server_of(url), threading.get_ident())
+    server = location.secret_server or location.secret_url
+    key = scheme if known else (scheme, server, threading.get_ident())
     with _lock:
         client = _clients.get(key)
         if client is None or (isinstance(client, _Closed) and time.monotonic() >= client.until):
-            client = _clients[key] = _opened_or_closed(scheme, url)
+            client = _clients[key] = _opened_or_closed(location)
     if isinstance(client, _Closed):
         raise Unreachable(client.failure)
     return client
@@ -112,9 +114,9 @@ class _Closed(NamedTuple):
     """Of time.monotonic()."""
 
 
-def _opened_or_closed(scheme: str, url: str) -> Any:
+def _opened_or_closed(location: Location) -> Any:
     try:
-        return _in_time(OPENING, partial(_opened, scheme, url))
+        return _in_time(OPENING, partial(_opened, location))
     except TinydigitsError:
         raise
     except Unreachable as error:
@@ -124,7 +126,8 @@ def _opened_or_closed(scheme: str, url: str) -> Any:
     return _Closed(failure, time.monotonic() + CLOSED if failure.passes else math.inf)
 
 
-def _opened(scheme: str, url: str) -> Any:
+def _opened(location: Location) -> Any:
+    scheme = location.scheme
     try:
         import fsspec
     except ModuleNotFoundError as error:
@@ -134,7 +137,7 @@ def _opened(scheme: str, url: str) -> Any:
         logging.getLogger(library).addHandler(logging.NullHandler())
     try:
         if scheme not in PACKAGES:
-            return fsspec.core.url_to_fs(url)[0]
+            return fsspec.core.url_to_fs(location.secret_url)[0]
         client = fsspec.filesystem(scheme, **_options(scheme))
     except ImportError as error:
         if scheme in PACKAGES:

@@ -16,12 +16,11 @@ import numpy as np
 
 from tinydigits.errors import ImageError, SourceError, TinydigitsError
 from tinydigits.images import ImageLike
-from tinydigits.items import CHUNK_BYTES, Address, Chunk
+from tinydigits.items import CHUNK_BYTES, Chunk
 from tinydigits.remote.client import Unreachable
 from tinydigits.remote.failures import explained
-from tinydigits.remote.listing import too_many
-from tinydigits.remote.location import server_of
-from tinydigits.remote.parts import whole
+from tinydigits.remote.file import too_many, whole
+from tinydigits.remote.location import Location
 
 AT_ONCE = 32  # pictures that are on their way
 AHEAD = 1024  # pictures: how far beyond the one that is awaited
@@ -31,7 +30,7 @@ DEAD = 100  # pictures in a row of which a server said nothing: then it will giv
 
 
 def fetched_chunks(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
-    """The chunks, where what is at an Address has come as encoded bytes, or is an ImageError where
+    """The chunks, where what is at a Location has come as encoded bytes, or is an ImageError where
     it does not come or has more than `max_bytes`. One that would be too large then is cut.
 
     Raises SourceError where a server no longer answers; MissingExtra.
@@ -50,7 +49,7 @@ def fetched_chunks(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
             if isinstance(chunk.images, np.ndarray):
                 yield chunk
                 continue
-            begin, held, come = 0, 0, list[ImageLike | ImageError]()
+            begin, held, come = 0, 0, list[ImageLike | Location | ImageError]()
             for image in chain([first], islice(ordered, len(chunk.names) - 1)):
                 come.append(image)
                 held += _bytes_in(image)
@@ -62,7 +61,7 @@ def fetched_chunks(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
 
 
 def _in_order(images: Iterator[Any], max_bytes: int) -> Generator[Any]:
-    """The same, with what is at each Address in its place."""
+    """The same, with what is at each Location in its place."""
     room, failures = _Room(), Counter[str]()
     waiting: deque[Any] = deque()
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch")
@@ -76,7 +75,7 @@ def _in_order(images: Iterator[Any], max_bytes: int) -> Generator[Any]:
 
     try:
         for number, image in enumerate(images):
-            if isinstance(image, Address):
+            if isinstance(image, Location):
                 waiting.append(pool.submit(_fetched, image, number, max_bytes, room))
             else:
                 room.hold(_bytes_in(image))
@@ -99,36 +98,36 @@ def _has_come(image: Any) -> bool:
 
 
 def _fetched(
-    url: Address, number: int, max_bytes: int, room: "_Room"
-) -> tuple[Address, bytes | ImageError | Unreachable]:
+    location: Location, number: int, max_bytes: int, room: "_Room"
+) -> tuple[Location, bytes | ImageError | Unreachable]:
     """In a thread. `number` is the picture's place among all."""
     expected, data = room.begin(number), b""
     try:
-        data = whole(url, min(LARGE, max_bytes))
+        data = whole(location, min(LARGE, max_bytes))
         if max_bytes > LARGE and len(data) > LARGE:
             data = b""
             room.await_turn(number)
-            data = whole(url, max_bytes)
+            data = whole(location, max_bytes)
         if len(data) > max_bytes:
             data = b""
-            return url, ImageError(too_many(max_bytes))
-        return url, data
+            return location, ImageError(too_many(max_bytes))
+        return location, data
     except Unreachable as error:
-        return url, error
+        return location, error
     except TinydigitsError:
         raise
     except Exception as error:  # of one picture, whatever a store's package makes of its name
-        return url, Unreachable(explained(error))
+        return location, Unreachable(explained(error))
     finally:
         room.end(len(data), expected)
 
 
 def _given(
-    fetched: tuple[Address, bytes | ImageError | Unreachable], failures: Counter[str]
+    fetched: tuple[Location, bytes | ImageError | Unreachable], failures: Counter[str]
 ) -> bytes | ImageError:
     """What came of an address. Raises SourceError where nothing comes from its server any more."""
-    url, come = fetched
-    server = server_of(url).rpartition("@")[2]
+    location, come = fetched
+    server = location.server
     if not isinstance(come, Unreachable):
         failures[server] = 0
         return come

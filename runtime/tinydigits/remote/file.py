@@ -1,55 +1,198 @@
-"""Remote files: archives and arrays at addresses, read in parts, of which the next one is on its
-way while one is used.
+"""Bytes of what is at an address: all of it, a range, or a file to read from.
+
+fsspec's own reading of web addresses has no limit on what a server sends, so only its session is
+used for those.
 """
 
 import io
 import threading
+import time
 from concurrent.futures import Future
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from tinydigits.errors import ImageError
-from tinydigits.remote.client import WEB, Unreachable
-from tinydigits.remote.listing import fetched
-from tinydigits.remote.location import scheme_of
-from tinydigits.remote.parts import NO_RANGE, part, size_of, web
+from tinydigits.remote.client import ATTEMPT, ENOUGH, WEB, Unreachable, ask, client_of, persistent
+from tinydigits.remote.failures import Failure, explained
+from tinydigits.remote.location import Location
 
-PART = 4 << 20  # 4 MiB: the bytes of a part, of which two are in memory
-WHOLE = 64 << 20  # 64 MiB: the most of a file that its server gives in no parts
+AHEAD = 4 << 20  # 4 MiB: the bytes of an open file that are fetched at a time; two such are held
+WHOLE = 64 << 20  # 64 MiB: the most of a file whose server gives no ranges
+RATE = 1 << 20  # bytes/s: a server that is slower with something large is given up
+NO_RANGE = 416  # HTTP's status where a range lies outside, as any does of what is empty
+REDIRECTS = 5
+_KEPT = "%/:=&?~#+!$,;'@()*[]"  # letters that addresses have beside the plain ones
 
 
-def opened(url: str) -> io.BufferedReader:
-    """A file at an address, open for reading. Raises ImageError, MissingExtra."""
+class Got(NamedTuple):
+    """The answer of a web server."""
+
+    data: bytes
+    """No more than was asked for."""
+
+    size: int | None
+    """Bytes of the whole, where the server says."""
+
+    is_range: bool
+    """Whether these are the range that was asked for, rather than the beginning of the whole."""
+
+
+def fetched(location: Location, max_bytes: int) -> bytes:
+    """Return all that is at an address. Tries again where that may help.
+
+    Raises ImageError where it does not come or has more than `max_bytes`; MissingExtra.
+    """
     try:
-        size = _size(url)
+        data = whole(location, max_bytes)
+    except Unreachable as error:
+        raise ImageError(str(error)) from None
+    if len(data) > max_bytes:
+        raise ImageError(too_many(max_bytes))
+    return data
+
+
+def too_many(max_bytes: int) -> str:
+    """Return why something larger is not read."""
+    return f"more than the limit of {max_bytes:,} bytes"
+
+
+def whole(location: Location, max_bytes: int) -> bytes:
+    """Return all that is at an address, and `max_bytes + 1` bytes of what is larger, so that the
+    caller can tell. Raises Unreachable, MissingExtra.
+    """
+    if location.scheme in WEB:
+        return web(location, 0, max_bytes + 1, ranged=False).data
+    return read_range(location, 0, max_bytes + 1)
+
+
+def read_range(location: Location, start: int, end: int) -> bytes:
+    """Return the bytes `start`..`end` of an object, or fewer at its end. Raises Unreachable,
+    MissingExtra.
+    """
+    if location.scheme in WEB:
+        got = web(location, start, end, ranged=True)
+        if start and not got.is_range:
+            raise Unreachable(Failure("its server gives no parts of it", passes=False))
+        return got.data
+    client = client_of(location)
+    path = path_in(client, location)
+    try:
+        return bytes(
+            persistent(
+                location.scheme,
+                lambda seconds: ask(client, seconds, "cat_file", path, start=start, end=end),
+                *_patience(end - start),
+            )
+        )
+    except Unreachable as error:
+        if error.failure.status == NO_RANGE and start == 0:
+            return b""
+        raise
+
+
+def path_in(client: Any, location: Location) -> str:
+    """Return what a store's client calls an address; it knows schemes in small letters. Raises
+    Unreachable.
+    """
+    rest = location.secret_url[len(location.scheme) :]
+    try:
+        return str(client._strip_protocol(location.scheme + rest))
+    except Exception as error:  # packages of others take such names apart as they like
+        raise Unreachable(explained(error)) from error
+
+
+def web(location: Location, start: int, end: int, ranged: bool, until: float | None = None) -> Got:
+    """Return the bytes `start`..`end` of what is at a web address; `ranged` asks the server for no
+    others. Raises Unreachable, MissingExtra.
+    """
+    client = client_of(location)
+    enough, attempt = _patience(end - start)
+    got: Got = persistent(
+        location.scheme,
+        lambda seconds: ask(client, seconds, _get, client, location, start, end, ranged),
+        until or enough,
+        attempt,
+    )
+    return got
+
+
+async def _get(fs: Any, location: Location, start: int, end: int, ranged: bool) -> Got:
+    """Raises what aiohttp does, for 4xx and 5xx too, and Unreachable."""
+    session = await fs.set_session()
+    headers = {"Accept-Encoding": "identity"}
+    if ranged:
+        headers["Range"] = f"bytes={start}-{end - 1}"
+    async with session.get(
+        fs.encode_url(quote(location.secret_url, safe=_KEPT)),
+        headers=headers,
+        max_redirects=REDIRECTS,
+    ) as response:
+        if location.scheme == "https" and response.url.scheme != "https":
+            why = "the server leads on to an address without TLS"
+            raise Unreachable(Failure(why, passes=False))
+        response.raise_for_status()
+        data = bytearray()
+        wanted = end - start
+        async for received in response.content.iter_any():
+            data += received
+            if len(data) >= wanted:
+                break
+        return Got(bytes(memoryview(data)[:wanted]), _whole_size(response), response.status == 206)
+
+
+def _whole_size(response: Any) -> int | None:
+    total = response.headers.get("Content-Range", "").rpartition("/")[2]
+    if response.status == 206:
+        return int(total) if total.isdecimal() else None
+    return None if "Content-Encoding" in response.headers else response.content_length
+
+
+def _patience(size: int) -> tuple[float, float]:
+    """Return until when so many bytes are asked for, and how many seconds one try has."""
+    return time.monotonic() + ENOUGH + size / RATE, ATTEMPT + size / RATE
+
+
+def open_remote(location: Location) -> io.BufferedReader:
+    """Open a file at an address for reading. Raises ImageError, MissingExtra."""
+    try:
+        size = _size(location)
     except Unreachable as error:
         raise ImageError(str(error)) from None
     if size is not None:
-        return io.BufferedReader(_Parts(url, size), PART)
+        return io.BufferedReader(_Ranges(location, size), AHEAD)
     try:
-        return io.BufferedReader(io.BytesIO(fetched(url, WHOLE)))
+        return io.BufferedReader(io.BytesIO(fetched(location, WHOLE)))
     except ImageError as error:
         raise ImageError(f"{error}, and its server gives no parts of it: download it") from None
 
 
-def _size(url: str) -> int | None:
-    """In bytes; None of what comes only as a whole."""
-    if scheme_of(url) not in WEB:
-        return size_of(url)
+def _size(location: Location) -> int | None:
+    """Return a file's size in bytes; None where its server gives it only as a whole."""
+    if location.scheme not in WEB:
+        client = client_of(location)
+        path = path_in(client, location)
+        about = persistent(location.scheme, lambda seconds: ask(client, seconds, "info", path))
+        if about["type"] == "directory" or about["size"] is None:
+            raise Unreachable(Failure("not a file", passes=False))
+        return int(about["size"])
     try:
-        first = web(url, 0, 1, ranged=True)
+        first = web(location, 0, 1, ranged=True)
     except Unreachable as error:
         if error.failure.status == NO_RANGE:  # it is empty
             return 0
         raise
-    return first.size if first.is_part else None
+    return first.size if first.is_range else None
 
 
-class _Parts(io.RawIOBase):
-    """The bytes of a file. Once a part did not come, none will."""
+class _Ranges(io.RawIOBase):
+    """A file that is read range by range; the next one is on its way while one is used. Once a
+    range did not come, none will.
+    """
 
-    def __init__(self, url: str, size: int) -> None:
-        self._url, self._size, self._position = url, size, 0
+    def __init__(self, location: Location, size: int) -> None:
+        self._location, self._size, self._position = location, size, 0
         self._ahead: tuple[int, Future[bytes]] | None = None
-        self._end = -1  # of the last part
+        self._end = -1  # of the last range
         self._lost: ImageError | None = None
 
     def readable(self) -> bool:
@@ -71,12 +214,12 @@ class _Parts(io.RawIOBase):
         end = min(start + len(buffer), self._size)
         if start >= end:
             return 0
-        data = self._part(start, end)
+        data = self._range(start, end)
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
 
-    def _part(self, start: int, end: int) -> bytes:
+    def _range(self, start: int, end: int) -> bytes:
         if self._lost is not None:
             raise self._lost
         ahead, self._ahead = self._ahead, None
@@ -84,32 +227,30 @@ class _Parts(io.RawIOBase):
             if ahead is not None and ahead[0] == start:
                 data = ahead[1].result()[: end - start]
             else:
-                data = _exactly(self._url, start, end)
+                data = self._exactly(start, end)
         except (Unreachable, ImageError) as error:
             self._lost = ImageError(str(error))
             raise self._lost from None
-        one_after_the_other, self._end = self._end == start, start + len(data)
-        if one_after_the_other and self._end < self._size:
-            self._ahead = self._end, _begun(self._url, self._end, min(self._end + PART, self._size))
+        follows, self._end = self._end == start, start + len(data)
+        if follows and self._end < self._size:
+            self._ahead = self._end, self._begun(self._end, min(self._end + AHEAD, self._size))
         return data
 
+    def _exactly(self, start: int, end: int) -> bytes:
+        data = read_range(self._location, start, end)
+        if len(data) < end - start:
+            raise ImageError("truncated, or replaced while it was read")
+        return data
 
-def _exactly(url: str, start: int, end: int) -> bytes:
-    data = part(url, start, end)
-    if len(data) < end - start:
-        raise ImageError("truncated, or replaced while it was read")
-    return data
+    def _begun(self, start: int, end: int) -> Future[bytes]:
+        """Fetch a range in a thread that keeps no process from ending."""
+        come: Future[bytes] = Future()
 
+        def fetch() -> None:
+            try:
+                come.set_result(self._exactly(start, end))
+            except BaseException as error:
+                come.set_exception(error)
 
-def _begun(url: str, start: int, end: int) -> Future[bytes]:
-    """In a thread that keeps nothing from ending."""
-    come: Future[bytes] = Future()
-
-    def fetch() -> None:
-        try:
-            come.set_result(_exactly(url, start, end))
-        except BaseException as error:
-            come.set_exception(error)
-
-    threading.Thread(target=fetch, daemon=True).start()
-    return come
+        threading.Thread(target=fetch, daemon=True).start()
+        return come

@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from tinydigits.errors import ImageError, SourceError
+from tinydigits.errors import SourceError
 from tinydigits.items import Skipped
 from tinydigits.names import has_image_ending, natural_key
 from tinydigits.remote.client import GOOGLE, S3, WEB, Unreachable, ask, client_of, persistent
 from tinydigits.remote.failures import Failure
-from tinydigits.remote.location import redacted, scheme_of, server_of
-from tinydigits.remote.parts import path_in, web, whole
+from tinydigits.remote.file import path_in, web
+from tinydigits.remote.location import Location
 
 FIRST_ANSWER = 12  # s: by then a store has said something, or it is said that it has not
 LISTING = 600  # s: the most that a listing takes whose pages are not asked for one by one
@@ -25,53 +25,34 @@ LISTING = 600  # s: the most that a listing takes whose pages are not asked for 
 _answering: set[str] = set()  # web servers
 
 
-def listed_remote(url: str, skipped: Skipped | None = None) -> Iterator[str]:
-    """The addresses of the pictures below a prefix, in the order of `sources.walked` and by their
-    ending, one prefix's names in memory at a time; or the address itself where it is that of one
-    object. A web address is one picture: only whether its server answers is found out here.
+def listed_remote(location: Location, skipped: Skipped | None = None) -> Iterator[Location]:
+    """Yield the pictures below a prefix, in the order of `folders.walked` and by their ending, one
+    prefix's names in memory at a time; or `location` itself where it is that of one object. A web
+    address is one picture: only whether its server answers is found out here.
 
     Raises SourceError where there is no such bucket or prefix, no permission or no answer, within
     30 seconds if that is so from the start; MissingExtra.
     """
     try:
-        yield from _listed(url, Skipped() if skipped is None else skipped)
+        yield from _listed(location, Skipped() if skipped is None else skipped)
     except Unreachable as error:
-        raise SourceError(f"{redacted(url)}: {error}{_advice(url, error.failure)}") from None
+        raise SourceError(f"{location}: {error}{_advice(location.scheme, error.failure)}") from None
 
 
-def fetched(url: str, max_bytes: int) -> bytes:
-    """The whole of what is at an address. Tries again where that may help.
-
-    Raises ImageError where it does not come or has more than `max_bytes`; MissingExtra.
-    """
-    try:
-        data = whole(url, max_bytes)
-    except Unreachable as error:
-        raise ImageError(str(error)) from None
-    if len(data) > max_bytes:
-        raise ImageError(too_many(max_bytes))
-    return data
-
-
-def too_many(max_bytes: int) -> str:
-    """Why something is not read."""
-    return f"more than the limit of {max_bytes:,} bytes"
-
-
-def _listed(url: str, skipped: Skipped) -> Iterator[str]:
-    until, scheme = time.monotonic() + FIRST_ANSWER, scheme_of(url)
+def _listed(location: Location, skipped: Skipped) -> Iterator[Location]:
+    until, scheme = time.monotonic() + FIRST_ANSWER, location.scheme
     if scheme in WEB:
-        _check_answers(url, until)
-        yield url
+        _check_answers(location, until)
+        yield location
         return
-    client = client_of(scheme, url)
-    root = path_in(client, url).rstrip("/")
+    client = client_of(location)
+    root = path_in(client, location).rstrip("/")
     if not root and scheme in S3 + GOOGLE:
-        raise SourceError(f"{url}: names no bucket")
+        raise SourceError(f"{location}: names no bucket")
     names_in = names_in_s3 if scheme in S3 else _names_in
-    first = names_in(client, scheme, f"{root}/", until, url.endswith("/"))
+    first = names_in(client, scheme, f"{root}/", until, location.secret_url.endswith("/"))
     if first is None:
-        yield url
+        yield location
         return
     if not first:
         raise Unreachable(Failure("nothing is there", passes=False, status=404))
@@ -87,19 +68,21 @@ def _listed(url: str, skipped: Skipped) -> Iterator[str]:
             below = names_in(client, scheme, root + folder + name, None, True)
             open_folders.append((folder + name, iter(below or ())))
         elif has_image_ending(name):
-            yield url.rstrip("/") + folder + name
+            yield location.below(folder + name)
         else:
             skipped.other += 1
 
 
-def _check_answers(url: str, until: float) -> None:
-    """What a server says of one address is that picture's row; a silent one has none to say."""
-    if redacted(url).endswith("/"):
-        raise SourceError(f"{redacted(url)}: web servers list no folders: name the pictures")
-    server = server_of(url)
+def _check_answers(location: Location, until: float) -> None:
+    """Raise Unreachable where a server does not answer. Its answer on one address does not matter
+    here: it becomes that picture's row.
+    """
+    if str(location).endswith("/"):
+        raise SourceError(f"{location}: web servers list no folders: name the pictures")
+    server = location.server
     try:
         if server not in _answering:
-            web(url, 0, 1, ranged=True, until=until)
+            web(location, 0, 1, ranged=True, until=until)
     except Unreachable as error:
         if error.failure.status is None or error.failure.passes:
             raise
@@ -171,9 +154,8 @@ def _in_order(names: list[str]) -> list[str]:
     return sorted(filter(None, names), key=lambda name: natural_key(name.removesuffix("/")))
 
 
-def _advice(url: str, failure: Failure) -> str:
-    """What to do about it, as the rest of a sentence."""
-    scheme = scheme_of(url)
+def _advice(scheme: str, failure: Failure) -> str:
+    """Return what to do about it, as the rest of a sentence."""
     if failure.passes:
         return "; check the address and the network"
     if failure.status == 404:

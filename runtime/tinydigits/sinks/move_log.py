@@ -7,20 +7,18 @@ import errno
 import json
 import os
 import shutil
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from tinydigits.errors import ImageError
+from tinydigits.regular import open_regular
 
 LOG = "sort-log.jsonl"
 CANCELLED = "nothing"  # stands as `by` in a line that takes an earlier one back
 LINE_BYTES = 1 << 18  # more than a line has: two paths of 4096 bytes, escaped sixfold
 BLOCK_BYTES = 1 << 20  # what is copied at a time
-
-_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Log:
@@ -109,14 +107,9 @@ def write_new(target: Path, blocks: Iterable[bytes], durable: bool = False) -> N
 
 def _opened(source: Path) -> BinaryIO:
     try:
-        # Without waiting: in the place of a file there may be a FIFO by now.
-        descriptor = os.open(source, _READ_FLAGS)
+        return os.fdopen(open_regular(source)[0], "rb")
     except OSError as error:
         raise ImageError(error.strerror or str(error)) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ImageError("not a regular file")
-    return os.fdopen(descriptor, "rb")
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

@@ -17,8 +17,8 @@ from PIL import Image
 
 from tinydigits.errors import SinkError, SinkRefused
 from tinydigits.judging import Answers
-from tinydigits.names import ARCHIVES, ARRAYS, PART_PREFIX, SUFFIXES
-from tinydigits.remote.location import redacted
+from tinydigits.names import PART_PREFIX, Kind, kind_by_ending, kind_of
+from tinydigits.remote.location import place_of
 from tinydigits.sinks.rows import RowFormat, Shown, header, row_format
 
 Format = Literal["text", "csv", "jsonl", "parquet"]
@@ -35,20 +35,14 @@ def format_of(path: str) -> Format:
         ".ndjson": "jsonl",
         ".parquet": "parquet",
     }
-    suffix, shown = Path(path).suffix.lower(), redacted(path)
-    if holds_images(path):
+    suffix, shown = Path(path).suffix.lower(), place_of(path)
+    if kind_by_ending(path) is not None:
         raise SinkRefused(f"{shown}: would be an image or a store of images; name another file")
     if suffix in (".xls", ".xlsx", ".ods", ".tsv", ".json", ".html"):
         raise SinkRefused(
             f"{shown}: {suffix} is not written; name a .csv, .jsonl, .parquet or .txt file"
         )
     return endings.get(suffix, "text")
-
-
-def holds_images(path: str) -> bool:
-    """Whether a file of that name would be one that is read."""
-    suffix = Path(path).suffix.lower()
-    return bool(suffix in SUFFIXES or ARCHIVES.search(path) or ARRAYS.search(path))
 
 
 def stream_sink(stream: BinaryIO, format_: RowFormat, shown: Shown) -> Write:
@@ -78,7 +72,7 @@ def check_outside(folder: str, inputs: Iterable[str]) -> None:
     """
     target = Path(os.path.realpath(folder))
     for name in inputs:
-        if os.path.isdir(name) and target.is_relative_to(os.path.realpath(name)):  # noqa: PTH112
+        if kind_of(name) is Kind.FOLDER and target.is_relative_to(os.path.realpath(name)):
             raise SinkRefused(f"{folder}: lies in the input {name}: name a folder outside it")
 
 

@@ -23,8 +23,8 @@ from PIL import Image
 
 from tinydigits.errors import ImageError, SinkError, SinkRefused
 from tinydigits.judging import Answers, Prediction
-from tinydigits.names import ARCHIVES, ARRAYS
-from tinydigits.remote.location import is_remote, redacted
+from tinydigits.names import Kind, kind_of
+from tinydigits.remote.location import Location, place_of
 from tinydigits.sinks.move_log import LOG, Log, copy_file, make_folders, move_file, write_new
 from tinydigits.sinks.output import check_outside
 from tinydigits.text import printable
@@ -40,7 +40,6 @@ ENDING_BYTES = 16  # what is longer is no ending that is worth keeping whole
 
 # Of a name that the file system of the sort folder cannot hold.
 _NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
-_HOLD_MANY = re.compile(f"{ARCHIVES.pattern}|{ARRAYS.pattern}", re.IGNORECASE)
 _ONLY_COPIES = "pictures in archives, in arrays and at addresses can only be copied: sort by copy"
 _WINDOWS = os.name == "nt"
 _SEPARATORS = ("/", "\\") if _WINDOWS else ("/",)
@@ -138,7 +137,7 @@ class Sorter:
             raise SinkError(f"{name}: {_ONLY_COPIES}")
         name = name.replace("\0", "%00")
         ending = ".png" if isinstance(image, np.ndarray) else ""
-        origin = name if is_remote(name) else self._absolute(name)
+        origin = name if Location.parse(name) else self._absolute(name)
         return _Picture(name, origin, _encoded(image), ending)
 
     def _absolute(self, path: str) -> Path:
@@ -222,14 +221,13 @@ class _SubPaths:
     def __init__(self, inputs: tuple[str, ...]) -> None:
         self._files: set[str] = set()
         self._tops: dict[str, str] = {}  # base names by what the names of pictures begin with
-        for name in map(redacted, inputs):
-            if is_remote(name):  # of a prefix, or of one picture
+        for place in map(place_of, inputs):
+            kind, name = kind_of(place), str(place)
+            if kind in (Kind.PICTURE, Kind.STDIN, Kind.REMOTE):  # which may be one picture
                 self._files.add(name)
-            if os.path.isdir(name) or _HOLD_MANY.search(name) or is_remote(name):  # noqa: PTH112
+            if kind not in (Kind.PICTURE, Kind.STDIN):
                 prefix = name if name.endswith(_SEPARATORS) else f"{name}/"
                 self._tops[_slashed(prefix)] = _base_name(name)
-            else:
-                self._files.add(name)
 
     def of(self, name: str) -> list[str]:
         """The components, at least one, none of which leads anywhere else."""
@@ -240,7 +238,7 @@ class _SubPaths:
             if (base := self._tops.get(name[: end + 1])) is not None:
                 below = _components(name[end + 1 :])
                 return [base, *below] if base and len(self._tops) > 1 else below
-        return _components(name.partition("://")[2] if is_remote(name) else name)
+        return _components(name.partition("://")[2] if Location.parse(name) else name)
 
 
 def class_folder(label: str) -> str:
@@ -276,14 +274,9 @@ def _check(folder: str, by: SortBy, inputs: tuple[str, ...]) -> None:
     if os.path.lexists(root) and not root.is_dir():
         raise SinkRefused(f"{folder}: not a folder")
     check_outside(folder, inputs)
-    for name in map(redacted, inputs):
-        if by != "copy" and (_holds_many(name) or is_remote(name)):
-            raise SinkRefused(f"{name}: {_ONLY_COPIES}")
-
-
-def _holds_many(name: str) -> bool:
-    """An archive or array, as `sources.open_inputs` tells them: a folder may be called a.zip."""
-    return bool(_HOLD_MANY.search(name)) and not os.path.isdir(name)  # noqa: PTH112
+    for name in inputs:
+        if by != "copy" and kind_of(name) in (Kind.ARCHIVE, Kind.ARRAYS, Kind.REMOTE):
+            raise SinkRefused(f"{place_of(name)}: {_ONLY_COPIES}")
 
 
 def _is_regular(path: str) -> bool:

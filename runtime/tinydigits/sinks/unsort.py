@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tinydigits.errors import ImageError, SourceError
-from tinydigits.remote.location import is_remote
+from tinydigits.remote.location import Location
 from tinydigits.sinks.move_log import CANCELLED, LOG, make_folders, move_file
 
 
@@ -99,7 +99,7 @@ def _entries(path: Path, root: Path) -> list[_Entry]:
 def _entry(line: bytes) -> _Entry:
     fields = json.loads(line)
     entry = _Entry(fields["by"], fields["from"], fields["to"])
-    copied = is_remote(entry.origin) and entry.by in ("copy", CANCELLED)
+    copied = Location.parse(entry.origin) and entry.by in ("copy", CANCELLED)
     for path in entry[2:] if copied else entry[1:]:
         if b"\0" in os.fsencode(path) or not Path(path).is_absolute() or not Path(path).name:
             raise ValueError(path)

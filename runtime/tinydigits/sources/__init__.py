@@ -1,7 +1,7 @@
-"""Sources: what was named on the command line or in a list, as a stream of Items.
+"""Sources: inputs, as they are named on the command line or in a list, become a stream of Items.
 
-Folders are walked by `folders`, archives and arrays streamed by `archives` and `arrays`; what is at
-an address is listed by `remote.listing` and fetched, chunk by chunk, by `remote.fetching`.
+Folders are walked by `folders`; archives and arrays are streamed by `archives` and `arrays`.
+`remote.listing` lists what is at an address, and `remote.fetching` fetches it, chunk by chunk.
 """
 
 import os
@@ -10,9 +10,9 @@ from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from tinydigits.images import Limits
-from tinydigits.items import Address, Chunk, Item, Skipped, Stack
-from tinydigits.names import ARCHIVES, ARRAYS
-from tinydigits.remote.location import is_remote, redacted
+from tinydigits.items import Chunk, Item, Skipped, Stack
+from tinydigits.names import Kind, kind_of, kind_of_file
+from tinydigits.remote.location import Location, Place, place_of
 from tinydigits.sources.folders import walked
 
 
@@ -25,51 +25,56 @@ class Opening(NamedTuple):
     """Opens the stream that `-` is read from; None where `-` is a file's name."""
 
 
-def open_inputs(inputs: Iterable[str], opening: Opening) -> Generator[Item | Stack]:
-    """Every input, in order: a folder is walked, `-` reads a list of files from stdin, archives
-    and arrays are known by their ending, and anything else is one picture, whatever its ending.
-    Pictures at addresses come as an Address. Raises SourceError where there are none at one that is
-    named here; MissingExtra.
+def open_inputs(inputs: Iterable[Place], opening: Opening) -> Generator[Item | Stack]:
+    """Yield the pictures of every input, in order. `names.kind_of` says how each is read. A picture
+    at an address comes as its Location.
+
+    Raises SourceError where there are none at an address that is among `inputs`; MissingExtra.
     """
     for name in inputs:
-        if name == "-" and opening.stdin:
-            for listed_name in listed(opening.stdin()):
-                yield from _opened(listed_name, opening)
-        else:
-            yield from open_input(name, opening)
+        for place in named_files(name, opening):
+            if isinstance(place, Item):
+                yield place
+            else:
+                yield from open_file(place, opening)
 
 
-def open_input(name: str, opening: Opening) -> Iterator[Item | Stack]:
-    """Open one input: see `open_inputs`."""
-    if os.path.isdir(name):  # noqa: PTH112 - pathlib would rewrite the name that rows show
-        return walked(name, opening.skipped)
-    return _listed(name, opening) if is_remote(name) else _opened(name, opening)
+def named_files(name: Place, opening: Opening) -> Iterator[Place | Item]:
+    """Yield the files that an input stands for, none of which is opened: pictures in a folder come
+    as Items; what is in a list, in a bucket, or named itself as it is called.
+    """
+    kind = kind_of(name, stdin=opening.stdin is not None)
+    if kind is Kind.STDIN:
+        assert opening.stdin is not None
+        return map(place_of, listed(opening.stdin()))
+    if kind is Kind.FOLDER:
+        return walked(str(name), opening.skipped)
+    place = place_of(name)
+    if isinstance(place, Location):
+        from tinydigits.remote.listing import listed_remote
+
+        return listed_remote(place, opening.skipped)
+    return iter((place,))
 
 
-def _listed(address: str, opening: Opening) -> Iterator[Item | Stack]:
-    from tinydigits.remote.listing import listed_remote
-
-    for url in listed_remote(address, opening.skipped):
-        yield from _opened(url, opening)
-
-
-def _opened(name: str, opening: Opening) -> Iterator[Item | Stack]:
-    shown = redacted(name)
-    if ARCHIVES.search(shown):
+def open_file(place: Place, opening: Opening) -> Iterator[Item | Stack]:
+    """Yield the pictures in one file, which is an archive, an array, or a picture."""
+    kind = kind_of_file(place)
+    if kind is Kind.ARCHIVE:
         from tinydigits.sources.archives import members
 
-        return members(name, opening.limits, opening.skipped)
-    if ARRAYS.search(shown):
+        return members(place, opening.limits, opening.skipped)
+    if kind is Kind.ARRAYS:
         from tinydigits.sources.arrays import stacks
 
-        return stacks(name, opening.skipped)
-    return iter((Item(shown, Address(name) if is_remote(name) else name),))
+        return stacks(place, opening.skipped)
+    return iter((Item(str(place), place),))
 
 
 def listed(lines: BinaryIO) -> Iterator[str]:
-    """The names in a list, as they come: one a line, or each ended by NUL if the first block that
-    arrives holds one. Empty ones are no names. Names are the bytes of the file system, kept where
-    they are not UTF-8.
+    """Yield the names in a list as they arrive: one a line, or each ended by NUL if the first block
+    that arrives holds one. Empty lines are no names. Names are bytes of the file system, and are
+    kept where they are not UTF-8.
     """
     rest, end = b"", b""
     while block := lines.read1(1 << 16):  # type: ignore[attr-defined]
@@ -83,10 +88,10 @@ def listed(lines: BinaryIO) -> Iterator[str]:
 
 
 def at_hand(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
-    """The chunks, from the first with an Address in it on by way of `fetching.fetched_chunks`."""
+    """Yield the chunks; from the first with a Location in it on, `fetched_chunks` fetches them."""
     chunks = iter(chunks)
     for chunk in chunks:
-        if Address in map(type, chunk.images):
+        if Location in map(type, chunk.images):
             from tinydigits.remote.fetching import fetched_chunks
 
             yield from fetched_chunks(chain([chunk], chunks), max_bytes)

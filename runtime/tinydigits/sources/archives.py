@@ -1,29 +1,123 @@
-"""Archives: the images inside .zip, .tar, .tar.gz, .tgz and .tar.zst, without unpacking to disk.
+"""Archives: the pictures inside .zip, .tar, .tar.gz, .tgz and .tar.zst, without unpacking to disk.
 
 An archive is read like a folder, in the order in which it is stored, one member in memory at a
-time.
+time. Tars are parsed by `tars`, zips by `zipfile`; this module checks what `zipfile` leaves to its
+callers.
 """
 
+import io
+import stat
+import zipfile
 from collections.abc import Iterator
+from itertools import pairwise
 
+from tinydigits.errors import ImageError
 from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped
-from tinydigits.remote.location import redacted
-from tinydigits.sources.members import guarded, open_regular
+from tinydigits.remote.location import Place
+from tinydigits.sources.members import (
+    BOMB_RATIO,
+    bad_name,
+    guarded,
+    is_image,
+    opened,
+    said,
+    too_large,
+)
 from tinydigits.sources.tars import in_tar
-from tinydigits.sources.zips import in_zip
+
+SMALL_MEMBER = 1 << 20  # 1 MiB: a member up to this may exceed the ratio
+ZIP_END = 22 + 65535  # bytes: the most of the last record, with its comment
+ZIP64 = 0xFFFF  # members: a number that does not fit its field
+ZIP_HEADER = 30  # bytes: the least that stands before a member's data
+
+_READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def members(path: str, limits: Limits, skipped: Skipped) -> Iterator[Item]:
-    """Each image in the archive, with its encoded bytes or with why it cannot be read, and the
-    archive itself where it cannot be read. Raises MissingExtra alone.
+def members(place: Place, limits: Limits, skipped: Skipped) -> Iterator[Item]:
+    """Yield each picture in the archive, as encoded bytes or as the reason why it cannot be read;
+    and the archive itself where it cannot be read any further. Raises MissingExtra alone.
     """
-    shown = redacted(path)
-    return guarded(shown, _members(path, shown, limits, skipped))
+    return guarded(str(place), _members(place, limits, skipped))
 
 
-def _members(path: str, shown: str, limits: Limits, skipped: Skipped) -> Iterator[Item]:
-    inside = in_zip if shown.lower().endswith(".zip") else in_tar
-    with open_regular(path) as file:
+def _members(place: Place, limits: Limits, skipped: Skipped) -> Iterator[Item]:
+    inside = _in_zip if str(place).lower().endswith(".zip") else in_tar
+    with opened(place) as file:
         for name, image in inside(file, limits, skipped):
-            yield Item(f"{shown}/{name}", image)
+            yield Item(f"{place}/{name}", image)
+
+
+def _in_zip(
+    file: io.BufferedReader, limits: Limits, skipped: Skipped
+) -> Iterator[tuple[str, bytes | ImageError]]:
+    with zipfile.ZipFile(file) as archive:
+        for info, refusal in zip_members(archive):
+            name = info.filename
+            if not name.endswith("/") and is_image(name, skipped):
+                why = refusal or bad_name(name) or _too_much(info, limits)
+                yield name, ImageError(why) if why else _unzipped(archive, info, limits)
+        # zipfile passes over what it cannot read of the directory.
+        found, promised = len(archive.infolist()) % (ZIP64 + 1), _promised(file)
+    if promised not in (None, found, ZIP64):
+        raise ImageError(f"damaged: {found:,} members found, {promised:,} promised")
+
+
+def _promised(file: io.BufferedReader) -> int | None:
+    """How many members the end of a zip speaks of; ZIP64 where it leaves that to another record."""
+    file.seek(max(0, file.seek(0, io.SEEK_END) - ZIP_END))
+    end = file.read(ZIP_END)
+    at = end.rfind(b"PK\5\6")
+    return int.from_bytes(end[at + 10 : at + 12], "little") if at >= 0 else None
+
+
+def zip_members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str | None]]:
+    """Each member, with why it is not to be opened. What passes is decompressed a little at a
+    time, whatever its headers say.
+    """
+    infos = archive.infolist()
+    overlapping = _overlapping(infos)
+    for info in infos:
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        refusal = None
+        if info.flag_bits & 1:
+            refusal = "encrypted"
+        elif info.compress_type not in _READABLE:  # zipfile gives all of bzip2's output at once
+            refusal = f"compressed by method {info.compress_type}: only 0 and 8 (deflate) are read"
+        elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            refusal = "a link" if kind == stat.S_IFLNK else "not a regular file"
+        elif info.header_offset in overlapping:
+            refusal = "a member that reaches into the next one: damaged, or a bomb"
+        yield info, refusal
+
+
+def _overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
+    """Where members begin whose data reaches into the next one: so a small file is made to hold
+    any number of large ones (Fifield, "A better zip bomb", 2019).
+    """
+    ordered = sorted((info.header_offset, info.compress_size) for info in infos)
+    return {
+        start
+        for (start, size), (following, _) in pairwise(ordered)
+        if start + ZIP_HEADER + size > following
+    }
+
+
+def _too_much(info: zipfile.ZipInfo, limits: Limits) -> str | None:
+    size = info.file_size
+    if size > SMALL_MEMBER and size > BOMB_RATIO * info.compress_size:
+        return f"a bomb: {info.compress_size:,} bytes that become {size:,}"
+    return too_large(size, limits)
+
+
+def _unzipped(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits
+) -> bytes | ImageError:
+    try:
+        with archive.open(info) as member:
+            data = member.read(min(info.file_size, limits.max_bytes) + 1)
+    except Exception as error:  # as in `guarded`: this member is lost, the others may be whole
+        return ImageError(said(error))
+    if len(data) != info.file_size:
+        return ImageError(f"truncated: {len(data):,} of {info.file_size:,} bytes")
+    return data

@@ -15,10 +15,10 @@ from numpy.lib import format as npy
 
 from tinydigits.errors import ImageError
 from tinydigits.items import Item, Skipped, Stack
-from tinydigits.remote.location import redacted
+from tinydigits.remote.location import Place
+from tinydigits.sources.archives import zip_members
 from tinydigits.sources.idx import IMAGES_MAGIC, read_shape, unzipped
-from tinydigits.sources.members import guarded, open_regular, said
-from tinydigits.sources.zips import zip_members
+from tinydigits.sources.members import guarded, opened, said
 
 BLOCK = 4096  # images: 3 MiB of them at a time
 PIECE = 1 << 16  # bytes read at once: what may be lost before the place where a file is damaged
@@ -28,16 +28,16 @@ MAX_HEADER = 4096  # bytes: that of uint8 [N, 28, 28] takes 118
 Readable = io.BufferedReader | gzip.GzipFile | zipfile.ZipExtFile
 
 
-def stacks(path: str, skipped: Skipped) -> Iterator[Item | Stack]:
-    """The images in the file, uint8 [N, 28, 28] a Stack, and one Item that says why where it
-    cannot be read (any further). Of an .npz, the arrays that are no such images are counted.
+def stacks(place: Place, skipped: Skipped) -> Iterator[Item | Stack]:
+    """Yield the images in the file as Stacks; and one Item that says why where it cannot be read
+    any further. Arrays in an .npz that are no such images are counted as skipped.
     """
-    shown = redacted(path)
-    return guarded(shown, _stacks(path, shown, skipped))
+    return guarded(str(place), _stacks(place, skipped))
 
 
-def _stacks(path: str, shown: str, skipped: Skipped) -> Iterator[Item | Stack]:
-    with open_regular(path) as file:
+def _stacks(place: Place, skipped: Skipped) -> Iterator[Item | Stack]:
+    shown = str(place)
+    with opened(place) as file:
         if shown.lower().endswith(".npz"):
             yield from _in_npz(shown, file, skipped)
         elif shown.lower().endswith(".npy"):
@@ -97,11 +97,11 @@ def _in_member(
 ) -> Iterator[Stack]:
     if refusal:
         raise ImageError(refusal)
-    with archive.open(info) as opened:
-        assert isinstance(opened, zipfile.ZipExtFile)
-        header = _read_header(opened)
+    with archive.open(info) as member:
+        assert isinstance(member, zipfile.ZipExtFile)
+        header = _read_header(member)
         if header.fits():
-            yield from _in_npy(name, opened, header)
+            yield from _in_npy(name, member, header)
         else:
             skipped.other += 1
 

@@ -7,7 +7,6 @@ file where that cannot be read any further.
 import io
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -15,7 +14,8 @@ from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
 from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped
 from tinydigits.names import has_image_ending
-from tinydigits.remote.location import is_remote
+from tinydigits.regular import open_regular
+from tinydigits.remote.location import Location, Place
 
 Entry = TypeVar("Entry")
 
@@ -40,29 +40,18 @@ def guarded(name: str, entries: Iterable[Entry]) -> Iterator[Entry | Item]:
     yield Item(name, ImageError(why))
 
 
-def open_regular(path: str) -> io.BufferedReader:
-    """The file, open for reading; never a FIFO, socket or device. Raises ImageError, and of what
-    is at an address MissingExtra.
+def opened(place: Place) -> io.BufferedReader:
+    """Open a regular file, or one at an address, for reading. Raises ImageError; MissingExtra for
+    one at an address.
     """
-    if is_remote(path):
-        from tinydigits.remote.file import opened
+    if isinstance(place, Location):
+        from tinydigits.remote.file import open_remote
 
-        return opened(path)
+        return open_remote(place)
     try:
-        # Opening a FIFO would disturb whoever writes to it, so the kind is asked first; and again
-        # of what was opened, without waiting, since files can be replaced in between.
-        if stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - as the name is
-            file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - returned
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return file
-            file.close()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise ImageError(getattr(error, "strerror", None) or str(error)) from error
-    raise ImageError("not a regular file")
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+        return os.fdopen(open_regular(place)[0], "rb")
+    except OSError as error:
+        raise ImageError(error.strerror or str(error)) from error
 
 
 def said(error: Exception) -> str:

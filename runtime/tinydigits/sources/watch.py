@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tinydigits.errors import SourceError
 from tinydigits.items import Item, Skipped
-from tinydigits.names import ARCHIVES, ARRAYS
+from tinydigits.names import Kind, kind_of
 from tinydigits.sources.folders import walked
 
 REST_POLLS = 1  # polls for which a file must not have changed
@@ -94,7 +94,7 @@ def _is_due(file: _Seen) -> bool:
 
 def _present(inputs: Iterable[str], skipped: Skipped) -> Iterator[str]:
     for name in inputs:
-        if os.path.isdir(name):  # noqa: PTH112 - of any name
+        if kind_of(name) is Kind.FOLDER:
             for item in walked(name, skipped):
                 assert item.name is not None
                 yield item.name
@@ -124,16 +124,17 @@ def _wait(seconds: float, stop: Callable[[], bool]) -> None:
 
 
 def _check(name: str) -> None:
-    if name == "-":
+    kind = kind_of(name)
+    if kind is Kind.STDIN:
         raise SourceError("-: a list on stdin cannot be watched: name folders or files")
     try:
         mode = Path(name).stat().st_mode
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = getattr(error, "strerror", None) or str(error)
         raise SourceError(f"{name}: cannot be watched: {why}") from error
-    if stat.S_ISDIR(mode):
+    if kind is Kind.FOLDER:
         return
-    if ARCHIVES.search(name) or ARRAYS.search(name):
+    if kind in (Kind.ARCHIVE, Kind.ARRAYS):
         raise SourceError(f"{name}: archives and arrays are not watched: read them without --watch")
     if not stat.S_ISREG(mode):
         raise SourceError(f"{name}: neither a folder nor a regular file")

@@ -13,10 +13,10 @@ from tinydigits import Classifier, ImageError, TinydigitsError, __version__
 from tinydigits.cluster import ray_cluster as ray
 from tinydigits.cluster.actors import Job, PartReader, needed
 from tinydigits.cluster.plan import Part, planned
-from tinydigits.items import Address, Item
+from tinydigits.items import Item
 from tinydigits.reading import Settings
 from tinydigits.remote import client as remote_clients
-from tinydigits.remote.location import is_remote
+from tinydigits.remote.location import place_of
 from tinydigits.sinks.rows import Shown
 
 SETTINGS = {"tinydigits": __version__, "model_sha256": Classifier("dense").model_sha256}
@@ -43,7 +43,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
 
 def part(name: str) -> Part:
     """Of that picture alone."""
-    return planned([Item(name, Address(name) if is_remote(name) else name)], 1, SETTINGS)[1][0]
+    return planned([Item(name, place_of(name))], 1, SETTINGS)[1][0]
 
 
 def failure(output: Path, **told: Any) -> TinydigitsError | None:

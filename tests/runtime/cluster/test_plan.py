@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.location import located
 from tinydigits import ImageError, ResumeError, SinkError
 from tinydigits.cluster.output import store_at
 from tinydigits.cluster.plan import (
@@ -26,8 +27,9 @@ from tinydigits.cluster.plan import (
     undo,
 )
 from tinydigits.images import Limits
-from tinydigits.items import Address, Item, Skipped
+from tinydigits.items import Item, Skipped
 from tinydigits.names import PART_PREFIX
+from tinydigits.remote.location import Location
 from tinydigits.sources import Opening, open_inputs
 
 SETTINGS = {"model_sha256": "abc", "min_score": 0.5}
@@ -77,12 +79,13 @@ def test_a_part_holds_what_its_inputs_hold(tmp_path: Path) -> None:
     there = [each for part in parts for each in opened(part.entries(), Limits(), Skipped())]
     assert there == local
     assert isinstance(there[-2], Item)
-    assert isinstance(there[-2].image, Address)
+    assert isinstance(there[-2].image, Location)
     assert len(there) == 9
 
 
 def test_it_is_known_whether_files_are_read() -> None:
-    stored: list[Item | str] = [Item("s3://b/a.png", Address("s3://b/a.png")), "s3://b/a.zip"]
+    picture, archive = located("s3://b/a.png"), located("s3://b/a.zip")
+    stored: list[Item | Location | str] = [Item(str(picture), picture), archive]
     assert not planned(stored, 1, {})[0].local
     assert planned([*stored, "a.zip"], 1, {})[0].local
     assert planned([*stored, *files(1)], 1, {})[0].local

@@ -9,19 +9,21 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from tests.support.location import located
 from tinydigits.errors import ImageError, MissingExtra, SourceError
-from tinydigits.items import Address, Chunk, Item, Stack, chunked
+from tinydigits.items import Chunk, Item, Stack, chunked
 from tinydigits.remote import fetching
 from tinydigits.remote.client import Unreachable
 from tinydigits.remote.failures import Failure
+from tinydigits.remote.location import Location
 from tinydigits.sources import at_hand
 
-Whole = Callable[[str, int], bytes]
+Whole = Callable[[Location, int], bytes]
 MOST = 1 << 26
 
 
 def addresses(count: int) -> Iterator[Item]:
-    return (Item(str(number), Address(f"s3://b/{number}")) for number in range(count))
+    return (Item(str(number), located(f"s3://b/{number}")) for number in range(count))
 
 
 def fetched(monkeypatch: pytest.MonkeyPatch, whole: Whole, items: Iterator[Item]) -> list[Chunk]:
@@ -30,10 +32,10 @@ def fetched(monkeypatch: pytest.MonkeyPatch, whole: Whole, items: Iterator[Item]
 
 
 def test_all_is_in_its_place_whatever_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    def whole(url: str, most: int) -> bytes:
+    def whole(location: Location, most: int) -> bytes:
         del most
-        time.sleep(0.02 if url.endswith("0") else 0)
-        return url.encode()
+        time.sleep(0.02 if str(location).endswith("0") else 0)
+        return str(location).encode()
 
     items: list[Item | Stack] = [Item("first", "a.png"), *addresses(700), Item("last", b"bytes")]
     items.insert(300, Stack("stack", 0, np.zeros((3, 28, 28), np.uint8)))
@@ -57,8 +59,8 @@ def test_what_needs_no_fetching_is_left_as_it_is() -> None:
 def test_they_come_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     together = threading.Barrier(fetching.AT_ONCE)
 
-    def whole(url: str, most: int) -> bytes:
-        del url, most
+    def whole(location: Location, most: int) -> bytes:
+        del location, most
         together.wait(10)  # breaks where fewer are on their way
         return b""
 
@@ -67,16 +69,16 @@ def test_they_come_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, meanwhile = list[str](), list[int]()
+    asked, meanwhile = list[Location](), list[int]()
 
-    def whole(url: str, most: int) -> bytes:
+    def whole(location: Location, most: int) -> bytes:
         """400 of one byte, so that all are in line, then of 1000; the first takes its time."""
         del most
-        asked.append(url)
-        while url.endswith("/0") and (not meanwhile or meanwhile[-1] < len(asked)):
+        asked.append(location)
+        while str(location).endswith("/0") and (not meanwhile or meanwhile[-1] < len(asked)):
             meanwhile.append(len(asked))
             time.sleep(0.3)
-        return bytes(1 if int(url.rpartition("/")[2]) < 400 else 1000)
+        return bytes(1 if int(str(location).rpartition("/")[2]) < 400 else 1000)
 
     monkeypatch.setattr(fetching, "whole", whole)
     monkeypatch.setattr(fetching, "HELD", 100_000)
@@ -88,8 +90,8 @@ def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_of_large_pictures_one_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     given, begun_at = 0, list[int]()
 
-    def whole(url: str, most: int) -> bytes:
-        number = int(url.rpartition("/")[2])
+    def whole(location: Location, most: int) -> bytes:
+        number = int(str(location).rpartition("/")[2])
         if most > 10:
             begun_at.append(number - given)
         return bytes(min(most + 1, 50))
@@ -120,9 +122,9 @@ def test_chunks_are_cut_where_they_get_too_large(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_server_that_has_died_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def whole(url: str, most: int) -> bytes:
+    def whole(location: Location, most: int) -> bytes:
         del most
-        if int(url.rpartition("/")[2]) > 100:
+        if int(str(location).rpartition("/")[2]) > 100:
             raise Unreachable(Failure("no answer in time", passes=True))
         return b""
 
@@ -148,9 +150,9 @@ def test_a_server_that_asks_for_patience_has_not_died(monkeypatch: pytest.Monkey
 
 
 def test_whatever_else_goes_wrong_with_one_is_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    def whole(url: str, most: int) -> bytes:
+    def whole(location: Location, most: int) -> bytes:
         del most
-        raise LookupError(f"no {url.replace('//', '//me:pw@')}")
+        raise LookupError(f"no {str(location).replace('//', '//me:pw@')}")
 
     (chunk,) = fetched(monkeypatch, whole, addresses(1))
     assert str(chunk.images[0]) == "LookupError: no s3://me@b/0"
@@ -165,8 +167,8 @@ def test_a_missing_extra_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_whoever_stops_early_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    def whole(url: str, most: int) -> bytes:
-        time.sleep(0.3 if url.endswith("/0") else 0)
+    def whole(location: Location, most: int) -> bytes:
+        time.sleep(0.3 if str(location).endswith("/0") else 0)
         return bytes(min(most + 1, 50))
 
     monkeypatch.setattr(fetching, "whole", whole)

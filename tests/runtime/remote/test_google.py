@@ -15,11 +15,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.location import fetched, listed
 from tinydigits.cluster.output import store_at
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.items import Skipped
 from tinydigits.remote import client as remote_clients
-from tinydigits.remote.listing import fetched, listed_remote
 
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 ONE = (ROOT / "examples" / "scans" / "1-small.png").read_bytes()
@@ -119,14 +119,14 @@ def to_the_server(environment: dict[str, str]) -> Iterator[None]:
 def test_a_prefix_is_walked_and_its_objects_are_fetched(environment: dict[str, str]) -> None:
     skipped = Skipped()
     with to_the_server(environment):
-        found = list(listed_remote("gs://scans/scans", skipped))
+        found = listed("gs://scans/scans", skipped)
         assert found == [
             f"gs://scans/scans/{name}" for name in ("9.png", "10.png", "empty.png", "sub/ü.png")
         ]
         assert (skipped.hidden, skipped.other) == (1, 1)
         assert [len(fetched(url, 10**6)) for url in found] == [len(ONE), len(ONE), 0, len(ONE)]
-        assert list(listed_remote("gcs://scans/plain")) == ["gcs://scans/plain"]
-        assert len(list(listed_remote("gs://scans"))) == 4
+        assert listed("gcs://scans/plain") == ["gcs://scans/plain"]
+        assert len(listed("gs://scans")) == 4
 
 
 def test_a_folder_that_the_console_made_is_empty(environment: dict[str, str]) -> None:
@@ -144,7 +144,7 @@ def test_what_is_wrong_is_said(environment: dict[str, str]) -> None:
             ("gs://", "names no bucket"),
         ):
             with pytest.raises(SourceError, match=why):
-                list(listed_remote(url))
+                listed(url)
         with pytest.raises(ImageError, match=r"^not found$"):
             fetched("gs://scans/none.png", 9)
         with pytest.raises(ImageError, match="more than the limit of 9 bytes"):

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.location import fetched, listed, located
 from tests.support.web_server import Web, web_server, write_certificate
 from tinydigits import Limits
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.items import Skipped, Stack
 from tinydigits.remote import client as remote_clients
 from tinydigits.remote import file as remote_file
-from tinydigits.remote.listing import fetched, listed_remote
+from tinydigits.remote.location import Location
 from tinydigits.sources.archives import members
 from tinydigits.sources.arrays import stacks
 
@@ -69,7 +70,7 @@ def web() -> Iterator[Web]:
         patch.setattr(remote_clients, "FIRST_PAUSE", 0.01)
         patch.setattr(remote_clients, "STALL", 1)
         patch.setattr(remote_clients, "_clients", {})
-        patch.setattr(remote_file, "PART", 10_000)
+        patch.setattr(remote_file, "AHEAD", 10_000)
         yield server
 
 
@@ -123,19 +124,21 @@ def test_redirects_are_followed_to_web_addresses_a_few_times(web: Web) -> None:
 def test_whether_a_server_answers_is_asked_once(web: Web) -> None:
     for name in ("1.png", "none.png", "a.png"):
         address = f"{web.address}/ranges/{name}"
-        assert list(listed_remote(address)) == [address]
+        assert listed(address) == [address]
     assert len(web.asked) <= 1
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(SourceError, match=r"/a\.png: the connection failed: Connection refused"):
-        list(listed_remote(f"http://me:pw@127.0.0.1:{port}/a.png?sig=1"))
+        listed(f"http://me:pw@127.0.0.1:{port}/a.png?sig=1")
 
 
 @pytest.mark.parametrize("kind", ["ranges", "whole"])
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
 def test_archives_are_streamed(web: Web, kind: str, name: str) -> None:
     address = f"{web.address}/{kind}/{name}"
-    found = {item.name: item.image for item in members(f"{address}?sig=1", Limits(), Skipped())}
+    found = {
+        item.name: item.image for item in members(located(f"{address}?sig=1"), Limits(), Skipped())
+    }
     assert found == {f"{address}/{path.name}": path.read_bytes() for path in SCANS.glob("*.png")}
     parts = -(-len(FILES[name]) // 10_000)
     if kind == "ranges":  # and the end more than once, since a zip's table is there
@@ -144,7 +147,7 @@ def test_archives_are_streamed(web: Web, kind: str, name: str) -> None:
 
 def test_arrays_are_streamed(web: Web) -> None:
     address = f"{web.address}/ranges/a.npy"
-    found = list(stacks(address, Skipped()))
+    found = list(stacks(located(address), Skipped()))
     assert [len(stack.images) for stack in found if isinstance(stack, Stack)] == [4096, 904]
 
 
@@ -159,7 +162,7 @@ def test_arrays_are_streamed(web: Web) -> None:
 )
 def test_an_archive_that_cannot_be_read_is_a_row(web: Web, path: str, why: str) -> None:
     address = f"{web.address}/{path}"
-    (item,) = members(f"{address}?sig=1", Limits(), Skipped())
+    (item,) = members(located(f"{address}?sig=1"), Limits(), Skipped())
     assert item.name == address
     assert why in str(item.image)
 
@@ -168,7 +171,7 @@ def test_what_a_server_gives_in_no_parts_must_be_small(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote_file, "WHOLE", 1000)
-    (item,) = members(f"{web.address}/whole/a.zip", Limits(), Skipped())
+    (item,) = members(located(f"{web.address}/whole/a.zip"), Limits(), Skipped())
     assert str(item.image) == (
         "more than the limit of 1,000 bytes, and its server gives no parts of it: download it"
     )
@@ -179,15 +182,15 @@ def test_once_a_part_does_not_come_nothing_more_is_asked_for(
 ) -> None:
     asked = []
 
-    def part(url: str, start: int, end: int) -> bytes:
+    def read_range(location: Location, start: int, end: int) -> bytes:
         asked.append(start)
-        assert url == f"{web.address}/ranges/a.zip"
+        assert location.secret_url == f"{web.address}/ranges/a.zip"
         if 30_000 < start < 100_000:
             raise ImageError("gone")
         return FILES["a.zip"][start:end]
 
-    monkeypatch.setattr(remote_file, "part", part)
-    *_, last = members(f"{web.address}/ranges/a.zip", Limits(), Skipped())
+    monkeypatch.setattr(remote_file, "read_range", read_range)
+    *_, last = members(located(f"{web.address}/ranges/a.zip"), Limits(), Skipped())
     assert str(last.image) == "gone"
     assert sum(start > 30_000 for start in asked[asked.index(0) :]) <= 2
 

@@ -14,6 +14,7 @@ from typing import cast
 import pytest
 import s3fs
 
+from tests.support.location import fetched, listed, located
 from tests.support.s3_server import S3, Fault, s3_server
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.items import Skipped
@@ -21,7 +22,6 @@ from tinydigits.remote import client as remote_clients
 from tinydigits.remote import listing as remote
 from tinydigits.remote.client import TRIES, Unreachable, client_of, persistent
 from tinydigits.remote.failures import explained
-from tinydigits.remote.listing import fetched, listed_remote
 
 OBJECTS = {
     **{f"scans/{name}": name.encode() for name in ("10.png", "9.PNG", "1.jpg", "note.txt")},
@@ -81,7 +81,7 @@ def _nothing_asked_yet(s3: S3) -> None:
 
 def test_a_prefix_is_walked_as_a_folder_is() -> None:
     skipped = Skipped()
-    assert list(listed_remote("s3://scans/scans", skipped)) == [
+    assert listed("s3://scans/scans", skipped) == [
         "s3://scans/scans/1.jpg",
         "s3://scans/scans/9.PNG",
         "s3://scans/scans/9.png/1.png",
@@ -91,20 +91,20 @@ def test_a_prefix_is_walked_as_a_folder_is() -> None:
         "s3://scans/scans/sub/ü ?#%+.png",
     ]
     assert (skipped.hidden, skipped.other) == (2, 1)
-    assert list(listed_remote("S3a://scans/scans-2/")) == ["S3a://scans/scans-2/1.png"]
-    whole = list(listed_remote("s3://scans"))
-    assert whole == list(listed_remote("s3://scans/"))
+    assert listed("S3a://scans/scans-2/") == ["S3a://scans/scans-2/1.png"]
+    whole = listed("s3://scans")
+    assert whole == listed("s3://scans/")
     assert len(whole) == 9
 
 
 def test_an_object_is_named_by_itself_whatever_its_ending() -> None:
-    assert list(listed_remote("s3://scans/both")) == ["s3://scans/both"]
-    assert list(listed_remote("s3://scans/both/")) == ["s3://scans/both/1.png"]
-    assert list(listed_remote("s3://scans/plain")) == ["s3://scans/plain"]
+    assert listed("s3://scans/both") == ["s3://scans/both"]
+    assert listed("s3://scans/both/") == ["s3://scans/both/1.png"]
+    assert listed("s3://scans/plain") == ["s3://scans/plain"]
 
 
 def test_pages_come_one_after_the_other_and_natural_order_is_of_all(s3: S3) -> None:
-    assert list(listed_remote("s3://many")) == [f"s3://many/{each}.png" for each in range(2100)]
+    assert listed("s3://many") == [f"s3://many/{each}.png" for each in range(2100)]
     assert s3.asked["GET /many"] == 3
 
 
@@ -116,12 +116,12 @@ def test_only_the_first_answer_has_to_come_soon(monkeypatch: pytest.MonkeyPatch)
         return remote_clients.persistent(scheme, call, until)
 
     monkeypatch.setattr(remote, "persistent", persistent)
-    assert len(list(listed_remote("s3://many"))) == 2100
+    assert len(listed("s3://many")) == 2100
     assert given == [True, False, False]
 
 
 def test_what_was_listed_can_be_fetched() -> None:
-    for url in listed_remote("s3://scans/scans/"):
+    for url in listed("s3://scans/scans/"):
         assert fetched(url, 10) == OBJECTS[url.removeprefix("s3://scans/")]
     assert fetched("S3://scans/both", 10) == b"an object"
 
@@ -196,7 +196,7 @@ def test_what_will_not_pass_is_asked_for_once(url: str, why: str, s3: S3) -> Non
 )
 def test_a_listing_says_what_is_wrong(url: str, why: str) -> None:
     with pytest.raises(SourceError, match=why) as raised:
-        list(listed_remote(url))
+        listed(url)
     assert str(raised.value).startswith(f"{url}: ")
 
 
@@ -207,7 +207,7 @@ def test_without_credentials_it_is_said_where_they_go(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     said = "no credentials were found that hold; set AWS_PROFILE"
     with no_clients(), pytest.raises(SourceError, match=said):
-        list(listed_remote("s3://scans/scans"))
+        listed("s3://scans/scans")
 
 
 @pytest.mark.parametrize(("error", "openings"), [(TimeoutError(), 2), (ValueError(), 1)])
@@ -228,7 +228,7 @@ def test_what_may_pass_closes_a_store_for_a_while(
         opened.clear()
         for _ in range(2):
             with pytest.raises(Unreachable):
-                client_of("s3", "s3://a/b")
+                client_of(located("s3://a/b"))
         assert len(opened) == (1 if closed else openings)
 
 
@@ -253,14 +253,16 @@ def test_a_server_that_is_silent_is_given_up(scheme: str, monkeypatch: pytest.Mo
         began = time.monotonic()
         said = "no answer in time; check the address"
         with no_clients(), pytest.raises(SourceError, match=said):
-            list(listed_remote(url))
+            listed(url)
         assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("missing", ["fsspec", "s3fs"])
 def test_the_extra_that_is_missing_is_named(missing: str) -> None:
     code = f"""import sys; sys.modules["{missing}"] = None
-from tinydigits.remote.listing import fetched; fetched("s3://scans/both", 9)"""
+from tinydigits.remote.file import fetched
+from tinydigits.remote.location import Location
+fetched(Location.parse("s3://scans/both"), 9)"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     named = f's3:// needs {missing}: pip install "tinydigits[cloud]"'
     assert done.stderr.splitlines()[-1] == f"tinydigits.errors.MissingExtra: {named}"

@@ -1,9 +1,12 @@
 """What is an address is known by its scheme, and none is shown with a secret in it."""
 
+import pickle
+
 import pytest
 
+from tests.support.location import located
 from tinydigits.remote.failures import scrubbed
-from tinydigits.remote.location import is_remote, redacted, redacted_in, scheme_of, server_of
+from tinydigits.remote.location import Location, place_of, redacted_in
 
 
 @pytest.mark.parametrize(
@@ -15,6 +18,7 @@ from tinydigits.remote.location import is_remote, redacted, redacted_in, scheme_
         ("https://host/a.png?b=c", True),
         ("abfs://box@account.example/a", True),
         ("simplecache+x://a", True),
+        ("simplecache::https://a/b", True),
         ("file:///a.png", False),
         ("local:///a.png", False),
         ("C://a.png", False),
@@ -26,12 +30,12 @@ from tinydigits.remote.location import is_remote, redacted, redacted_in, scheme_
     ],
 )
 def test_an_address_has_a_scheme_that_is_not_of_local_files(name: str, remote: bool) -> None:
-    assert is_remote(name) is remote
+    assert isinstance(place_of(name), Location) is remote
+    assert (Location.parse(name) is None) is not remote
 
 
 def test_schemes_are_in_small_letters() -> None:
-    assert scheme_of("HTTPS://Host") == "https"
-    assert scheme_of("a.png") == ""
+    assert located("HTTPS://Host").scheme == "https"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,9 @@ def test_schemes_are_in_small_letters() -> None:
     ],
 )
 def test_what_may_be_a_secret_is_not_shown(address: str, shown: str) -> None:
-    assert redacted(address) == shown
+    place = place_of(address)
+    assert str(place) == f"{place}" == shown
+    assert shown in repr(place)
     if not {" ", "?"} & set(shown):
         assert redacted_in(f"of {address.partition(' ')[0]} and") == f"of {shown} and"
 
@@ -70,11 +76,25 @@ def test_what_may_be_a_secret_is_not_shown(address: str, shown: str) -> None:
         ("https://[bad/a.png", "[bad"),
         ("nix://a]b/c", "a]b"),
         ("https://ex℀mple.com?a", "ex℀mple.com"),
-        ("a.png", ""),
     ],
 )
 def test_every_address_has_a_server_however_odd(address: str, server: str) -> None:
-    assert server_of(address) == server
+    assert located(address).secret_server == server
+    assert located(address).server == server.removeprefix("me:pw@")
+
+
+def test_a_location_is_the_same_after_it_was_sent() -> None:
+    location = located("https://me:pw@host/a.png?sig=1")
+    sent = pickle.loads(pickle.dumps(location))
+    assert (sent, hash(sent)) == (location, hash(location))
+    assert sent.secret_url == "https://me:pw@host/a.png?sig=1"
+    assert sent != located("https://host/a.png")
+
+
+def test_what_is_below_a_location_keeps_its_secret() -> None:
+    below = located("ftp://me:pw@host/a/").below("/b c.png")
+    assert below.secret_url == "ftp://me:pw@host/a/b c.png"
+    assert str(below) == "ftp://me@host/a/b c.png"
 
 
 def test_messages_are_one_short_line_without_addresses_and_keys(

@@ -20,9 +20,8 @@ from tinydigits import Limits
 from tinydigits.errors import MissingExtra
 from tinydigits.items import Item, Skipped
 from tinydigits.sources import Opening, open_inputs
-from tinydigits.sources.archives import members
+from tinydigits.sources.archives import SMALL_MEMBER, members
 from tinydigits.sources.tars import SMALL_TAR
-from tinydigits.sources.zips import SMALL_MEMBER
 
 DEFLATED = zipfile.ZIP_DEFLATED
 Rows = dict[str, bytes | str]

@@ -1,0 +1,40 @@
+"""Opening files: only regular ones, and without waiting."""
+
+import errno
+import os
+import stat
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def open_regular(path: str | os.PathLike[str], found_regular: bool = False) -> tuple[int, int]:
+    """Open a regular file to be read. Return its descriptor and its size in bytes.
+
+    It uses the system's own calls, which take a third of the time of pathlib's and of file objects.
+    `found_regular`: the file was a regular one a moment ago, so that it is not looked at before it
+    is opened.
+
+    Raises OSError, whose `strerror` says why: "not a regular file" for a FIFO, socket or device,
+    and for a folder, for which it is an IsADirectoryError.
+    """
+    try:
+        # Opening a FIFO would disturb its writer, so the kind is asked before; and again once the
+        # file is open, since files can be replaced in between.
+        if not found_regular:
+            _check(os.stat(path))  # noqa: PTH116
+        descriptor = os.open(path, _FLAGS)
+    except ValueError as error:  # a NUL in the name
+        raise OSError(errno.EINVAL, str(error)) from error
+    try:
+        status = os.fstat(descriptor)
+        _check(status)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor, status.st_size
+
+
+def _check(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        is_folder = stat.S_ISDIR(status.st_mode)
+        raise OSError(errno.EISDIR if is_folder else errno.EINVAL, "not a regular file")
