@@ -84,6 +84,7 @@ def test_exif_orientation_is_applied() -> None:
         assert np.array_equal(np.asarray(decode(data)), GREY)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # the application's to show
 @pytest.mark.parametrize("exif", [b"garbage", b"Exif\0\0II*\0" + b"\xff" * 40, b"MM\0*\0\0\0\x08"])
 @pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP"])
 def test_damaged_exif_costs_only_the_orientation(format_: str, exif: bytes) -> None:

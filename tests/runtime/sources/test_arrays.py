@@ -142,6 +142,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 SHAPE = "{'descr': '|u1', 'fortran_order': False, 'shape': (%s, 28, 28)}"
 
 
+@pytest.mark.filterwarnings("ignore:Reading `.npy`")  # the application's to show
 @pytest.mark.parametrize(
     ("content", "why"),
     [
