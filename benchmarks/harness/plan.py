@@ -21,7 +21,7 @@ from tinydigits_train.data import ENVIRONMENT, Dataset, load_data
 ROOT = Path(__file__).parents[2]
 # What is measured of each model, by the names of `tinydigits export`.
 FORMATS = {
-    "dense": ("onnx", "tflite", "int8", "c", "c4", "tiny"),
+    "dense": ("onnx", "tflite", "int8", "c", "tiny"),
     "conv": ("onnx", "tflite", "int8", "c"),
 }
 RUN = ("onnx", "tflite", "int8", "c")  # of those, what latency and throughput are measured of
@@ -149,7 +149,7 @@ TINYDIGITS = [sys.executable, "-c", "from tinydigits.cli.main import run; run()"
 
 def artefact(name: str, format_: str) -> str:
     """The file of a format."""
-    endings = {"int8": ".int8.tflite", "c4": "_c4.c"}
+    endings = {"int8": ".int8.tflite"}
     return "tiny.c" if format_ == "tiny" else name + endings.get(format_, f".{format_}")
 
 

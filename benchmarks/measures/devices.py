@@ -6,7 +6,7 @@ from benchmarks.harness.plan import FORMATS, Plan, artefact, bundle, data, each_
 from benchmarks.page.results import Column, Finding, Table, Value
 from tinydigits_export.devices.table import IMAGES, IMAGES_BY_ROW, Measured, TooSmall, measured_file
 
-IN_C = ("c", "c4", "tiny")
+IN_C = ("c", "tiny")
 COLUMNS = (
     Column("file"),
     Column("device"),

@@ -13,7 +13,6 @@ MODELS = ("conv", "dense")
 DEVICES = {
     "conv.c": ("ATmega328P", 0),
     "dense.c": ("ATmega328P", 784),
-    "dense_c4.c": ("ATmega328P", 784),
     "tiny.c": ("ATtiny13A", 0),
 }
 PERCENT, TIMES = ".1%", ",.1f"

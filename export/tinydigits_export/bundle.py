@@ -38,7 +38,7 @@ from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 
-IN_C = ("c", "c4", "tiny")
+IN_C = ("c", "tiny")
 REFUSED_SHARE = 0.01  # of the training digits, by each of the two thresholds
 
 

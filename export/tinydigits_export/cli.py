@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tinydigits_export.keras_model import Original
     from tinydigits_train.data import Dataset
 
-FORMATS = ("onnx", "tflite", "int8", "c", "c4", "tiny", "html")
+FORMATS = ("onnx", "tflite", "int8", "c", "tiny", "html")
 DEFAULT = ("onnx", "tflite", "int8")
 
 _data = click.option(
@@ -41,7 +41,7 @@ def _split(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
 )  # fmt: skip
 @click.option("--formats", callback=_split, default=",".join(DEFAULT), show_default=True,
     metavar="LIST",
-    help=f"Of {', '.join(FORMATS)}; c, c4, tiny: for microcontrollers; html: a page to draw on.",
+    help=f"Of {', '.join(FORMATS)}; c, tiny: for microcontrollers; html: a page to draw on.",
 )  # fmt: skip
 @_data
 def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> None:

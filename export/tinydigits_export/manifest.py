@@ -17,7 +17,6 @@ ENDINGS: Mapping[str, str] = {
     "tflite": ".tflite",
     "int8": ".int8.tflite",
     "c": ".c",
-    "c4": "_c4.c",
     "html": ".html",
 }
 
@@ -80,7 +79,7 @@ def card_of(path: Path) -> Path:
         named = info_path(path)
         if path == named:
             return path
-        # Not every file is called after its model: tiny.c, digits_c4.c.
+        # Not every file is called after its model: tiny.c.
         for card in _cards(path.parent):
             info = _read(card)
             if info and path.name in info.artifacts:

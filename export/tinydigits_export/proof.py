@@ -41,8 +41,6 @@ TOLERANCES: Mapping[str, Tolerance] = {
     # Scores may differ as 8-bit weights make them: what is held is what is decided.
     "int8": Tolerance(max_delta=1.0, min_agreement=0.995, max_accuracy_loss=0.002, max_ties=9),
     "c": Tolerance(max_delta=1.0, min_agreement=0.997, max_accuracy_loss=0.001, max_ties=9),
-    # Trained on after rounding to 4 bits, so that it is as good, and not the same.
-    "c4": Tolerance(max_delta=1.0, min_agreement=0.97, max_accuracy_loss=0.002, max_ties=9),
     # Another network, which has the data and the labels in common with the original.
     "tiny": Tolerance(max_delta=1.0, min_agreement=0.0, max_accuracy_loss=0.007, max_ties=9),
 }

@@ -102,8 +102,8 @@ def dense_layer(original: Original) -> tuple[NDArray[np.float64], NDArray[np.flo
     if found != "Dense":
         raise ModelError(
             f"{original.path}: holds {found} with {original.model.count_params():,} parameters, "
-            "where C can be written of one Dense layer (the recipe `dense`), and in the format `c` "
-            "of the recipe `conv`"
+            "where C can be written of one Dense layer (the recipe `dense`), or of the recipe "
+            "`conv`"
         )
     kernel, bias = (np.asarray(values, np.float64) for values in layers[0].get_weights())
     if not 2 <= len(bias) <= MAX_CLASSES:

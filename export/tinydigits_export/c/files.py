@@ -1,6 +1,6 @@
-"""The three forms of C as files: `c`, `c4` with 4-bit weights, and `tiny` for 1 kB of flash.
+"""The two forms of C as files: `c`, and `tiny` for 1 kB of flash.
 
-`c` and `c4` come of the original; `tiny` is a network of its own, trained on the same digits.
+`c` is written from the original; `tiny` is a network of its own, trained on the same digits.
 """
 
 from pathlib import Path
@@ -10,7 +10,6 @@ import numpy as np
 from tinydigits import ModelError, ModelInfo, ProofError
 from tinydigits.model import Backend
 from tinydigits_export.c.backend import CBackend, read_source
-from tinydigits_export.c.c4 import to_c4
 from tinydigits_export.c.conv import to_conv
 from tinydigits_export.c.dense import CSource, to_c
 from tinydigits_export.c.tiny import TinyBackend, to_tiny
@@ -36,10 +35,8 @@ def c_files(format_: str, original: Original, info: ModelInfo, data: Dataset) ->
             f"{original.path}: C functions are named for the model, so letters, digits and _ are "
             "all that its name may have: rename the file"
         )
-    if format_ == "c":
-        writer = to_conv if _convolves(original) else to_c
-        return _texts(writer(original, info, data.train.images))
-    return _texts(to_c4(original, info, data.train))
+    writer = to_conv if _convolves(original) else to_c
+    return _texts(writer(original, info, data.train.images))
 
 
 def _convolves(original: Original) -> bool:
@@ -63,7 +60,7 @@ def _tiny_files(info: ModelInfo, data: Dataset) -> dict[str, bytes]:
 
 
 def open_c(path: Path) -> Backend:
-    """A .c file of any of the three, with the .h beside it, compiled for this machine."""
+    """A .c file of either form, with the .h beside it, compiled for this machine."""
     if path.name == TINY:
         try:
             texts = [file.read_text("utf-8") for file in (path, path.with_suffix(".h"))]

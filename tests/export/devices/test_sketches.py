@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.export.c.test_c4 import random_model
 from tests.export.c.test_tiny import info_of
 from tests.support.sketches import (
     attiny_sketch,
@@ -20,7 +19,6 @@ from tests.support.sketches import (
     uno_sketch,
 )
 from tinydigits.info import read_info
-from tinydigits_export.c import c4 as to_c4
 from tinydigits_export.c import conv as to_conv
 from tinydigits_export.c import tiny as to_tiny
 from tinydigits_export.c.backend import CBackend
@@ -53,11 +51,6 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def c(bundle: Path, keras_path: Path, mnist: Dataset) -> CSource:
     return to_c(open_original(keras_path), read_info(bundle / "digits.json"), mnist.train.images)
-
-
-@pytest.fixture(scope="module")
-def c4() -> CSource:
-    return to_c4.written(info_of(10), random_model(10, np.ones(392, np.bool_)))
 
 
 @pytest.fixture(scope="module")
@@ -97,20 +90,14 @@ def files(source: CSource) -> dict[str, str]:
     return {f"{source.name}.c": source.c, f"{source.name}.h": source.h}
 
 
-@pytest.mark.parametrize("form", ["c", "c4"])
 def test_an_uno_answers_each_image_with_class_and_probability(
-    form: str,
-    core: Path,
-    images: NDArray[np.uint8],
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
+    c: CSource, core: Path, images: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    source: CSource = request.getfixturevalue(form)
-    program = uno_sketch(core, source.sketch, files(source), tmp_path)
+    program = uno_sketch(core, c.sketch, files(c), tmp_path)
     held_to_uno(program)
     sent = [(START, image.tobytes()) for image in images]
     found = over_serial(program, "atmega328p", UNO_HZ, BIT, [*sent, (START, b"")])
-    assert found == answers(CBackend(source), images)
+    assert found == answers(CBackend(c), images)
 
 
 def test_an_image_that_stops_coming_is_dropped(
@@ -201,7 +188,7 @@ def test_no_bit_of_a_byte_is_lost_to_an_attiny(
     assert found == b"".join(b"%d\r\n" % (total % 10) for total in sums)
 
 
-@pytest.mark.parametrize("form", ["c", "c4", "conv", "tiny"])
+@pytest.mark.parametrize("form", ["c", "conv", "tiny"])
 def test_the_call_in_each_header_can_be_pasted_into_a_sketch(
     form: str, request: pytest.FixtureRequest
 ) -> None:
