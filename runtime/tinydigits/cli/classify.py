@@ -13,6 +13,7 @@ import click
 from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files, folders
 from tinydigits.cli.options import check_usage, reading_options
+from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import Stopped, Stopper, stoppable
 from tinydigits.errors import SinkError, SourceError
 from tinydigits.items import Chunk, Skipped, chunked
@@ -185,11 +186,15 @@ def classify(
                 keep = Keep(fitted=bool(save_fit or report), thumbnails=bool(report))
                 chunks = at_hand(chunks, limits.max_bytes)
                 answered = stack.enter_context(closing(classifier.answers(chunks, workers, keep)))
-                for answers in stack.enter_context(_progress(answered, output)):
+                # A count would be mixed with rows where both go to a terminal.
+                on_terminal = output is None and sys.stdout.isatty()
+                show = stack.enter_context(progress(hidden=on_terminal, every=0.2))
+                for answers in answered:
                     with stopper.held():
                         for write in writes:
                             write(answers)
                         counts.update(prediction.status for prediction in answers.predictions)
+                        show(f"{counts.total():,} images")
                 if not counts + earlier and not watch:  # in here, so that -o replaces nothing
                     _nothing(inputs, skipped)
         except Stopped as stopped:
@@ -296,28 +301,6 @@ def _to_stdout() -> Iterator[None]:
         raise  # whoever reads has seen enough: click ends the run without a word
     except OSError as error:
         raise SinkError(f"stdout cannot be written: {error.strerror}") from error
-
-
-@contextmanager
-def _progress(answered: Iterator[Answers], output: str | None) -> Iterator[Iterator[Answers]]:
-    """A count on stderr while rows go elsewhere; nothing where it would be mixed with them."""
-    if sys.stderr is None or not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
-        yield answered
-        return
-
-    def counted() -> Iterator[Answers]:
-        done, shown_at = 0, 0.0
-        for answers in answered:
-            done += len(answers.predictions)
-            if time.monotonic() - shown_at > 0.2:
-                shown_at = time.monotonic()
-                click.echo(f"\r{done:,} images", nl=False, err=True)
-            yield answers
-
-    try:
-        yield counted()
-    finally:
-        click.echo("\r\033[K", nl=False, err=True)  # it makes room for the summary
 
 
 def summary(counts: Counter[str], seconds: float, earlier: int = 0) -> str:
