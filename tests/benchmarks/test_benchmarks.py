@@ -25,6 +25,8 @@ from tinydigits.errors import TinydigitsError
 from tinydigits.model import MODELS
 from tinydigits_export.c.backend import find_tool
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 # What the output of each must hold: its contestants, or its rows.
 EXPECTED = {
     "accuracy": ("dense.keras", "dense.onnx", "dense.tflite", "dense.int8.tflite", "dense.c"),

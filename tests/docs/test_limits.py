@@ -34,6 +34,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"up to {BYTES} bytes a\npixel" in PAGE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["RGBA", "I;16"])
 def test_a_large_picture_takes_no_more_memory_than_is_said(tmp_path: Path, mode: str) -> None:
     side = 4000

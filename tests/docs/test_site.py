@@ -13,6 +13,8 @@ import pytest
 import tinydigits
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 ASKED = {"src", "srcset", "href", "data", "action", "poster"}  # what a browser may go to
 OUTSIDE = re.compile(r"\s*(https?:)?//")
 

@@ -33,6 +33,11 @@ def test_the_readme_opens_with_what_it_does_and_the_two_commands() -> None:
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.cluster
+@pytest.mark.network
+@pytest.mark.device
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_works_and_prints_what_the_page_shows(
     page: Path, few_digits: Path, tmp_path: Path, request: pytest.FixtureRequest

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 NOTEBOOK = ROOT / "examples" / "digits.ipynb"
 STEPS = (
@@ -31,12 +31,16 @@ SECONDS = 600  # for a cell, on a machine that others use too
 
 
 def opened() -> Any:
+    import nbformat
+
     return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="module")
 def executed(mnist_dir: Path) -> Any:
     """All cells with what they gave. Raises where one of them fails."""
+    from nbclient import NotebookClient
+
     notebook = opened()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TINYDIGITS_DATA", str(mnist_dir))
@@ -60,6 +64,8 @@ def figures(text: str) -> list[float]:
 
 
 def test_it_is_committed_without_outputs() -> None:
+    import nbformat
+
     notebook = opened()
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 
 from tests.support.pages import Opens, chromium, opened, opener
@@ -18,7 +17,15 @@ from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 from tinydigits_train.training import save, train
 
+HERE = Path(__file__).parent
 FORMATS = ("onnx", "tflite", "int8", "c", "html")  # those that are trained on take longer
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder: each begins with a Keras model."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker("tensorflow")
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +78,8 @@ def conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
 @pytest.fixture(scope="session")
 def read_conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
     """`conv` with the weights of the bundled model: it takes too long to train in a test."""
+    import onnx
+
     graph = onnx.load(str(resources.files("tinydigits") / "models" / "conv.onnx")).graph
     known = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     found = [

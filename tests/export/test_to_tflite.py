@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
 
 from tinydigits_export.keras_model import open_original
 from tinydigits_export.to_tflite import CALIBRATION, to_int8
@@ -14,6 +13,8 @@ from tinydigits_train.data import Dataset
 
 
 def opened(path: Path) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
     interpreter = Interpreter(str(path))
     interpreter.allocate_tensors()
     return interpreter

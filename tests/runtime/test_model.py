@@ -217,7 +217,9 @@ def test_what_is_no_model_is_refused(tmp_path: Path, name: str, content: bytes, 
     ("package", "module", "ending", "name"),
     [
         ("onnxruntime", "__init__", "onnx", "onnxruntime"),
-        ("ai_edge_litert", "interpreter", "tflite", "LiteRT"),
+        pytest.param(
+            *("ai_edge_litert", "interpreter", "tflite", "LiteRT"), marks=pytest.mark.tensorflow
+        ),
     ],
 )
 def test_what_is_installed_and_does_not_load_is_named(

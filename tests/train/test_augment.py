@@ -1,10 +1,13 @@
 """Augmenting changes every digit in its own way, keeps it a digit, and keeps nothing nothing."""
 
 import numpy as np
+import pytest
 
 from tinydigits_train.augment import augment
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.tensorflow import load_tensorflow
+
+pytestmark = pytest.mark.tensorflow
 
 
 def test_each_is_changed_within_the_range_of_pixels(mnist_test: Digits) -> None:

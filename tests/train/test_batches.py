@@ -39,6 +39,7 @@ def test_the_plain_lesson_is_the_digits(mnist_test: Digits) -> None:
     assert (lesson.steps, lesson.validation) == (4, None)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.usefixtures("small")
 def test_what_is_set_aside_is_not_shown(
     mnist_test: Digits, monkeypatch: pytest.MonkeyPatch
@@ -60,6 +61,7 @@ def test_what_is_set_aside_is_not_shown(
     assert (sums == 0).mean() == pytest.approx(238 / (450 + 20 + 238), abs=0.05)
 
 
+@pytest.mark.tensorflow
 def test_of_the_fewest_digits_one_is_set_aside() -> None:
     tensorflow = load_tensorflow("a test", "train")
     lesson = augmented_lesson(tensorflow, labelled(4, 4), ("a", "b"), 128, seed=0)
@@ -103,6 +105,7 @@ def test_small_classes_are_shown_as_often_as_large_ones() -> None:
     assert pairs == set(zip(digits.images[:, 0, 0].tolist(), digits.labels.tolist(), strict=True))
 
 
+@pytest.mark.tensorflow
 def test_other_classes_get_no_drawn_digits_and_no_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_letters(seed: int, digits: Digits, share: float, letters: bool) -> NDArray[np.uint8]:
         assert not letters

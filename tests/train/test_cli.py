@@ -12,6 +12,8 @@ from tests.train.test_data import small_mnist
 from tests.train.test_labelled_folder import shapes
 from tinydigits_train.data import FILES
 
+pytestmark = pytest.mark.tensorflow
+
 
 def test_train_shows_progress_and_figures(tmp_path: Path) -> None:
     data = small_mnist(tmp_path)

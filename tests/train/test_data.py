@@ -45,6 +45,7 @@ def test_the_environment_names_a_folder(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(load_data("mnist").train.labels) == len(load_data().train.labels) == 6
 
 
+@pytest.mark.tensorflow
 def test_keras_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
     images, labels = np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.uint8)
     keras = load_tensorflow("a test", "train").keras
@@ -55,6 +56,7 @@ def test_keras_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(load_data().test.labels) == 3
 
 
+@pytest.mark.tensorflow
 def test_without_network_the_files_and_the_option_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

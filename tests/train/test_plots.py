@@ -26,6 +26,8 @@ from tinydigits_train.data import load_data
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.training import Epoch, Evaluation, Trained, train
 
+pytestmark = pytest.mark.tensorflow
+
 ALL = ["samples", "curves", "confusion", "classes", "mistakes", "weights"]
 LABELS = tuple("0123456789")
 SVG = "{http://www.w3.org/2000/svg}"

@@ -13,6 +13,8 @@ from tinydigits_train.data import Dataset, load_data
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.training import Evaluation, Trained, save, train
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def mnist(mnist_dir: Path) -> Dataset:

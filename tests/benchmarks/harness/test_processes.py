@@ -9,6 +9,8 @@ import pytest
 from benchmarks.harness.children import Child, ContestantError, check_agreement, children
 from benchmarks.harness.processes import run
 
+pytestmark = pytest.mark.slow
+
 MB = 1_000_000
 
 

@@ -4,7 +4,11 @@ import os
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
+
 from benchmarks.harness.s3 import store
+
+pytestmark = pytest.mark.network
 
 
 def test_requests_are_counted_once_and_what_lists_apart(tmp_path: Path) -> None:

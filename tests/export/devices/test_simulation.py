@@ -33,6 +33,8 @@ from tinydigits_export.devices.table import MAIN, TINY_TARGETS
 from tinydigits_export.keras_model import open_original
 from tinydigits_train.data import Dataset
 
+pytestmark = pytest.mark.device
+
 ARM_IMAGES = int(os.environ.get("TINYDIGITS_DEVICE_IMAGES", "300"))
 
 ECHO = """

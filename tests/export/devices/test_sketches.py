@@ -27,6 +27,8 @@ from tinydigits_export.c.tiny import TinyBackend, TinyNetwork, TinySource
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_train.data import Dataset
 
+pytestmark = pytest.mark.device
+
 UNO_HZ, UNO_FLASH, UNO_RAM = 16_000_000, 32_256, 2_048  # flash: beside its boot loader
 START = 1_000_000  # cycles until a board has started
 BIT = UNO_HZ // 115_200  # cycles

@@ -28,6 +28,8 @@ from tinydigits_export.devices.table import (
 from tinydigits_export.keras_model import Original
 from tinydigits_train.data import Dataset
 
+pytestmark = pytest.mark.device
+
 # With so many bytes of flash, variables and stack. What it answers means nothing.
 LARGE = """
 #include "large.h"

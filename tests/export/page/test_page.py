@@ -13,6 +13,8 @@ from tinydigits_export.keras_model import Original
 from tinydigits_export.page.to_html import to_html
 from tinydigits_train.labelled_folder import Digits
 
+pytestmark = pytest.mark.browser
+
 SEVEN = [(52, 46), (90, 44), (136, 40), (120, 80), (98, 122), (84, 162)]  # of 192
 GIVE = """
 const [kind, text] = arguments;

@@ -29,6 +29,7 @@ def network(*layers: Any, shape: tuple[int, ...] = (28, 28, 1)) -> Any:
     return keras.Sequential([keras.Input(shape), *layers, last], name="small")
 
 
+@pytest.mark.browser
 def test_the_fit_is_as_written_down(opens: Opens, dense: Original) -> None:
     files = [(GOLDEN / f"{name}.png").read_bytes() for name in NAMES]
     for name, found in zip(NAMES, opens(dense).read(files), strict=True):
@@ -36,6 +37,7 @@ def test_the_fit_is_as_written_down(opens: Opens, dense: Original) -> None:
         assert np.abs(np.array(found[0]) - expected).max() <= TOLERANCE, name
 
 
+@pytest.mark.browser
 def test_pictures_are_read_as_by_the_runtime(
     opens: Opens, dense: Original, mnist_test: Digits
 ) -> None:
@@ -68,6 +70,7 @@ def test_pictures_are_read_as_by_the_runtime(
         assert row.label in (None, str(judgement["best"]))
 
 
+@pytest.mark.browser
 def test_conv_scores_as_keras_does(opens: Opens, conv: Original, mnist_test: Digits) -> None:
     images = mnist_test.images[:100]
     expected = conv.scores(images)
@@ -107,6 +110,7 @@ def networks() -> dict[str, Callable[[Any], Any]]:
     }
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("kind", networks())
 def test_other_networks_score_as_keras_does(
     kind: str, opens: Opens, tmp_path: Path, mnist_test: Digits

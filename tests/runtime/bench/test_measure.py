@@ -104,6 +104,7 @@ def test_no_task_always_follows_the_same_one() -> None:
     assert [list(order(3, place)) for place in range(2)] == [[0, 1, 2], [2, 1, 0]]
 
 
+@pytest.mark.slow
 def test_every_task_gives_a_value_for_each_of_its_figures(kinds: list[Pictures]) -> None:
     images = np.resize(digits(3), (max(BATCHES), 28, 28))
     todo = tasks(contestants(("dense",)), kinds, images)
@@ -179,6 +180,7 @@ def test_peak_memory_is_the_processs_own_and_not_that_of_who_started_it() -> Non
     assert 5_000_000 < int(told) < large.nbytes / 2
 
 
+@pytest.mark.slow
 def test_own_pictures_of_one_size_are_measured_too(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes((SCANS / "1-small.png").read_bytes())
     said: list[str] = []

@@ -19,6 +19,8 @@ from tests.runtime.test_init import modules_after
 from tinydigits.bench.stats import BEYOND
 from tinydigits.bench.table import time as shown
 
+pytestmark = pytest.mark.slow
+
 SCANS = ROOT / "examples" / "scans"
 COMMAND = [str(Path(sys.executable).with_name("tinydigits")), "bench"]
 

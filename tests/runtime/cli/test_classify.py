@@ -193,6 +193,7 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
     assert "was not begun with --resume" in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_torn_rows_are_written_again(ending: str, tmp_path: Path) -> None:
     """Cut anywhere, in names that hold line ends and quotes too."""

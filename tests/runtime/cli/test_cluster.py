@@ -66,6 +66,7 @@ def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize(
     ("inputs", "options", "why"),
     [
@@ -100,6 +101,7 @@ def test_bad_input_writes_nothing(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.cluster
 def test_a_cluster_is_asked_before_inputs_are_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_cluster_is_asked_before_inputs_are_listed(
         monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize("step", ["entries_of", "begin", "finish"])
 def test_a_signal_ends_it_in_order_at_every_step(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -129,6 +132,8 @@ def test_a_signal_ends_it_in_order_at_every_step(
     assert f"--resume goes on with {tmp_path}/parts" in done.stderr
 
 
+@pytest.mark.cluster
+@pytest.mark.network
 @pytest.mark.parametrize(
     ("source", "output", "why"),
     [
@@ -162,6 +167,7 @@ def silent_server() -> Iterator[str]:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
+@pytest.mark.cluster
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="the Ray engine needs the extra ray")
     patient = (

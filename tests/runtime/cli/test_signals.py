@@ -83,6 +83,7 @@ def soon(true: Callable[[], bool], seconds: float = 10) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "workers"), [("csv", "2"), ("jsonl", "1"), ("jsonl", "2")])
 def test_killed_at_any_moment_and_resumed_it_is_the_same_file(
     ending: str, workers: str, pictures: Path, tmp_path: Path
@@ -154,6 +155,7 @@ def test_no_worker_outlives_a_killed_parent(pictures: Path) -> None:
     run.communicate()
 
 
+@pytest.mark.slow
 def test_a_worker_killed_from_outside_costs_no_row(pictures: Path) -> None:
     run = start("--format", "csv", "--workers", "2", "--batch-size", "32", str(pictures))
     assert run.stdout is not None
@@ -179,6 +181,7 @@ def test_a_closed_pipe_ends_quietly(pictures: Path) -> None:
     assert not processes_of(run.pid)
 
 
+@pytest.mark.slow
 def test_where_a_file_may_grow_no_more_its_rows_stay_whole(pictures: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk: writing fails, and in mid-row."""
     whole, out = tmp_path / "whole.csv", tmp_path / "out.csv"
@@ -247,6 +250,7 @@ def test_unbuffered_python_loses_no_row(tmp_path: Path) -> None:
     assert len(out.read_text().splitlines()) == len(SCANS) + 1
 
 
+@pytest.mark.slow
 def test_a_second_signal_after_a_while_waits_for_nobody(pictures: Path) -> None:
     """Nobody reads what is written, so that the first signal waits for the rows to be whole."""
     run = start("--format", "jsonl", "--scores", str(pictures))

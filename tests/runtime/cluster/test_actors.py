@@ -63,6 +63,7 @@ def test_nodes_have_to_see_what_the_driver_sees(tmp_path: Path) -> None:
     assert list(needed([], refused)) == []
 
 
+@pytest.mark.network
 def test_the_first_address_is_needed_where_the_driver_reads_it(store: S3) -> None:
     del store
     assert list(map(str, needed([], part("s3://open/a.png")))) == ["s3://open/a.png"]
@@ -70,6 +71,7 @@ def test_the_first_address_is_needed_where_the_driver_reads_it(store: S3) -> Non
         assert list(needed([], part(url))) == []
 
 
+@pytest.mark.network
 def test_a_node_that_may_not_read_what_the_driver_may_ends_the_job(
     store: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +89,7 @@ def test_a_node_that_may_not_read_what_the_driver_may_ends_the_job(
     assert "no credentials were found that hold" in said
 
 
+@pytest.mark.network
 def test_a_picture_that_is_gone_by_then_ends_nothing(store: S3, tmp_path: Path) -> None:
     del store
     assert failure(tmp_path, inputs=("s3://open/none.png", str(tmp_path))) is None

@@ -14,7 +14,9 @@ from tinydigits.remote import client as remote_clients
 from tinydigits.remote import listing as remote
 
 
-@pytest.fixture(params=["folder", "memory", "s3"])
+@pytest.fixture(
+    params=["folder", *(pytest.param(kind, marks=pytest.mark.network) for kind in ("memory", "s3"))]
+)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """An empty one of each kind."""
     if request.param == "folder":
@@ -80,6 +82,7 @@ def test_where_nothing_can_be_written_it_is_said(tmp_path: Path) -> None:
         put(store_at(str(tmp_path / "file" / "rows")), "a", b"")
 
 
+@pytest.mark.network
 def test_of_a_bucket_the_folder_alone_is_listed(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +105,7 @@ def faults(path: str, time_: int) -> Fault | None:
     return ("500", "reset", "slow down")[time_] if time_ < 3 else None
 
 
+@pytest.mark.network
 def test_a_store_that_stumbles_gets_what_is_written_as_a_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -125,6 +129,7 @@ def test_a_store_that_stumbles_gets_what_is_written_as_a_whole(
     s3fs.S3FileSystem.clear_instance_cache()
 
 
+@pytest.mark.network
 @pytest.mark.parametrize(("url", "why"), [("nix://a/b", "no scheme nix://"), ("abfs://a", "adlfs")])
 def test_a_store_that_cannot_be_opened_is_refused(url: str, why: str) -> None:
     pytest.importorskip("fsspec", reason="object storage needs the extra cloud")

@@ -44,7 +44,12 @@ from tinydigits.sinks.rows import Shown
 from tinydigits.workers import GIVEN_UP
 from tinydigits_train.labelled_folder import Digits
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # its own, of itself
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.network,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+]  # its own, of itself
 
 
 @pytest.fixture(scope="module")

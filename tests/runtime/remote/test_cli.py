@@ -21,6 +21,8 @@ from tests.conftest import ROOT
 from tests.support.s3_server import KEYS, S3, Fault, s3_server, some
 from tinydigits_train.labelled_folder import Digits
 
+pytestmark = pytest.mark.network
+
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 SCANS = ROOT / "examples" / "scans"
 BLOBS = {path.name: path.read_bytes() for path in SCANS.iterdir()}

@@ -21,6 +21,8 @@ from tinydigits.errors import ImageError, SourceError
 from tinydigits.items import Skipped
 from tinydigits.remote import client as remote_clients
 
+pytestmark = pytest.mark.network
+
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 ONE = (ROOT / "examples" / "scans" / "1-small.png").read_bytes()
 OBJECTS = {

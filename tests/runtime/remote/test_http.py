@@ -25,6 +25,8 @@ from tinydigits.remote.location import Location
 from tinydigits.sources.archives import members
 from tinydigits.sources.arrays import stacks
 
+pytestmark = pytest.mark.network
+
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 SCANS = ROOT / "examples" / "scans"
 ONE = (SCANS / "1-small.png").read_bytes()

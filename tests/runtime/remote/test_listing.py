@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import cast
 
 import pytest
-import s3fs
 
 from tests.support.location import fetched, listed, located
 from tests.support.s3_server import S3, Fault, s3_server
@@ -22,6 +21,8 @@ from tinydigits.remote import client as remote_clients
 from tinydigits.remote import listing as remote
 from tinydigits.remote.client import TRIES, Unreachable, client_of, persistent
 from tinydigits.remote.failures import explained
+
+pytestmark = pytest.mark.network
 
 OBJECTS = {
     **{f"scans/{name}": name.encode() for name in ("10.png", "9.PNG", "1.jpg", "note.txt")},
@@ -67,6 +68,8 @@ def s3() -> Iterator[S3]:
 @contextmanager
 def no_clients() -> Iterator[None]:
     """As in a process of its own: what is in the environment now is looked at."""
+    import s3fs
+
     s3fs.S3FileSystem.clear_instance_cache()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(remote_clients, "_clients", {})

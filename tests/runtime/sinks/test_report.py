@@ -109,6 +109,7 @@ def test_the_surest_are_left_out(tmp_path: Path, monkeypatch: Patch) -> None:
     assert page["summary"]["readAs"] == [0, 3, 0, 0, 0, 0, 0, 40, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_ten_thousand_of_the_largest_pictures_are_less_than_20_mb(tmp_path: Path) -> None:
     """Noise, which nothing compresses, and names as long as they are shown."""
     rng = np.random.default_rng(0)
@@ -241,6 +242,7 @@ def page(browser: "Chrome", tmp_path: Path) -> Page:
     return Page(browser, written(tmp_path / "r.html", answers(ROWS), truth=truth_in_name))
 
 
+@pytest.mark.browser
 def test_all_are_shown_by_class_with_the_lowest_scores_first(page: Page) -> None:
     assert page.headings() == "3 (3 pictures) 9 (2 pictures) blank (1 picture) unreadable (1 file)"
     assert page.names()[:3] == ["in/doubt.png", "in/three.png", "in/sure.png"]
@@ -252,6 +254,7 @@ def test_all_are_shown_by_class_with_the_lowest_scores_first(page: Page) -> None
     assert page.browser.execute_script(widths) == [40, 28] * 6
 
 
+@pytest.mark.browser
 def test_each_control_filters(page: Page) -> None:
     page.choose("Read as", "9 (2)")
     page.shows("2 of 7 shown", "truth-4/nine.png truth-9/right.png")
@@ -272,6 +275,7 @@ def test_each_control_filters(page: Page) -> None:
     page.shows("1 of 7 shown", "in/sure.png")
 
 
+@pytest.mark.browser
 def test_scores_are_filtered_by_number_and_by_slider(page: Page) -> None:
     from selenium.webdriver.common.keys import Keys
 
@@ -284,6 +288,7 @@ def test_scores_are_filtered_by_number_and_by_slider(page: Page) -> None:
     assert page.control("highest score").get_property("value") == "0.95"
 
 
+@pytest.mark.browser
 def test_a_filtered_view_can_be_linked(page: Page) -> None:
     page.choose("Read as", "3 (3)")
     page.fill("Name contains", "t&h=#")
@@ -299,6 +304,7 @@ def test_a_filtered_view_can_be_linked(page: Page) -> None:
     page.shows("7 of 7 shown")
 
 
+@pytest.mark.browser
 def test_names_are_text_and_run_nothing(browser: "Chrome", tmp_path: Path) -> None:
     rows = [*map(ok, HOSTILE), *map(broken, HOSTILE)]
     page = Page(browser, written(tmp_path / "r.html", answers(rows)))
@@ -311,6 +317,7 @@ def test_names_are_text_and_run_nothing(browser: "Chrome", tmp_path: Path) -> No
     assert [entry for entry in log("browser") if entry["level"] == "SEVERE"] == []
 
 
+@pytest.mark.browser
 def test_a_large_group_is_filled_as_it_is_asked_for(browser: "Chrome", tmp_path: Path) -> None:
     rows = [ok(f"{at}.png", "7", at / 400) for at in range(300)]
     page = Page(browser, written(tmp_path / "r.html", answers(rows)))
@@ -322,6 +329,7 @@ def test_a_large_group_is_filled_as_it_is_asked_for(browser: "Chrome", tmp_path:
     assert not page.all("button.more")[0].is_displayed()
 
 
+@pytest.mark.browser
 def test_the_rest_is_told(browser: "Chrome", tmp_path: Path, monkeypatch: Patch) -> None:
     for limit, value in (("PICTURES", 3), ("ERRORS", 1), ("BUDGET", 500)):
         monkeypatch.setattr(report, limit, value)
@@ -334,6 +342,7 @@ def test_the_rest_is_told(browser: "Chrome", tmp_path: Path, monkeypatch: Patch)
     assert page.headings() == "7 (3 of 5 pictures) unreadable (1 of 4 files)"
 
 
+@pytest.mark.browser
 def test_it_fits_a_phone_and_a_dark_room(page: Page) -> None:
     grounds = []
     for theme in ("light", "dark"):
