@@ -11,6 +11,7 @@ import gzip
 import os
 import shutil
 import struct
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +32,23 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data" / "mnist"
 Making = Callable[[Path], object]
-# Files that take longest, in seconds on two cores: they start first, so that neither of the two
+MadeOnce = Callable[[str, Making], Path]
+# The files that take longest, the longest first. They start first, so that neither of the two
 # processes that share the tests waits long for the other at the end.
-LONGEST = {
-    "tests/docs/test_snippets.py": 200,
-}
+LONGEST = (
+    "tests/export/test_cli.py",
+    "tests/docs/test_snippets.py",
+    "tests/benchmarks/test_benchmarks.py",
+    "tests/examples/test_notebook.py",
+    "tests/runtime/cluster/test_ray_cluster.py",
+    "tests/runtime/cli/test_signals.py",
+    "tests/train/test_cli.py",
+    "tests/runtime/remote/test_cli.py",
+    "tests/export/devices/test_simulation.py",
+    "tests/export/test_bundle.py",
+    "tests/train/test_plots.py",
+    "tests/runtime/cli/test_bench.py",
+)
 
 
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
@@ -98,7 +111,7 @@ def has_all_of_mnist(mnist_test: "Digits") -> bool:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Making], Path]:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
     """A function that returns a folder which only the first of the test processes fills.
 
     made_once(NAME, MAKE) calls MAKE(FOLDER) in one process, while the others wait, and returns the
@@ -122,8 +135,13 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Making
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take longest first."""
-    items.sort(key=lambda item: -LONGEST.get(item.nodeid.partition("::")[0], 0))
+    """Put the files that take longest first, and skip elsewhere what needs Linux."""
+    needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+    for item in items:
+        if item.get_closest_marker("linux"):
+            item.add_marker(needs_linux)
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import MadeOnce
 from tests.support.pages import Opens, chromium, opened, opener
 from tinydigits_export.bundle import export
 from tinydigits_export.c.backend import MissingTool, host_compiler
@@ -34,19 +35,21 @@ def mnist(mnist_dir: Path) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def keras_path(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`dense`, trained as a user trains it."""
-    path = tmp_path_factory.mktemp("trained") / "digits.keras"
-    save(train("dense", mnist, seed=0), path)
-    return path
+def keras_path(mnist: Dataset, made_once: MadeOnce) -> Path:
+    """`dense`, trained as a user trains it. Tests that change it copy it first."""
+
+    def make(folder: Path) -> None:
+        save(train("dense", mnist, seed=0), folder / "digits.keras")
+
+    return made_once("trained", make) / "digits.keras"
 
 
 @pytest.fixture(scope="session")
-def bundle(keras_path: Path, mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(keras_path: Path, mnist: Dataset, made_once: MadeOnce) -> Path:
     """Exported to FORMATS. Tests that change it copy it first."""
-    folder = tmp_path_factory.mktemp("bundle")
-    export(open_original(keras_path), folder, FORMATS, mnist)
-    return folder
+    return made_once(
+        "bundle", lambda folder: export(open_original(keras_path), folder, FORMATS, mnist)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
-from tests.runtime.cli.test_main import run
+from tests.runtime.cli.test_main import run as run_apart
+from tests.support.commands import run
 from tests.train.test_labelled_folder import shapes
 from tinydigits_export.bundle import export
 from tinydigits_export.keras_model import open_original
@@ -37,7 +38,7 @@ def test_export_and_verify_print_the_receipt(
     keras_path: Path, mnist_dir: Path, tmp_path: Path
 ) -> None:
     data = ("--data", str(mnist_dir))
-    exported = run("export", str(keras_path), "-o", str(tmp_path / "out"), *data)
+    exported = run_apart("export", str(keras_path), "-o", str(tmp_path / "out"), *data)
     assert exported[0] == 0
     assert exported[2].splitlines() == [
         f"wrote digits.onnx, digits.tflite, digits.int8.tflite to {tmp_path / 'out'}"
@@ -47,7 +48,7 @@ def test_export_and_verify_print_the_receipt(
         *("digits.onnx", "digits.tflite", "digits.int8.tflite")
     ]
     assert all(line.endswith("  holds") for line in lines[2:5])
-    verified = run("verify", str(tmp_path / "out"), *data)
+    verified = run_apart("verify", str(tmp_path / "out"), *data)
     assert verified == (0, exported[1], "")
     (tmp_path / "out" / "digits.onnx").write_bytes(b"broken")
     status, table, errors = run("verify", str(tmp_path / "out"), *data)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import write_idx
-from tests.runtime.cli.test_main import run
+from tests.runtime.cli.test_main import run as run_apart
+from tests.support.commands import run
 from tests.train.test_data import small_mnist
 from tests.train.test_labelled_folder import shapes
 from tinydigits_train.data import FILES
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.tensorflow
 def test_train_shows_progress_and_figures(tmp_path: Path) -> None:
     data = small_mnist(tmp_path)
     output = tmp_path / "digits.keras"
-    status, figures, progress = run(
+    status, figures, progress = run_apart(
         "train", "--data", str(data), "--epochs", "2", "-o", str(output)
     )
     assert status == 0
