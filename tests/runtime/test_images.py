@@ -169,6 +169,7 @@ def test_a_fifo_with_a_writer_is_not_opened(tmp_path: Path) -> None:
     assert writer.wait(timeout=10) == 0
 
 
+@pytest.mark.linux
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for source in (tmp_path, tmp_path / "none", "/dev/null"):

@@ -27,6 +27,8 @@ from tinydigits.reading import Keep, Reader
 from tinydigits.sources import Opening, open_inputs
 from tinydigits.workers import GIVEN_UP
 
+pytestmark = pytest.mark.linux
+
 SCANS = str(ROOT / "examples" / "scans")
 
 

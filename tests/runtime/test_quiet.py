@@ -80,6 +80,7 @@ def test_blocks_can_be_nested(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().err == "after"
 
 
+@pytest.mark.linux
 @pytest.mark.usefixtures("_own_process")
 def test_where_nothing_can_be_held_the_block_runs_all_the_same(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -53,6 +53,7 @@ def test_a_board_is_named_by_its_device_tree_and_else_by_python(
     assert cpu_name() == "aarch64"
 
 
+@pytest.mark.linux
 def test_the_governors_of_all_allowed_cpus_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +67,7 @@ def test_the_governors_of_all_allowed_cpus_are_told(
     assert governor() == "performance, powersave"
 
 
+@pytest.mark.linux
 def test_what_limits_the_cores_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))

@@ -145,6 +145,7 @@ def test_a_closed_pipe_ends_quietly() -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.linux
 def test_closed_and_full_streams_are_errors_or_not_needed() -> None:
     scan = str(SCANS / "1-small.png")
 

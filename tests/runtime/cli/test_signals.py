@@ -3,6 +3,7 @@ had happened.
 """
 
 import csv
+import fcntl
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import resource
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +21,11 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.linux
+
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 SCANS = sorted((ROOT / "examples" / "scans").iterdir())
+PIPE = 60_000  # bytes: nearly what a pipe holds
 KILLS = int(os.environ.get("TINYDIGITS_KILLS", "5"))  # a format; 50 by command
 
 
@@ -254,12 +259,18 @@ def test_unbuffered_python_loses_no_row(tmp_path: Path) -> None:
 def test_a_second_signal_after_a_while_waits_for_nobody(pictures: Path) -> None:
     """Nobody reads what is written, so that the first signal waits for the rows to be whole."""
     run = start("--format", "jsonl", "--scores", str(pictures))
-    time.sleep(1.5)
+    assert soon(lambda: waiting(run) >= PIPE, 20)
     run.send_signal(signal.SIGTERM)
-    time.sleep(1.2)
+    time.sleep(1.2)  # the while
     run.send_signal(signal.SIGTERM)
     assert run.wait(timeout=5) == 143
     run.communicate()
+
+
+def waiting(run: subprocess.Popen[bytes]) -> int:
+    """Return how many bytes of its stdout nobody has read."""
+    assert run.stdout is not None
+    return int.from_bytes(fcntl.ioctl(run.stdout, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def test_a_signal_before_the_first_row_is_told_too(pictures: Path) -> None:
@@ -277,9 +288,6 @@ def test_a_signal_before_the_first_row_is_told_too(pictures: Path) -> None:
 def wait_for_handlers(process: int) -> None:
     """Until it no longer ends without a word: Python itself does not catch SIGTERM."""
     status = Path(f"/proc/{process}/status")
-    if not status.exists():  # not Linux
-        time.sleep(0.5)
-        return
     caught, end = 0, time.monotonic() + 20
     while not caught >> (signal.SIGTERM - 1) & 1:
         assert time.monotonic() < end

@@ -45,6 +45,7 @@ from tinydigits.workers import GIVEN_UP
 from tinydigits_train.labelled_folder import Digits
 
 pytestmark = [
+    pytest.mark.linux,
     pytest.mark.cluster,
     pytest.mark.network,
     pytest.mark.slow,

@@ -78,6 +78,7 @@ def test_an_ending_of_another_format_is_refused() -> None:
         format_of("rows.xlsx")
 
 
+@pytest.mark.linux
 def test_where_nothing_can_be_written_it_is_said(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none" / "out.csv", Path("/dev/full")):
         with (

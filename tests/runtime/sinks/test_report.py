@@ -159,6 +159,7 @@ def test_a_page_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["r.html"]
 
 
+@pytest.mark.linux
 def test_where_no_page_can_be_written_it_is_said_before_the_run(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none" / "r.html"):
         refused = pytest.raises(SinkError, match="cannot be written")

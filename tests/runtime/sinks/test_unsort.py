@@ -86,6 +86,7 @@ def test_a_dry_run_makes_nothing_and_says_what_would_be() -> None:
     assert not Path("other").exists()
 
 
+@pytest.mark.linux
 def test_a_sort_folder_that_cannot_be_made_is_named() -> None:
     touch("a.png", "out")
     with pytest.raises(SinkError, match="out: not a folder"):

@@ -303,6 +303,7 @@ def test_without_zstandard_the_command_to_get_it_is_given(
         read(tmp_path, "tar.zst", content)
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("ending", ["zip", *PACK])
 def test_all_is_closed_early(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a.{ending}"

@@ -299,6 +299,7 @@ def test_what_is_no_file_is_never_opened(tmp_path: Path, name: str) -> None:
     assert said(path)
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("name", ["a.idx", "a.idx.gz", "a.npy", "a.npz"])
 def test_all_is_closed_early(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -3,7 +3,6 @@ ends soon after it is told to."""
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -199,12 +198,17 @@ def test_inputs_that_cannot_be_watched_are_refused_at_once(polls: Polls) -> None
 
 
 def test_stop_ends_a_long_wait_soon(tmp_path: Path) -> None:
-    stop = threading.Event()
+    asked, stop = threading.Event(), threading.Event()
     given: list[list[Item]] = []
-    batches = watched_files([str(tmp_path)], stop.is_set, Skipped(), interval=3600)
+
+    def stopped() -> bool:
+        asked.set()
+        return stop.is_set()
+
+    batches = watched_files([str(tmp_path)], stopped, Skipped(), interval=3600)
     thread = threading.Thread(target=lambda: given.extend(batches))
     thread.start()
-    time.sleep(0.05)
+    assert asked.wait(10)
     stop.set()
     thread.join(timeout=10)
     assert not thread.is_alive()
