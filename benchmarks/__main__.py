@@ -11,8 +11,16 @@ from pathlib import Path
 import click
 
 from benchmarks.harness.plan import FORMATS, ROOT, Plan, bundle
+from benchmarks.harness.results import (
+    FOLDER,
+    Finding,
+    Result,
+    from_json,
+    machine,
+    to_json,
+    versions,
+)
 from benchmarks.page.report import ORDER, QUOTING, blocks, write
-from benchmarks.page.results import FOLDER, Finding, Result, from_json, machine, to_json, versions
 from tinydigits.errors import TinydigitsError
 
 _folder = click.Path(path_type=Path, exists=True, file_okay=False)

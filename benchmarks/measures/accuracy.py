@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.harness.plan import FORMATS, Plan, bundle, data, each_model
-from benchmarks.page.results import Column, Finding, Table, Value
+from benchmarks.harness.results import Column, Finding, Table, Value
 from tinydigits_export.bundle import open_bundle, verify
 from tinydigits_train.labelled_folder import Digits
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.harness.plan import FORMATS, Plan, artefact, bundle, data, each_model
-from benchmarks.page.results import Column, Finding, Table, Value
+from benchmarks.harness.results import Column, Finding, Table, Value
 from tinydigits_export.devices.table import IMAGES, IMAGES_BY_ROW, Measured, TooSmall, measured_file
 
 IN_C = ("c", "tiny")

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness.plan import Plan
-from benchmarks.page.results import Check, Contestant, Finding, Race, Target
+from benchmarks.harness.results import Check, Contestant, Finding, Race, Target
 from examples import draw_scans as scans
 from tinydigits.fitting import fit
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from benchmarks.harness.plan import TINYDIGITS, Plan, data, keras_file, write_files
 from benchmarks.harness.processes import run
-from benchmarks.page.results import Column, Contestant, Finding, Race, Ratio, Table, Target, Value
+from benchmarks.harness.results import (
+    Column,
+    Contestant,
+    Finding,
+    Race,
+    Ratio,
+    Table,
+    Target,
+    Value,
+)
 from tinydigits.model import MODELS
 
 TURNS = 5
@@ -67,7 +76,7 @@ def measure(plan: Plan) -> Finding:
 def commands(folder: Path, out: Path, keras: Path) -> dict[str, list[str]]:
     classify = ["classify", str(folder), "-m", "dense", "-o", str(out)]
     pillow = [sys.executable, "-c", WITHOUT_OPENCV]
-    contestant = [sys.executable, "-m", "benchmarks.rivals.contestants"]
+    contestant = [sys.executable, "-m", "benchmarks.rivals.folders"]
     onnx = str(MODELS / "dense.onnx")
     return {
         OPENCV: [*TINYDIGITS, *classify],

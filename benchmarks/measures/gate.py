@@ -98,7 +98,7 @@ def _whole_processes(scratch: Path) -> dict[str, Pair]:
     reading = [
         sys.executable,
         "-m",
-        "benchmarks.rivals.contestants",
+        "benchmarks.rivals.folders",
         "reading",
         str(folder),
         "",

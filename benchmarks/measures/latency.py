@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.harness.children import check_agreement, children
 from benchmarks.harness.plan import RUN, Plan, bundle, each_model, test_images
-from benchmarks.page.results import Contestant, Finding, Race, Ratio, Target, best
+from benchmarks.harness.results import Contestant, Finding, Race, Ratio, Target, best
 
 TURNS = 15
 BLOCK = 0.1  # s

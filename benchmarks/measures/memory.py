@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.harness.plan import ROOT, TINYDIGITS, Plan, drawn_digits, write_files
 from benchmarks.harness.processes import run
-from benchmarks.page.results import Check, Column, Finding, Table, Target
+from benchmarks.harness.results import Check, Column, Finding, Table, Target
 
 SCANS = ROOT / "examples" / "scans"
 ENTRIES = (10_000, 1_000_000)

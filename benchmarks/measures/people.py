@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness.plan import MissingInput, Plan
+from benchmarks.harness.results import Column, Finding, Table, Value
 from benchmarks.measures.reading import COLUMNS, shares
-from benchmarks.page.results import Column, Finding, Table, Value
 from tinydigits import Classifier
 from tinydigits.fitting import Fit
 from tinydigits.images import ImageLike

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.harness.plan import Plan, data
-from benchmarks.page.results import Column, Finding, Table, Value
+from benchmarks.harness.results import Column, Finding, Table, Value
 from tinydigits import Classifier
 from tinydigits.images import ImageLike
 

@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.harness.pictures import KINDS, SHARD, encoded, write
 from benchmarks.harness.plan import TINYDIGITS, MissingInput, Plan, data
-from benchmarks.harness.shards import KINDS, SHARD, encoded, write
-from benchmarks.page.results import Column, Finding, Table, Value
+from benchmarks.harness.results import Column, Finding, Table, Value
 from tinydigits import Classifier
 from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cluster.plan import MOST, entries_of, planned

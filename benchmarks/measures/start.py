@@ -13,8 +13,8 @@ from PIL import Image
 import tinydigits
 from benchmarks.harness.plan import Plan, bundle, drawn_digits
 from benchmarks.harness.processes import run
+from benchmarks.harness.results import Column, Contestant, Finding, Race, Ratio, Table, Target
 from benchmarks.harness.turns import spread
-from benchmarks.page.results import Column, Contestant, Finding, Race, Ratio, Table, Target
 
 TURNS = 9
 OURS, LEAST, LITE = "tinydigits classify", "imports alone", "LiteRT"

@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.harness.children import Child, check_agreement, children
 from benchmarks.harness.plan import Plan, bundle, each_model, test_images
-from benchmarks.page.results import Contestant, Finding, Race, Ratio, Target, best
+from benchmarks.harness.results import Contestant, Finding, Race, Ratio, Target, best
 from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cpus import usable_cpus
 

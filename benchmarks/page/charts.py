@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page.results import Finding, Race
+from benchmarks.harness.results import Finding, Race
 from tinydigits.errors import MissingExtra
 
 GREY = "#757b84"

@@ -9,8 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks.harness.plan import ROOT
-from benchmarks.harness.turns import Spread, spread
-from benchmarks.page.results import (
+from benchmarks.harness.results import (
     Check,
     Finding,
     Race,
@@ -21,6 +20,7 @@ from benchmarks.page.results import (
     Value,
     read_results,
 )
+from benchmarks.harness.turns import Spread, spread
 from benchmarks.page.summary import summaries
 from tinydigits.text import aligned
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
+from benchmarks.harness.results import Column, Finding, Race, Ratio, Table, Value
 from benchmarks.harness.turns import spread
 from benchmarks.measures.folders import CONV, OPENCV, PILLOW
-from benchmarks.page.results import Column, Finding, Race, Ratio, Table, Value
 
 MODELS = ("conv", "dense")
 # The smallest microcontroller that takes each, and the bytes of the image that it needs beside; the

@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 from benchmarks import __main__ as command_line
 from benchmarks.harness.plan import Plan, drawn_digits, write_files
 from benchmarks.harness.processes import run
+from benchmarks.harness.results import FOLDER
 from benchmarks.measures.folders import CONV, commands
 from benchmarks.measures.start import required
 from benchmarks.page.report import ORDER
-from benchmarks.page.results import FOLDER
 from tests.conftest import ROOT
 from tinydigits.errors import TinydigitsError
 from tinydigits.model import MODELS

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.results import (
+    FOLDER,
+    Contestant,
+    Finding,
+    Race,
+    Ratio,
+    Target,
+    read_results,
+)
 from benchmarks.page.report import ORDER, QUOTING, blocks, blocks_in, requoted, write, written
-from benchmarks.page.results import FOLDER, Contestant, Finding, Race, Ratio, Target, read_results
-from tests.benchmarks.page.test_results import FINDING, RESULT
+from tests.benchmarks.harness.test_results import FINDING, RESULT
 from tests.conftest import ROOT
 
 PAGE = FOLDER.parent / "RESULTS.md"
@@ -101,7 +109,7 @@ def test_the_page_has_every_target_and_how_to_repeat() -> None:
 
 
 def test_write_makes_the_page_and_the_charts(tmp_path: Path) -> None:
-    from benchmarks.page.results import to_json
+    from benchmarks.harness.results import to_json
 
     folder = tmp_path / "results"
     folder.mkdir()

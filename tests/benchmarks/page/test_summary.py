@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.page.results import FOLDER, Finding, read_results
+from benchmarks.harness.results import FOLDER, Finding, read_results
 from benchmarks.page.summary import DEVICES, MODELS, _with_unit, summaries
 
 FINDINGS = {result.finding.benchmark: result.finding for result in read_results(FOLDER)}

@@ -1,4 +1,4 @@
-"""What the folder runner is held against: `python -m benchmarks.rivals.contestants NAME FOLDER
+"""What the folder runner is held against: `python -m benchmarks.rivals.folders NAME FOLDER
 MODEL OUT`.
 
 Each reads a folder of PNG files in sub-folders and writes a CSV of path, class and score, in the
