@@ -10,50 +10,73 @@ from pathlib import Path
 
 import click
 
-from benchmarks.harness.plan import FORMATS, ROOT, Plan, bundle
-from benchmarks.harness.results import (
-    FOLDER,
-    Finding,
-    Result,
-    from_json,
-    machine,
-    to_json,
-    versions,
-)
-from benchmarks.page.report import ORDER, QUOTING, blocks, write
+from benchmarks.harness.plan import FORMATS, Plan, bundle
+from benchmarks.harness.processes import ROOT
+from benchmarks.harness.results import FOLDER, Result, from_json, machine, to_json, versions
+from benchmarks.measures import BENCHMARKS
+from benchmarks.page.report import QUOTING, blocks, write
 from tinydigits.errors import TinydigitsError
 
 _folder = click.Path(path_type=Path, exists=True, file_okay=False)
-# What has to be passed to repeat a benchmark.
-_NEEDED = {"people": " --people DIR", "fit": "", "memory": ""}
+OTHERS = {
+    "report": "measures nothing: writes RESULTS.md, the charts and the quoted blocks again",
+    "gate": "for CI, without data: holds ratios to bounds",
+}
+HELP = "\n".join(
+    [
+        """Compare tinydigits with Keras and with other programs.
+
+    NAME is one benchmark; without a name all are run. Results are printed and kept in
+    benchmarks/results. From there benchmarks/RESULTS.md, the charts, and the blocks that README
+    and docs quote are written.
+    """,
+        "\b",
+        *(f"{row.name:<12}{row.about}" for row in BENCHMARKS.values()),
+        *(f"{name:<12}{about}" for name, about in OTHERS.items()),
+        "",
+        "\b",
+        "Exit status: 0 measured; 1 something failed or is out of bounds; 2 something is missing.",
+    ]
+)
 
 
 def _progress(text: str) -> None:
-    """One line on a terminal, written over and over; nothing elsewhere."""
+    """Write over the last line of a terminal."""
     if sys.stderr.isatty():
         click.echo(f"\r\033[K{text}", err=True, nl=False)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, help=HELP)
 @click.argument(
-    "name", default="all", type=click.Choice([*ORDER, "all", "report", "gate"]), metavar="[NAME]"
+    "name", default="all", type=click.Choice([*BENCHMARKS, "all", *OTHERS]), metavar="[NAME]"
 )
-@click.option("--mnist", type=_folder, help="The four IDX files. [default: $TINYDIGITS_DATA]")
 @click.option(
-    "--models", type=click.Path(path_type=Path), default=ROOT / "build",
-    help="Holds dense.keras and conv.keras, as `make models` leaves them. [default: build]",
-)  # fmt: skip
+    "--mnist", type=_folder, help="Folder of the four IDX files. [default: $TINYDIGITS_DATA]"
+)
 @click.option(
-    "--bundles", type=_folder,
-    help="Holds dense/ and conv/, as `tinydigits export` writes them. [default: exported anew]",
-)  # fmt: skip
-@click.option("--people", type=_folder, help="Pictures by people, a sub-folder a label.")
+    "--models",
+    type=click.Path(path_type=Path),
+    default=ROOT / "build",
+    help="Folder with dense.keras and conv.keras, as `make models` writes them. [default: build]",
+)
 @click.option(
-    "-m", "--model", "names", multiple=True, type=click.Choice(list(FORMATS)),
-    default=list(FORMATS), show_default=True, help="Which models.",
-)  # fmt: skip
-@click.option("--turns", type=click.IntRange(1), help="Instead of each benchmark's own number.")
-@click.option("--short", is_flag=True, help="Little of everything, to try it; nothing is kept.")
+    "--bundles",
+    type=_folder,
+    help="Folder with dense/ and conv/, as `tinydigits export` writes them. [default: export anew]",
+)
+@click.option("--people", type=_folder, help="Folder of pictures by people, a sub-folder a label.")
+@click.option(
+    "-m",
+    "--model",
+    "names",
+    multiple=True,
+    type=click.Choice(list(FORMATS)),
+    default=list(FORMATS),
+    show_default=True,
+    help="Model to measure; may be repeated.",
+)
+@click.option("--turns", type=click.IntRange(1), help="Number of turns. [default: the benchmark's]")
+@click.option("--short", is_flag=True, help="Measure little, to try a benchmark; keep no results.")
 @click.pass_context
 def main(
     ctx: click.Context,
@@ -66,30 +89,6 @@ def main(
     turns: int | None,
     short: bool,
 ) -> None:
-    """Hold tinydigits against Keras and against what people use instead.
-
-    NAME is one benchmark; without it all are run. What is found is printed, and kept in
-    benchmarks/results, from which benchmarks/RESULTS.md, the charts, and what the README quotes
-    of them are made.
-
-    \b
-    accuracy    each exported form against Keras, on the test digits
-    latency     one image in memory, by ten ways to run the network
-    throughput  many images in memory, by batch size
-    folders     folders of PNG files, against what people use instead
-    start       from nothing to the first answer: time, memory, disk
-    memory      a million files against ten thousand
-    fit         bringing a picture to 28×28
-    reading     how well the models read, and what they refuse
-    people      pictures by people, by the way they are fitted
-    devices     the C forms on microcontrollers, in simulation
-    scale       large jobs with the Ray engine, on disk and in object storage
-    report      measures nothing: writes RESULTS.md, charts and quotes again
-    gate        for CI, without data: ratios alone, held to bounds
-
-    \b
-    Exit status: 0 measured; 1 something failed or is out of bounds; 2 something is missing.
-    """
     places = [path.resolve() if path else None for path in (mnist, bundles, people)]
     with tempfile.TemporaryDirectory(prefix="tinydigits-benchmarks-") as scratch:
         plan = Plan(
@@ -105,7 +104,7 @@ def main(
 
 
 def _one(plan: Plan, name: str) -> int:
-    finding: Finding = import_module(f"benchmarks.measures.{name}").measure(plan)
+    finding = import_module(f"benchmarks.measures.{name}").measure(plan)
     _progress("")
     today = datetime.now(UTC).date().isoformat()
     kept = to_json(Result(finding, _command(plan, name), today, machine(), versions()))
@@ -118,33 +117,31 @@ def _one(plan: Plan, name: str) -> int:
     return 0
 
 
-def _all(plan: Plan, name: str) -> int:
-    """Each in a process of its own, so that none is measured beside what another left behind."""
-    del name
+def _all(plan: Plan, _: str) -> int:
+    """Run each benchmark in a process of its own, so that none disturbs the next."""
     given: list[str] = []
     try:
         for model in plan.names:
             folder = bundle(plan, model, FORMATS[model], at_least=())
         given = ["--bundles", str(folder.parent)]
     except TinydigitsError:
-        pass  # each benchmark that needs them says so
-    notes: dict[str, int] = {}
-    for one in ORDER:
+        pass  # each benchmark that needs bundles reports it
+    statuses: dict[str, int] = {}
+    for name in BENCHMARKS:
         _progress("")
-        click.echo(f"#### {one}", err=True)
-        command = [sys.executable, "-m", "benchmarks", one, *_words(plan), *given]
-        notes[one] = subprocess.run(command, cwd=ROOT, check=False).returncode
-    for one, status in notes.items():
-        what = {0: "measured", 2: "skipped: something is missing, see above"}.get(status, "FAILED")
-        click.echo(f"{one:<12}{what}", err=True)
-    return int(any(status not in (0, 2) for status in notes.values()))
+        click.echo(f"#### {name}", err=True)
+        command = [sys.executable, "-m", "benchmarks", name, *_words(plan), *given]
+        statuses[name] = subprocess.run(command, cwd=ROOT, check=False).returncode
+    for name, status in statuses.items():
+        said = {0: "measured", 2: "skipped: something is missing, see above"}.get(status, "FAILED")
+        click.echo(f"{name:<12}{said}", err=True)
+    return int(any(status not in (0, 2) for status in statuses.values()))
 
 
-def _gate(plan: Plan, name: str) -> int:
-    del name
-    from benchmarks.measures.gate import measure
+def _gate(plan: Plan, _: str) -> int:
+    from benchmarks.measures import gate
 
-    held = measure(plan)
+    held = gate.measure(plan)
     _progress("")
     for each in held:
         low, median, high = each.ratio
@@ -155,8 +152,7 @@ def _gate(plan: Plan, name: str) -> int:
     return int(not all(each.holds for each in held))
 
 
-def _report(plan: Plan, name: str) -> int:
-    del plan, name
+def _report(_: Plan, __: str) -> int:
     write(FOLDER, QUOTING)
     return 0
 
@@ -165,7 +161,7 @@ _ACTIONS: dict[str, Callable[[Plan, str], int]] = {"all": _all, "gate": _gate, "
 
 
 def _words(plan: Plan) -> list[str]:
-    """The options that make another process follow the same plan."""
+    """Return the options with which another process follows the same plan."""
     words = [word for name in plan.names for word in ("--model", name)]
     words += ["--models", str(plan.models)]
     for option, value in (("--mnist", plan.mnist), ("--people", plan.people)):
@@ -175,13 +171,12 @@ def _words(plan: Plan) -> list[str]:
 
 
 def _command(plan: Plan, name: str) -> str:
-    """What to type to measure the same again."""
-    words = "".join(f" --model {model}" for model in plan.names)
-    return (
-        f"python -m benchmarks {name}{_NEEDED.get(name, ' --mnist DIR')}"
-        f"{words if plan.names != tuple(FORMATS) else ''}"
-        f"{f' --turns {plan.asked_turns}' if plan.asked_turns else ''}"
-    )
+    """Return the command that repeats a benchmark."""
+    words = [f"python -m benchmarks {name}", BENCHMARKS[name].needs]
+    if plan.names != tuple(FORMATS):
+        words += [f"--model {model}" for model in plan.names]
+    words += [f"--turns {plan.asked_turns}" if plan.asked_turns else ""]
+    return " ".join(filter(None, words))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""How benchmarks are measured: plans, turns, processes and results."""

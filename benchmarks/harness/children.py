@@ -1,5 +1,5 @@
-"""Contestants in processes of their own, so that their threads and allocators leave each other
-alone, and which stay alive and quiet between their turns, so that A B A B alternates.
+"""Contestants in processes of their own, so that their threads and allocators do not disturb each
+other. The processes stay alive and idle between their turns.
 
     python -m benchmarks.harness.children NETWORK FOLDER NAME THREADS IMAGES.npy
 
@@ -17,25 +17,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness.plan import ROOT
-from tinydigits.errors import TinydigitsError
+from benchmarks.harness.plan import Plan
+from benchmarks.harness.processes import ROOT, ContestantError
 
-SAMPLE = 50e-6  # s: the least that is timed at once, so that reading the clock weighs nothing
-VARIETY = 50  # different inputs, in turn: what the cache has seen is not only one image
+SAMPLE = 50e-6  # s: the least that is timed at once, so that reading the clock does not count
+VARIETY = 50  # different inputs in turn, so that the cache does not hold one image only
 QUIET = 0.01  # s between two turns: threads that wait in a loop have stopped by then
-CHECKED = 30  # images on which contestants are to agree
-
-
-class ContestantError(TinydigitsError):
-    """A contestant cannot be measured; the message is its own."""
-
-    exit_code = 1
+CHECKED = 30  # images on which contestants have to agree
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +40,17 @@ class Child:
     name: str
     settings: str
     classes: tuple[int, ...]
-    """What it reads in the first CHECKED images."""
+    """Its answers for the first CHECKED images."""
 
     process: "subprocess.Popen[str]"
 
     def seconds(self, batch: int, seconds: float) -> float:
-        """s for one call with `batch` images: the median of what was run for about `seconds`."""
+        """Run for about `seconds` and return the median seconds of one call with `batch` images."""
         time.sleep(QUIET)
-        median: float = _asked(self.process, f"{batch} {seconds}")["median"]
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{batch} {seconds}\n")
+        self.process.stdin.flush()
+        median: float = _answer(self.process)["median"]
         return median
 
 
@@ -60,41 +58,43 @@ class Child:
 def children(
     contestants: Mapping[str, tuple[str, int]], folder: Path, name: str, images: Path
 ) -> Iterator[dict[str, Child]]:
-    """One for each entry: what it is called → network and threads. folder: a bundle of `name`.
-    images: an .npy file of uint8 [N, 28, 28].
+    """Start a process for each contestant, and end them all afterwards.
+
+    contestants: name → network and threads. folder: a bundle of the model `name`. images: an .npy
+    file of uint8 [N, 28, 28]. Raises ContestantError where one fails or where they do not agree.
     """
-    started: dict[str, Child] = {}
+    program = [sys.executable, "-m", "benchmarks.harness.children"]
+    processes: dict[str, subprocess.Popen[str]] = {}
     try:
         for called, (network, threads) in contestants.items():
-            command = [
-                sys.executable,
-                "-m",
-                "benchmarks.harness.children",
-                network,
-                str(folder),
-                name,
-            ]
-            process = subprocess.Popen(
-                [*command, str(threads), str(images)],
+            processes[called] = subprocess.Popen(
+                [*program, network, str(folder), name, str(threads), str(images)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 text=True, cwd=ROOT,
             )  # fmt: skip
-            try:
-                ready = _told(process)
-            except BaseException:
-                process.kill()
-                process.communicate()
-                raise
+        started = {}
+        for called, process in processes.items():  # they have been loading at the same time
+            ready = _answer(process)
             started[called] = Child(called, ready["settings"], tuple(ready["classes"]), process)
+        check_agreement(started)
         yield started
     finally:
-        for child in started.values():
-            child.process.kill()
-            child.process.communicate()
+        for process in processes.values():
+            process.kill()
+            process.communicate()
+
+
+def timed(
+    plan: Plan, started: Mapping[str, Child], batch: int, seconds: float, usual: int, about: str
+) -> dict[str, tuple[float, ...]]:
+    """Return the seconds of one call of each child in each turn, which takes about `seconds`."""
+    block = seconds / 5 if plan.short else seconds
+    measures = {called: partial(child.seconds, batch, block) for called, child in started.items()}
+    return plan.alternated(measures, usual, about)
 
 
 def check_agreement(measured: Mapping[str, Child], least: float = 0.9) -> None:
-    """Raises ContestantError where contestants do not read alike: then their work differs."""
+    """Raise ContestantError where contestants disagree: then they do not do the same work."""
     first = next(iter(measured.values()))
     for child in measured.values():
         same = np.mean([a == b for a, b in zip(first.classes, child.classes, strict=True)])
@@ -104,14 +104,7 @@ def check_agreement(measured: Mapping[str, Child], least: float = 0.9) -> None:
             )
 
 
-def _asked(process: "subprocess.Popen[str]", line: str) -> Any:
-    assert process.stdin is not None
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-    return _told(process)
-
-
-def _told(process: "subprocess.Popen[str]") -> Any:
+def _answer(process: "subprocess.Popen[str]") -> Any:
     assert process.stdout is not None
     assert process.stderr is not None
     line = process.stdout.readline()
@@ -121,29 +114,24 @@ def _told(process: "subprocess.Popen[str]") -> Any:
 
 
 def main(words: list[str]) -> None:
-    network, folder, name, threads, images_path = words
-    with os.fdopen(os.dup(1), "w") as out:
-        os.dup2(2, 1)  # whatever libraries print is no answer
-        _serve(network, Path(folder), name, int(threads), np.load(images_path), out)
-
-
-def _serve(
-    name: str, folder: Path, model: str, threads: int, images: NDArray[np.uint8], out: Any
-) -> None:
+    """Answer on stdout until stdin ends."""
     from benchmarks.rivals.networks import NETWORKS, decided
 
-    network = NETWORKS[name](folder, model, threads)
-    one_by_one = (images[place : place + 1] for place in range(CHECKED))
-    answers = (network.answer(network.prepare(image)) for image in one_by_one)
-    classes = [best for answer in answers for best in decided(answer)]
-    print(json.dumps({"settings": network.settings, "classes": classes}), file=out, flush=True)
-    ready: dict[int, list[Any]] = {}
-    for line in sys.stdin:
-        batch, seconds = int(line.split()[0]), float(line.split()[1])
-        if batch not in ready:
-            ready = {batch: _inputs(network.prepare, images, batch)}  # the last ones are let go
-        median, calls = _timed(network.answer, ready[batch], seconds)
-        print(json.dumps({"median": median, "calls": calls}), file=out, flush=True)
+    name, folder, model, threads, path = words
+    images = np.load(path)
+    with os.fdopen(os.dup(1), "w") as out:
+        os.dup2(2, 1)  # what libraries print is not an answer
+        network = NETWORKS[name](Path(folder), model, int(threads))
+        first = (network.answer(network.prepare(images[at : at + 1])) for at in range(CHECKED))
+        classes = [best for answer in first for best in decided(answer)]
+        print(json.dumps({"settings": network.settings, "classes": classes}), file=out, flush=True)
+        ready: dict[int, list[Any]] = {}
+        for line in sys.stdin:
+            batch, seconds = int(line.split()[0]), float(line.split()[1])
+            if batch not in ready:
+                ready = {batch: _inputs(network.prepare, images, batch)}  # frees the last ones
+            median, calls = _median(network.answer, ready[batch], seconds)
+            print(json.dumps({"median": median, "calls": calls}), file=out, flush=True)
 
 
 def _inputs(prepare: Any, images: NDArray[np.uint8], batch: int) -> list[Any]:
@@ -152,11 +140,11 @@ def _inputs(prepare: Any, images: NDArray[np.uint8], batch: int) -> list[Any]:
     return [prepare(whole[at * batch : (at + 1) * batch].copy()) for at in range(count)]
 
 
-def _timed(answer: Any, inputs: list[Any], seconds: float) -> tuple[float, int]:
-    """The median time of a call, and how many there were."""
+def _median(answer: Any, inputs: list[Any], seconds: float) -> tuple[float, int]:
+    """Return the median seconds of a call, and the number of calls."""
     clock = time.perf_counter
     began, calls = clock(), 0
-    while not calls or clock() - began < seconds / 4:  # warms up, and tells how long a call takes
+    while not calls or clock() - began < seconds / 4:  # warms up, and shows how long a call takes
         answer(inputs[calls % len(inputs)])
         calls += 1
     together = max(1, round(SAMPLE * calls / (clock() - began)))

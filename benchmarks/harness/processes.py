@@ -1,4 +1,4 @@
-"""Whole processes: how long they take, from their start to their end, and how large they grow."""
+"""Whole processes: how long they take from start to end, and how much memory they need."""
 
 import os
 import subprocess
@@ -7,25 +7,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.harness.children import ContestantError
-from benchmarks.harness.plan import ROOT
+from tinydigits.bench.tasks import COMMAND
+from tinydigits.errors import TinydigitsError
 
-LAUNCH = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
+ROOT = Path(__file__).parents[2]
+TINYDIGITS = (sys.executable, "-c", COMMAND)
+LAUNCH = (sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")))
+
+
+class ContestantError(TinydigitsError):
+    """A contestant cannot be measured; the message says why."""
+
+    exit_code = 1
 
 
 class Ended(NamedTuple):
-    """A process that is over."""
+    """A process that has ended."""
 
     seconds: float
     peak: int
-    """bytes: the most memory that its largest process held."""
+    """The most memory that its largest process held, in bytes."""
 
     lines: list[str]
-    """What it wrote to stdout."""
+    """Its stdout."""
+
+    errors: str
+    """Its stderr."""
 
 
 def run(command: Sequence[str], stdin: Path | None = None) -> Ended:
-    """command: begins with the path of a program. Raises ContestantError where it fails."""
+    """Run a command that begins with the path of a program. Raises ContestantError if it fails."""
     with Path(stdin or os.devnull).open("rb") as source:
         done = subprocess.run(
             [*LAUNCH, *command], stdin=source, capture_output=True, text=True, cwd=ROOT, check=True
@@ -33,5 +44,6 @@ def run(command: Sequence[str], stdin: Path | None = None) -> Ended:
     *lines, last = done.stdout.splitlines()
     seconds, peak, status = last.split()
     if int(status):
-        raise ContestantError(f"{' '.join(command)} ended with {status}: {done.stderr[-2000:]}")
-    return Ended(float(seconds), int(peak), lines)
+        said = done.stderr.strip()[-2000:]
+        raise ContestantError(f"{' '.join(command)} ended with {status}: {said}")
+    return Ended(float(seconds), int(peak), lines, done.stderr)

@@ -1,22 +1,20 @@
-"""What a benchmark found, and its JSON file.
+"""The results of a benchmark, and its JSON file.
 
-A Race is measured in turns and compared pair by pair; a Table holds figures that come out the same
-each time, or nearly; a Check holds one figure to a target. Everything that is shown is computed
-from these, and the JSON file carries the computed figures too, for whoever reads it without Python.
+A Race is measured in turns and compared pair by pair; a Table holds figures that are nearly the
+same each time; a Check compares one figure with a target. Everything that is shown is computed from
+these. The JSON file holds the computed figures too, for readers without Python.
 """
 
-import contextlib
 import dataclasses
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
-from benchmarks.harness.turns import Spread, ratios, spread
-from tinydigits.bench.machine import this_machine
+from tinydigits.bench.machine import ABSENT, this_machine, version_of
+from tinydigits.bench.stats import Spread, ratios, spread
 
 SCHEMA = 1
 FOLDER = Path(__file__).parents[1] / "results"
@@ -36,7 +34,7 @@ Value = float | int | str | None
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bound, inclusive; one of the two is given."""
+    """An inclusive bound; one of the two is given."""
 
     at_most: float | None = None
     at_least: float | None = None
@@ -53,10 +51,10 @@ class Contestant:
 
     name: str
     settings: str
-    """How it was set, for people who would set it otherwise."""
+    """The options it was run with."""
 
     blocks: tuple[float, ...]
-    """One figure a turn, in the unit of the Race: the median of what the turn measured."""
+    """One figure for each turn, in the unit of the Race: the median of the turn's samples."""
 
     @property
     def spread(self) -> Spread:
@@ -71,7 +69,7 @@ class Ratio:
     under: str
     target: Target | None = None
     label: str = ""
-    """How the row is called where several races share a table; else "over ÷ under"."""
+    """The name of the row where several races share a table; otherwise it is "over ÷ under"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,41 +77,42 @@ class Race:
     """Contestants that took turns at the same work."""
 
     name: str
-    """Of the block that shows it; races of one name share a block, a column each."""
+    """The name of the block that shows it; races with the same name share a block."""
 
     title: str
     unit: str
     contestants: tuple[Contestant, ...]
     comparisons: tuple[Ratio, ...] = ()
     case: str = ""
-    """What tells it from the others of its name, as "256 images"."""
+    """The heading of its column in a shared block, such as "256"."""
 
     detailed: bool = False
-    """Among others of its name, it has a block of its own as well."""
+    """Whether it has a block of its own beside the shared one."""
 
     def pairs(self, ratio: Ratio) -> tuple[float, ...]:
+        """Return the ratio in each turn."""
         blocks = {contestant.name: contestant.blocks for contestant in self.contestants}
         return ratios(blocks[ratio.over], blocks[ratio.under])
 
 
 def best(contestants: Iterable[Contestant], names: Iterable[str], most: bool = False) -> str:
-    """The one of `names` with the lowest median, or with the highest."""
+    """Return the one of `names` with the lowest median, or with the highest."""
     medians = {c.name: c.spread.median for c in contestants if c.name in names}
     return (max if most else min)(medians, key=lambda name: medians[name])
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Of a Table."""
+    """A column of a Table."""
 
     name: str
     format: str = ""
-    """A format specification, as ",.1f"; "" leaves text as it is."""
+    """A format specification, such as ",.1f"; "" leaves text as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Figures, a row each."""
+    """Figures in rows and columns."""
 
     name: str
     title: str
@@ -124,7 +123,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A figure that is held to a target and is no ratio of a Race."""
+    """A figure that is not a ratio of a Race and has a target."""
 
     label: str
     value: float
@@ -135,17 +134,17 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one benchmark found in one run."""
+    """The figures of one run of one benchmark."""
 
     benchmark: str
     what: str
-    """What was measured, in a sentence or two."""
+    """The measurement, in a sentence or two."""
 
     on: str
-    """On which data and models."""
+    """The data and the models."""
 
     how: str
-    """How often, and what counts."""
+    """The number of turns, and what counts."""
 
     races: tuple[Race, ...] = ()
     tables: tuple[Table, ...] = ()
@@ -154,11 +153,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A Finding, and where and when it was made."""
+    """A Finding with its machine and date."""
 
     finding: Finding
     command: str
-    """Which repeats it."""
+    """The command that repeats it."""
 
     date: str
     machine: Mapping[str, str]
@@ -166,6 +165,7 @@ class Result:
 
 
 def to_json(result: Result) -> str:
+    """Return the text of the file: the fields of a Result and the computed figures."""
     found = dataclasses.asdict(result)
     for race, written in zip(result.finding.races, found["finding"]["races"], strict=True):
         for contestant, entry in zip(race.contestants, written["contestants"], strict=True):
@@ -180,11 +180,11 @@ def to_json(result: Result) -> str:
     return _NUMBERS.sub(lambda numbers: " ".join(numbers[0].split()), text) + "\n"
 
 
-_NUMBERS = re.compile(r"\[[\s\d.,e+-]*\]")  # a list of them, which is to stand on one line
+_NUMBERS = re.compile(r"\[[\s\d.,e+-]*\]")  # a list of numbers, which goes on one line
 
 
 def _rounded(content: Any) -> Any:
-    """Floats to six digits: no clock here gives more."""
+    """Round floats to six digits: no clock here gives more."""
     if isinstance(content, dict):
         return {key: _rounded(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
@@ -197,60 +197,33 @@ def _computed(figures: Spread) -> dict[str, Any]:
 
 
 def from_json(text: str) -> Result:
-    """Of the computed figures nothing is read: they are computed again."""
+    """Read a result. Computed figures are not read but computed again."""
     content = json.loads(text)
     if content["schema"] != SCHEMA:
         raise ValueError(f"schema {content['schema']}, where {SCHEMA} was expected")
-    finding = content["finding"]
-    races = tuple(
-        Race(
-            **_only(Race, race)
-            | {
-                "contestants": tuple(
-                    Contestant(**_only(Contestant, c) | {"blocks": tuple(c["blocks"])})
-                    for c in race["contestants"]
-                ),
-                "comparisons": tuple(
-                    Ratio(**_only(Ratio, r) | {"target": _target(r["target"])})
-                    for r in race["comparisons"]
-                ),
-            }
-        )
-        for race in finding["races"]
-    )
-    tables = tuple(
-        Table(
-            **table
-            | {
-                "columns": tuple(Column(**column) for column in table["columns"]),
-                "rows": tuple(tuple(row) for row in table["rows"]),
-            }
-        )
-        for table in finding["tables"]
-    )
-    checks = tuple(
-        Check(**_only(Check, check) | {"target": _target(check["target"])})
-        for check in finding["checks"]
-    )
-    whole = finding | {"races": races, "tables": tables, "checks": checks}
-    return Result(**_only(Result, content) | {"finding": Finding(**whole)})
+    result: Result = _read(Result, content)
+    return result
 
 
-def _only(kind: type[Any], content: dict[str, Any]) -> dict[str, Any]:
-    return {field.name: content[field.name] for field in dataclasses.fields(kind)}
-
-
-def _target(content: dict[str, float | None] | None) -> Target | None:
-    return Target(**content) if content else None
+def _read(kind: Any, content: Any) -> Any:
+    """Build a value of `kind` from JSON. Keys that are not fields of a dataclass are ignored."""
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{name: _read(hint, content[name]) for name, hint in hints.items()})
+    if get_origin(kind) is tuple:
+        return tuple(_read(get_args(kind)[0], entry) for entry in content)
+    if content is not None and Target in get_args(kind):
+        return _read(Target, content)
+    return content
 
 
 def read_results(folder: Path) -> list[Result]:
-    """All that are there, by name."""
+    """Read all files of the folder, in the order of their names."""
     return [from_json(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
 
 
 def machine() -> dict[str, str]:
-    """What figures depend on, as words."""
+    """Describe the machine in words."""
     found = this_machine()
     return {
         "cpu": found.cpu,
@@ -263,9 +236,6 @@ def machine() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Of the distributions that take part and are installed."""
-    found = {}
-    for name in DISTRIBUTIONS:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+    """Return the versions of those DISTRIBUTIONS that are installed."""
+    found = {name: version_of(name) for name in DISTRIBUTIONS}
+    return {name: version for name, version in found.items() if version != ABSENT}

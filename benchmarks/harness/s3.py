@@ -1,4 +1,4 @@
-"""An S3 server on the loopback that counts what is asked of it."""
+"""An S3 server on the loopback that counts its requests."""
 
 import os
 import re
@@ -15,8 +15,10 @@ from tinydigits.errors import TinydigitsError
 
 @contextmanager
 def store(folder: Path) -> Iterator[Callable[[], Counter[str]]]:
-    """An S3 server, for commands started within; gives a function that counts the requests since
-    it was last called, by verb, with LIST for a GET that lists. Raises TinydigitsError.
+    """Run an S3 server that commands started meanwhile use.
+
+    Gives a function that counts the requests since its last call by verb; a GET that lists counts
+    as LIST. Raises TinydigitsError.
     """
     log, before = folder / "requests.log", dict(os.environ)
     words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
@@ -25,7 +27,7 @@ def store(folder: Path) -> Iterator[Callable[[], Counter[str]]]:
     try:
         while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())):
             if server.poll() is not None:
-                raise TinydigitsError(f"moto's server does not start: {log.read_text()}")
+                raise TinydigitsError(f"the S3 server of moto does not start: {log.read_text()}")
             time.sleep(0.1)
         os.environ |= {
             "AWS_ENDPOINT_URL": found[0],

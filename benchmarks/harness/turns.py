@@ -1,32 +1,10 @@
-"""Measuring: contestants take turns, A B A B, and are compared turn by turn.
+"""Contestants take turns, A B A B, and are compared turn by turn.
 
-What disturbs a machine for a while disturbs both of a pair, so that their ratio says more than
-either time.
+A disturbance that lasts for a while affects both sides of a pair, so that their ratio says more
+than either time.
 """
 
-import statistics
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
-
-
-class Spread(NamedTuple):
-    """A median and the quartiles around it."""
-
-    low: float
-    median: float
-    high: float
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """values: at least one."""
-    if len(values) == 1:
-        return Spread(values[0], values[0], values[0])
-    return Spread(*statistics.quantiles(values, n=4, method="inclusive"))
-
-
-def ratios(over: Sequence[float], under: Sequence[float]) -> tuple[float, ...]:
-    """Pair by pair. Both must have taken the same turns."""
-    return tuple(a / b for a, b in zip(over, under, strict=True))
+from collections.abc import Callable, Mapping
 
 
 def alternated(
@@ -35,8 +13,8 @@ def alternated(
     say: Callable[[str], None] = lambda _: None,
     warm: bool = True,
 ) -> dict[str, tuple[float, ...]]:
-    """What each of `measures` gives in each turn. warm: a turn before the first warms the caches
-    and does not count.
+    """Return the figures of each of `measures`, one for each turn. warm: an extra turn at the
+    start fills the caches and does not count.
     """
     taken: dict[str, list[float]] = {name: [] for name in measures}
     for turn in range(0 if warm else 1, turns + 1):

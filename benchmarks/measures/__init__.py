@@ -1,0 +1,34 @@
+"""The benchmarks: one module each with a function `measure`, and one row each in BENCHMARKS."""
+
+from typing import NamedTuple
+
+
+class Benchmark(NamedTuple):
+    """A benchmark that the command line offers."""
+
+    name: str
+    """Its module in this folder, its JSON file and its section of RESULTS.md."""
+
+    about: str
+    """What is measured, in a line."""
+
+    needs: str = "--mnist DIR"
+    """The options that it cannot run without."""
+
+
+BENCHMARKS = {
+    row.name: row
+    for row in (
+        Benchmark("accuracy", "each exported format against Keras, on the test digits"),
+        Benchmark("latency", "one image in memory, with eleven ways to run the network"),
+        Benchmark("throughput", "many images in memory, by batch size"),
+        Benchmark("folders", "folders of PNG files, against other programs"),
+        Benchmark("start", "from nothing to the first answer: time, memory, disk"),
+        Benchmark("memory", "a list of a million files against one of ten thousand", needs=""),
+        Benchmark("fit", "bringing a picture to 28×28", needs=""),
+        Benchmark("reading", "how well the models read, and what they refuse"),
+        Benchmark("people", "pictures by people, with each kind of fit", needs="--people DIR"),
+        Benchmark("devices", "the C formats on simulated microcontrollers"),
+        Benchmark("scale", "large jobs with the Ray engine, on disk and in object storage"),
+    )
+}

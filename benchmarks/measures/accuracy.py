@@ -1,8 +1,8 @@
-"""Accuracy of every exported form, against Keras, on the test digits."""
+"""Accuracy of every exported format, compared with Keras, on the test digits."""
 
 from collections.abc import Iterator
 
-from benchmarks.harness.plan import FORMATS, Plan, bundle, data, each_model
+from benchmarks.harness.plan import FORMATS, LEAST, Plan, bundle, data, each_model
 from benchmarks.harness.results import Column, Finding, Table, Value
 from tinydigits_export.bundle import open_bundle, verify
 from tinydigits_train.labelled_folder import Digits
@@ -24,17 +24,17 @@ def measure(plan: Plan) -> Finding:
     rows = tuple(row for name in each_model(plan) for row in _rows(plan, name, test))
     return Finding(
         "accuracy",
-        what="How well each form of a model reads, the share of images that it decides as Keras "
-        "does, and how far the furthest of its scores lies from that of Keras. `tiny` is a network "
-        "of its own, and answers classes alone.",
+        what="The accuracy of each format of a model, the share of images that it decides like "
+        "Keras, and the largest difference of a score from that of Keras. `tiny` is a network "
+        "of its own and returns classes only.",
         on=f"the {len(test.labels):,} MNIST test digits",
-        how="each image once; the same in each run",
+        how="each image once; every run gives the same figures",
         tables=(Table("accuracy", f"{len(test.labels):,} test digits", COLUMNS, rows),),
     )
 
 
 def _rows(plan: Plan, name: str, test: Digits) -> Iterator[tuple[Value, ...]]:
-    folder = bundle(plan, name, FORMATS[name], at_least=("onnx", "tflite", "int8"))
+    folder = bundle(plan, name, FORMATS[name], at_least=LEAST)
     plan.say(f"{name}: proving")
     keras = folder / f"{name}.keras"
     receipt = verify(open_bundle(folder), test)

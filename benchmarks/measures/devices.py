@@ -1,12 +1,20 @@
-"""Devices: what the C forms take on microcontrollers, in simulation."""
+"""Flash, memory and cycles of the C formats on simulated microcontrollers."""
 
 from collections.abc import Iterator
 
-from benchmarks.harness.plan import FORMATS, Plan, artefact, bundle, data, each_model
+from benchmarks.harness.plan import (
+    FORMATS,
+    IN_C,
+    LEAST_IN_C,
+    Plan,
+    artefact,
+    bundle,
+    data,
+    each_model,
+)
 from benchmarks.harness.results import Column, Finding, Table, Value
 from tinydigits_export.devices.table import IMAGES, IMAGES_BY_ROW, Measured, TooSmall, measured_file
 
-IN_C = ("c", "tiny")
 COLUMNS = (
     Column("file"),
     Column("device"),
@@ -26,11 +34,10 @@ def measure(plan: Plan) -> Finding:
     refused: list[str] = []
     for name in each_model(plan):
         formats = [format_ for format_ in FORMATS[name] if format_ in IN_C]
-        if not formats:
-            continue
-        folder = bundle(plan, name, formats, at_least=("c",))
-        files = [artefact(name, format_) for format_ in formats]
-        for file in [file for file in files if (folder / file).exists()]:
+        folder = bundle(plan, name, formats, at_least=LEAST_IN_C)
+        for file in (artefact(name, format_) for format_ in formats):
+            if not (folder / file).exists():
+                continue
             plan.say(f"{file}: in simulation")
             for row in measured_file(folder / file, images):
                 if isinstance(row, TooSmall):
@@ -39,13 +46,13 @@ def measure(plan: Plan) -> Finding:
                     rows.append(tuple(_cells(file, row)))
     return Finding(
         "devices",
-        what="What the C forms take on microcontrollers: flash for code and weights, static "
-        "variables and stack beside the image, and cycles for one image (of Cortex-M: "
-        "instructions). `worst` is an image of ink everywhere, or the slowest one. Of `tiny`, "
-        "flash and variables are those of a whole program. "
-        + (f"Not everything fits: {'; '.join(refused)}." if refused else ""),
+        what="What the C formats need on microcontrollers: flash for code and weights, static "
+        "variables and stack beside the image, and cycles for one image (on Cortex-M: "
+        "instructions). `worst` is an image full of ink, or the slowest one. For `tiny`, "
+        "flash and variables include the whole program. "
+        + (f"Some do not fit: {'; '.join(refused)}." if refused else ""),
         on=f"{len(images)} MNIST test digits; `conv` on {min(len(images), IMAGES_BY_ROW)}",
-        how="each image once, in simulators that count; the same in each run",
+        how="each image once, in simulators that count; every run gives the same figures",
         tables=(Table("devices", "in simulation", COLUMNS, tuple(rows)),),
     )
 

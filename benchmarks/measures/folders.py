@@ -1,12 +1,13 @@
-"""Folders of PNG files, read by tinydigits and by what people use instead."""
+"""Folders of PNG files, read by tinydigits and by other programs."""
 
-import statistics
+import csv
 import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.harness.plan import TINYDIGITS, Plan, data, keras_file, write_files
-from benchmarks.harness.processes import run
+from benchmarks.harness.pictures import write_labelled
+from benchmarks.harness.plan import Plan, data, keras_file
+from benchmarks.harness.processes import TINYDIGITS, ContestantError, run
 from benchmarks.harness.results import (
     Column,
     Contestant,
@@ -17,6 +18,8 @@ from benchmarks.harness.results import (
     Target,
     Value,
 )
+from benchmarks.rivals.folders import TENSORFLOW
+from tinydigits.bench.stats import spread
 from tinydigits.model import MODELS
 
 TURNS = 5
@@ -24,19 +27,23 @@ COUNTS = (1_000, 10_000, 60_000)
 SHORT_COUNTS = (50,)
 WITHOUT_OPENCV = "import sys; sys.modules['cv2'] = None; from tinydigits.cli.main import run; run()"
 OPENCV, PILLOW = "tinydigits, OpenCV", "tinydigits, Pillow"
-CONV = "tinydigits, OpenCV, conv"
+CONV, READING = "tinydigits, OpenCV, conv", "reading"
 OURS = (OPENCV, PILLOW)
-# How many times as fast tinydigits is to be: with OpenCV, with Pillow.
-TARGETS = {"image_dataset": (5, 1.7), "tf.data": (3, 1.2), "cv2": (1.2, None)}
-TENSORFLOW = ("image_dataset", "tf.data")
+# The target: how many times as fast tinydigits is, with OpenCV and with Pillow.
+TARGETS = {
+    "image_dataset": (5, 1.7),
+    "tf.data": (3, 1.2),
+    "cv2": (1.2, None),
+    READING: (None, None),
+}
 SETTINGS = {
     OPENCV: "tinydigits classify FOLDER -m dense -o out.csv",
     PILLOW: "the same without OpenCV",
     "tinydigits, OpenCV, 1 worker": "the same with --workers 1",
     "tinydigits, Pillow, 1 worker": "the same without OpenCV, --workers 1",
-    CONV: "the first with -m conv, which nobody else runs here",
-    "reading": "os-level reads of every file in one process, nothing done with the bytes",
-    "cv2": "two threads of cv2.imread, onnxruntime by 256",
+    CONV: "the first with -m conv; the other programs use dense",
+    READING: "os-level reads of every file in one process, nothing done with the bytes",
+    "cv2": "two threads of cv2.imread, onnxruntime in batches of 256",
     "image_dataset": "image_dataset_from_directory as its documentation shows it, predict",
     "tf.data": "decode_png in parallel, batches of 256, prefetch, AUTOTUNE, predict",
 }
@@ -45,83 +52,103 @@ SETTINGS = {
 def measure(plan: Plan) -> Finding:
     digits = data(plan).train
     keras = keras_file(plan, "dense")
-    turns = plan.turns(TURNS)
+    # Of a bundle that was passed its own network is read, so that all contestants read the same.
+    onnx = keras.with_suffix(".onnx") if plan.bundles else MODELS / "dense.onnx"
     counts = [
         count for count in (SHORT_COUNTS if plan.short else COUNTS) if count <= len(digits.images)
     ]
     races: list[Race] = []
-    peaks: dict[str, list[int]] = {}
+    peaks: dict[str, list[float]] = {}
     for count in counts:
         folder = plan.scratch / f"png-{count}"
         plan.say(f"writing {count:,} files")
-        write_files(digits.images[:count], digits.labels[:count].tolist(), folder)
+        write_labelled(digits.images[:count], digits.labels[:count].tolist(), folder)
+        chosen = commands(folder, plan.scratch / f"rows-{count}", onnx, keras)
         peaks.clear()
-        races.append(_race(plan, folder, count, keras, count == counts[-1], peaks))
+        races.append(_race(plan, count, chosen, count == counts[-1], peaks))
+        check_agreement({name: Path(command[-1]) for name, command in chosen.items()})
     return Finding(
         "folders",
-        what="How long it takes to read a folder of PNG files into a CSV of path, class and score. "
-        "`reading` opens and reads the files and does nothing with them. `cv2` knows that every "
-        "file is a 28×28 grey digit already, which tinydigits has to find out, and asks nothing of "
-        "files that are broken.",
-        on="MNIST training digits as PNG, in ten folders, in the cache of the system; `dense`, "
-        "where nothing else is said",
-        how=f"{turns} turns after one that warms up; whole processes, but of those with TensorFlow "
-        "the time after its import; tinydigits with as many workers as it takes by itself, "
-        "unless it says 1",
+        what="The time to read a folder of PNG files and write a CSV of path, class and score. "
+        "`reading` only opens and reads the files. `cv2` relies on every file being a 28×28 grey "
+        "digit, which tinydigits has to find out, and does not handle broken files.",
+        on="MNIST training digits as PNG, in ten folders, in the cache of the system; with `dense` "
+        "where `conv` is not named",
+        how=f"{plan.turns(TURNS)} turns after one to warm up; the time of whole processes, but for "
+        "those with TensorFlow the time after its import; tinydigits with its own number of "
+        "workers where 1 is not named",
         races=tuple(races),
         tables=(_costs(counts, races, peaks),),
     )
 
 
-def commands(folder: Path, out: Path, keras: Path) -> dict[str, list[str]]:
-    classify = ["classify", str(folder), "-m", "dense", "-o", str(out)]
-    pillow = [sys.executable, "-c", WITHOUT_OPENCV]
-    contestant = [sys.executable, "-m", "benchmarks.rivals.folders"]
-    onnx = str(MODELS / "dense.onnx")
-    return {
-        OPENCV: [*TINYDIGITS, *classify],
-        PILLOW: [*pillow, *classify],
-        CONV: [*TINYDIGITS, "classify", str(folder), "-m", "conv", "-o", str(out)],
-        f"{OPENCV}, 1 worker": [*TINYDIGITS, *classify, "--workers", "1"],
-        f"{PILLOW}, 1 worker": [*pillow, *classify, "--workers", "1"],
-        "reading": [*contestant, "reading", str(folder), "", str(out)],
-        "cv2": [*contestant, "cv2", str(folder), onnx, str(out)],
-        **{name: [*contestant, name, str(folder), str(keras), str(out)] for name in TENSORFLOW},
+def commands(folder: Path, out: Path, onnx: Path, keras: Path) -> dict[str, list[str]]:
+    """Return the command of each contestant; its last word is the file that it writes."""
+    pillow = (sys.executable, "-c", WITHOUT_OPENCV)
+    dense = ("classify", str(folder), "-m", str(onnx))
+    ours: dict[str, tuple[str, ...]] = {
+        OPENCV: (*TINYDIGITS, *dense),
+        PILLOW: (*pillow, *dense),
+        CONV: (*TINYDIGITS, "classify", str(folder), "-m", "conv"),
+        f"{OPENCV}, 1 worker": (*TINYDIGITS, *dense, "--workers", "1"),
+        f"{PILLOW}, 1 worker": (*pillow, *dense, "--workers", "1"),
     }
+    others = {READING: "", "cv2": str(onnx), **dict.fromkeys(TENSORFLOW, str(keras))}
+    module = (sys.executable, "-m", "benchmarks.rivals.folders")
+    words = {name: (*command, "-o") for name, command in ours.items()}
+    words |= {name: (*module, name, str(folder), model) for name, model in others.items()}
+    out.mkdir(exist_ok=True)
+    return {
+        name: [*command, str(out / f"{place}.csv")]
+        for place, (name, command) in enumerate(words.items())
+    }
+
+
+def check_agreement(files: dict[str, Path], least: float = 0.999) -> None:
+    """Raise ContestantError where a program with `dense` reads otherwise than the first."""
+    first: dict[str, str] = {}
+    for name, path in files.items():
+        if name in (CONV, READING):
+            continue
+        with path.open(newline="") as file:
+            found = {row[0]: row[1] for row in csv.reader(file) if row[0] != "path"}
+        first = first or found
+        same = sum(found.get(path) == label for path, label in first.items())
+        if len(found) != len(first) or same < least * len(first):
+            raise ContestantError(
+                f"{name}: {same:,} of {len(found):,} rows are those of {next(iter(files))}, which "
+                f"has {len(first):,}"
+            )
 
 
 def _race(
-    plan: Plan, folder: Path, count: int, keras: Path, last: bool, peaks: dict[str, list[int]]
+    plan: Plan, count: int, chosen: dict[str, list[str]], last: bool, peaks: dict[str, list[float]]
 ) -> Race:
-    """peaks: bytes of the largest process of each run are added to it."""
+    """Measure one folder; the MB of the largest process of each run are added to `peaks`."""
 
     def seconds(name: str, command: list[str]) -> float:
         ended = run(command)
-        peaks.setdefault(name, []).append(ended.peak)
+        peaks.setdefault(name, []).append(ended.peak / 1e6)
         return float(ended.lines[-1]) if name in TENSORFLOW else ended.seconds
 
-    measures = {
-        name: partial(seconds, name, command)
-        for name, command in commands(folder, plan.scratch / "out.csv", keras).items()
-    }
+    measures = {name: partial(seconds, name, command) for name, command in chosen.items()}
     blocks = plan.alternated(measures, TURNS, f"{count:,} files")
-    ratios = [
+    ratios = tuple(
         Ratio(other, ours, Target(at_least=least) if last and least else None, f"{other} ÷ {ours}")
-        for at, ours in enumerate(OURS)
-        for other in ("image_dataset", "tf.data", "cv2", "reading")
-        for least in [TARGETS.get(other, (None, None))[at]]
-    ]
-    sides = tuple(Contestant(name, SETTINGS[name], blocks[name]) for name in measures)
-    return Race(
-        "folders", "folders of PNG files, by files", "s", sides, tuple(ratios), f"{count:,}", last
+        for place, ours in enumerate(OURS)
+        for other, targets in TARGETS.items()
+        for least in targets[place : place + 1]
     )
+    sides = tuple(Contestant(name, SETTINGS[name], blocks[name]) for name in measures)
+    title = "folders of PNG files, by number of files"
+    return Race("folders", title, "s", sides, ratios, f"{count:,}", last)
 
 
-def _costs(counts: list[int], races: list[Race], peaks: dict[str, list[int]]) -> Table:
-    """What a file costs in folders of each size, and what each further one costs in the largest."""
+def _costs(counts: list[int], races: list[Race], peaks: dict[str, list[float]]) -> Table:
+    """Return the time for a file in folders of each size, and for each more in the largest."""
     medians = [{c.name: c.spread.median for c in race.contestants} for race in races]
     columns = (
-        Column("µs a file, of"),
+        Column("µs a file"),
         *(Column(f"{count:,}", ",.0f") for count in counts),
         Column("each further", ",.1f"),
         Column("largest process, MB", ",.0f"),
@@ -133,5 +160,5 @@ def _costs(counts: list[int], races: list[Race], peaks: dict[str, list[int]]) ->
         if len(counts) > 1:
             more = medians[-1][name] - medians[-2][name]
             further = more / (counts[-1] - counts[-2]) * 1e6
-        rows.append((name, *each, further, statistics.median(sizes) / 1e6))
-    return Table("folders cost", "what a file costs as folders grow", columns, tuple(rows))
+        rows.append((name, *each, further, spread(sizes).median))
+    return Table("folders cost", "time for each file, by size of the folder", columns, tuple(rows))

@@ -1,10 +1,11 @@
-"""Memory of a long run against that of a short one."""
+"""Memory of a long run compared with that of a short one."""
 
 import os
 from pathlib import Path
 
-from benchmarks.harness.plan import ROOT, TINYDIGITS, Plan, drawn_digits, write_files
-from benchmarks.harness.processes import run
+from benchmarks.harness.pictures import drawn_digits, write_labelled
+from benchmarks.harness.plan import Plan
+from benchmarks.harness.processes import ROOT, TINYDIGITS, run
 from benchmarks.harness.results import Check, Column, Finding, Table, Target
 
 SCANS = ROOT / "examples" / "scans"
@@ -17,28 +18,27 @@ def measure(plan: Plan) -> Finding:
     rows = []
     for entries in SHORT_ENTRIES if plan.short else ENTRIES:
         plan.say(f"{entries:,} entries")
-        megabytes, seconds = peak(entries, plan.scratch)
-        rows.append((entries, megabytes, seconds))
+        rows.append((entries, *peak(entries, plan.scratch)))
     columns = (Column("entries", ",d"), Column("peak, MB", ",.1f"), Column("s", ",.1f"))
     (_, short, _), (_, long, _) = rows
     return Finding(
         "memory",
-        what="How large the largest process of `tinydigits classify - --workers 2` grows over a "
-        "list of files, and over one that is a hundred times as long.",
-        on="40 drawn digits of 28×28 and the smallest example scans, again and again; `dense`",
+        what="The peak memory of the largest process of `tinydigits classify - --workers 2`, for "
+        "a list of files and for a list that is a hundred times as long.",
+        on="40 drawn digits of 28×28 and the smallest example scans, repeated; `dense`",
         how="one run each",
         tables=(Table("memory", "memory of long lists", columns, tuple(rows)),),
         checks=(
-            Check("peaks of the two runs, apart", long - short, Target(APART), unit="MB"),
+            Check("difference of the two peaks", long - short, Target(APART), unit="MB"),
             Check("largest process", long, Target(EACH), unit="MB"),
         ),
     )
 
 
 def peak(entries: int, folder: Path) -> tuple[float, float]:
-    """MB of the largest process of a run, and its seconds."""
+    """Return the MB of the largest process of a run, and the seconds of the run."""
     listed = folder / "list"
-    write_files(drawn_digits(40), [0] * 40, folder)
+    write_labelled(drawn_digits(40), [0] * 40, folder)
     scans = [path for path in sorted(SCANS.iterdir()) if path.stat().st_size < 300]
     names = [os.fsencode(path) for path in [*sorted((folder / "0").iterdir()), *scans]]
     with listed.open("wb") as file:

@@ -1,4 +1,4 @@
-"""People's pictures: what each way of fitting them makes of the accuracy."""
+"""Accuracy on pictures by people, with each way of fitting them."""
 
 from pathlib import Path
 from typing import get_args
@@ -16,8 +16,7 @@ from tinydigits.items import Skipped
 from tinydigits.sources.folders import walked
 
 NOTEBOOK = "notebook"
-# Those that take pictures of any size.
-FITS: tuple[Fit, ...] = tuple(fit for fit in get_args(Fit) if fit != "none")
+FITS: tuple[Fit, ...] = tuple(fit for fit in get_args(Fit) if fit != "none")  # take any size
 
 
 def measure(plan: Plan) -> Finding:
@@ -27,33 +26,32 @@ def measure(plan: Plan) -> Finding:
         )
     names = [str(item.name) for item in walked(str(plan.people), Skipped())]
     names = names[::10] if plan.short else names
-    pictures: list[ImageLike] = list(names)
+    pictures: list[ImageLike] = [*names]
     truth = [Path(name).parent.name for name in names]
     rows: list[tuple[Value, ...]] = []
     for model in plan.names:
-        plan.say(f"{model}, {NOTEBOOK}")
-        untouched = Classifier(model, fit="none", invert=False)
-        found = shares(untouched, [as_notebooks_do(name) for name in names], truth)
-        rows.append((model, NOTEBOOK, len(names), *found))
-        for fit in FITS:
-            plan.say(f"{model}, fit={fit}")
-            found = shares(Classifier(model, fit=fit), pictures, truth)
-            rows.append((model, f"fit={fit}", len(names), *found))
+        ways: list[tuple[str, Classifier, list[ImageLike]]] = [
+            (NOTEBOOK, Classifier(model, fit="none", invert=False), [*map(resized, names)]),
+            *((f"fit={fit}", Classifier(model, fit=fit), pictures) for fit in FITS),
+        ]
+        for way, classifier, taken in ways:
+            plan.say(f"{model}, {way}")
+            rows.append((model, way, len(names), *shares(classifier, taken, truth)))
     columns = tuple(Column("fitted by") if c.name == "pictures" else c for c in COLUMNS)
     return Finding(
         "people",
-        what="How well the bundled models read what strangers drew, scanned and photographed, by "
-        f"the way in which the pictures are brought to 28×28. `{NOTEBOOK}` is what notebooks do: "
-        "grey, resized, and no more.",
-        on=f"{len(names)} pictures in {len(set(truth))} sub-folders, one a label",
-        how="each picture once; the same in each run",
+        what="How well the bundled models read what strangers drew, scanned and photographed, with "
+        f"each way to bring the pictures to 28×28. `{NOTEBOOK}` is what most notebooks do: convert "
+        "to grey and resize.",
+        on=f"{len(names)} pictures in {len(set(truth))} sub-folders, one for each label",
+        how="each picture once; every run gives the same figures",
         tables=(Table("people", "pictures by people", columns, tuple(rows)),),
     )
 
 
-def as_notebooks_do(name: str) -> ImageLike:
-    """uint8 [28, 28]: whatever the picture's shape, its colours and its ground. The name itself of
-    one that cannot be read, which is then refused as everywhere.
+def resized(name: str) -> ImageLike:
+    """Return uint8 [28, 28], whatever the shape and colours of the picture; the name itself where
+    it cannot be read, so that a Classifier refuses it.
     """
     try:
         with Image.open(name) as picture:

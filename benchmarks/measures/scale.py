@@ -1,15 +1,13 @@
-"""Scale: what large jobs cost with the Ray engine, and what that makes of a billion pictures.
+"""The cost of large jobs with the Ray engine, and from it the cost of a billion pictures.
 
-Files, and the same in zip and tar archives of 1,000; on local disk, and in an S3 server on the
-loopback (`s3.py`), whose requests are counted. The server shares the CPUs with what it
-serves.
+The pictures are files, or members of zip and tar archives of 1,000. They are on local disk, or in
+an S3 server on the loopback (`s3.py`) that counts requests and shares the CPUs with its clients.
 """
 
 import io
 import random
 import re
 import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,61 +16,62 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.harness.pictures import KINDS, SHARD, encoded, write
-from benchmarks.harness.plan import TINYDIGITS, MissingInput, Plan, data
+from benchmarks.harness.pictures import KINDS, SHARD, encoded, write_shards
+from benchmarks.harness.plan import MissingInput, Plan, data
+from benchmarks.harness.processes import ROOT, TINYDIGITS, ContestantError, run
 from benchmarks.harness.results import Column, Finding, Table, Value
 from tinydigits import Classifier
 from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cluster.plan import MOST, entries_of, planned
-from tinydigits.errors import TinydigitsError
 from tinydigits.images import Limits
 from tinydigits.items import Skipped, chunked
 from tinydigits.sources import Opening, at_hand, open_inputs
 
-SCANS = Path(__file__).parents[2] / "examples" / "scans"
+SCANS = ROOT / "examples" / "scans"
 ON_DISK, STORED = (1000, 10_000, 100_000), (1000, 10_000)
 SHORT = (100, 200)
-ALONE = 2000  # pictures: how many one process reads to find out what one takes
+ALONE = 2000  # pictures that one process reads to measure the time for one
 NAMES = 200_000
 BILLION = 1_000_000_000
-PAGE = 0.1  # s: that a store takes to list 1,000 names
-VERBS = ("GET", "HEAD", "LIST", "PUT")
-DOLLARS = {"GET": 0.4, "HEAD": 0.4, "LIST": 5.0, "PUT": 5.0}  # a million: S3 Standard, us-east-1
+PAGE = 0.1  # s: a store takes so long to list 1,000 names
+DOLLARS = {"GET": 0.4, "HEAD": 0.4, "LIST": 5.0, "PUT": 5.0}  # per million: S3 Standard, us-east-1
+VERBS = tuple(DOLLARS)
 
 
 class Run(NamedTuple):
-    """One command."""
+    """The time of one command, and the number of pictures that it read."""
 
     seconds: float
     images: int
 
 
 class Job(NamedTuple):
-    """How the commands are given."""
+    """The parts that all commands share."""
 
     pictures: list[bytes]
-    """Encoded; again and again, if more are asked for."""
+    """Encoded pictures, which are repeated if a command needs more."""
 
     folder: Path
     options: list[str]
 
 
 class Stored(NamedTuple):
-    """Pictures in a store."""
+    """Figures for pictures in a store."""
 
     runs: list[Run]
     requests: Counter[str]
-    """Of the last run."""
+    """The requests of the last run."""
 
     a_picture: dict[str, float]
-    """Requests: the last run's, less those of the one before, by picture."""
+    """The requests for each picture that the last run read more than the one before."""
 
     fetching: float
-    """The seconds of CPU that a picture takes to come, and to be found in its archive."""
+    """The seconds of CPU to fetch a picture and to find it in its archive."""
 
 
 def measure(plan: Plan) -> Finding:
-    sizes, stored, kinds = (SHORT, SHORT, KINDS[::2]) if plan.short else (ON_DISK, STORED, KINDS)
+    sizes, stored = (SHORT, SHORT) if plan.short else (ON_DISK, STORED)
+    on_disk_kinds, kinds = (KINDS[2:], KINDS[::2]) if plan.short else (KINDS, KINDS)
     model = plan.names[-1]
     pictures = encoded(data(plan).test.images)
     scans = [path.read_bytes() for path in sorted(SCANS.iterdir())]
@@ -80,20 +79,21 @@ def measure(plan: Plan) -> Finding:
     with ray_and_store(plan) as (address, counted):
         job = Job(pictures, plan.scratch, ["-m", model, "--ray-address", address])
         workers = (2,) if plan.short else (1, 2)
-        disk = list(on_disk(job, sizes, kinds, workers, plan.say))
+        disk = list(on_disk(job, sizes, on_disk_kinds, workers, plan.say))
         found = in_a_store(job, stored, kinds, counted, plan.say)
     names = in_the_driver()
     one = [("a digit: decode, network", digit), ("an example scan: also fit", scan)]
     one += [(f"to fetch one of {kind}", each.fetching) for kind, each in found.items()]
     return Finding(
         "scale",
-        what="What reading pictures with `--engine ray` costs: one picture, in CPU time of one "
-        "core; jobs, in the time of the whole command with a Ray that runs already; and from that, "
-        "by arithmetic alone, a billion. `images/s` is of what the largest job has more than the "
-        "one before it. `to fetch` is what whoever fetches takes, not the store.",
-        on=f"MNIST digits as PNG files, and in zip and tar archives of {SHARD:,}, stored and not "
-        f"compressed; `{model}`; the store is moto's S3 server on the loopback, of which only "
-        "requests are meant, not its times, since it shares the CPUs",
+        what="The cost of reading pictures with `--engine ray`: for one picture the CPU time of a "
+        "core, for a job the time of the whole command on a Ray cluster that already runs, and for "
+        "a billion pictures what follows by arithmetic. `images/s` is measured over the pictures "
+        "that the largest job has more than the one before it. `to fetch` is the CPU time of the "
+        "client, not of the store.",
+        on=f"MNIST digits as PNG files, and in zip and tar archives of {SHARD:,}, stored without "
+        f"compression; `{model}`; the store is moto's S3 server on the loopback: its requests "
+        "count, its times do not, since it shares the CPUs",
         how="one command each",
         tables=(
             Table("scale one", "one picture", _ONE, tuple(_one(one))),
@@ -106,7 +106,7 @@ def measure(plan: Plan) -> Finding:
 
 
 def alone(pictures: list[bytes], model: str, plan: Plan) -> float:
-    """Images a second of CPU, of one process that has them in memory."""
+    """Return the images that one process reads from memory in a second of CPU time."""
     classifier = Classifier(model)
     count = SHORT[0] if plan.short else ALONE
     source = [pictures[number % len(pictures)] for number in range(count)]
@@ -128,37 +128,34 @@ def on_disk(
             runs = []
             for count in sizes:
                 say(f"{number} workers, {count:,} {kind} on disk")
-                inputs = [str(path) for path in write(job.pictures, job.folder, kind, count)]
+                inputs = [*map(str, write_shards(job.pictures, job.folder, kind, count))]
                 output = job.folder / "out"
-                runs.append(
-                    classified(inputs, str(output), [*job.options, "--workers", str(number)])
-                )
+                runs.append(classify(job, inputs, str(output), "--workers", str(number)))
                 shutil.rmtree(output)
             yield (number, kind, *(run.seconds for run in runs), _rate(runs))
 
 
-def classified(inputs: list[str], output: str, options: list[str]) -> Run:
-    """One command; many inputs are listed on stdin. Raises TinydigitsError where it fails."""
-    words = [*inputs] if len(inputs) == 1 else ["-"]
-    words = ["classify", *words, "-o", output, "--engine", "ray", *options]
-    listed = "\n".join(inputs).encode()
-    began = time.perf_counter()
-    done = subprocess.run([*TINYDIGITS, *words], input=listed, capture_output=True, check=False)
-    seconds = time.perf_counter() - began
-    said = done.stderr.decode()
-    found = re.search(r"([\d,]+) images?: [\d,]+ ok, [\d,]+ uncertain, 0 unreadable", said)
-    if done.returncode or found is None:
-        raise TinydigitsError(f"tinydigits {' '.join(words)} failed: {said.strip()}")
-    return Run(seconds, int(found[1].replace(",", "")))
+def classify(job: Job, inputs: list[str], output: str, *more: str) -> Run:
+    """Run one command; several inputs are listed on stdin. Raises ContestantError if it fails."""
+    words = ["classify", inputs[0] if len(inputs) == 1 else "-", "-o", output, "--engine", "ray"]
+    listed = job.folder / "list"
+    listed.write_text("\n".join(inputs))
+    ended = run([*TINYDIGITS, *words, *job.options, *more], listed)
+    summary = r"([\d,]+) images?: [\d,]+ ok, [\d,]+ uncertain, 0 unreadable"
+    if (found := re.search(summary, ended.errors)) is None:
+        raise ContestantError(f"{' '.join(words)} failed: {ended.errors.strip()}")
+    return Run(ended.seconds, int(found[1].replace(",", "")))
 
 
 @contextmanager
 def ray_and_store(plan: Plan) -> Iterator[tuple[str, Callable[[], Counter[str]]]]:
-    """The address of a Ray on this machine, and a function that counts requests (see `store`). For
-    commands that are started within. Raises MissingInput, MissingExtra.
+    """Run a Ray cluster and a store for commands that are started meanwhile.
+
+    Gives the address of the cluster and a function that counts requests (see `store`). Raises
+    MissingInput, MissingExtra.
     """
     try:
-        import moto.server  # noqa: F401 - is it there?
+        import moto.server  # noqa: F401 - only to see that it is installed
         import s3fs  # noqa: F401
     except ImportError as error:
         raise MissingInput("needs the extra dev: pip install -e '.[dev]'") from error
@@ -178,7 +175,7 @@ def in_a_store(
     counted: Callable[[], Counter[str]],
     say: Callable[[str], None],
 ) -> dict[str, Stored]:
-    """For each kind, what its pictures take."""
+    """Measure pictures of each kind in the store."""
     import s3fs
 
     client = s3fs.S3FileSystem()
@@ -188,14 +185,14 @@ def in_a_store(
         runs, requests = [], []
         for count in sizes:
             say(f"{count:,} {kind} in a store")
-            paths = write(job.pictures, job.folder, kind, count)
+            paths = write_shards(job.pictures, job.folder, kind, count)
             base = f"scale/{kind}-{count}"
             client.put(f"{job.folder / f'{kind}-{count}'}/", f"{base}/", recursive=True)
             inputs = [f"s3://{base}/"]
             if kind != "files":
                 inputs = [f"s3://{base}/{path.name}" for path in paths]
-            counted()  # those of putting them there
-            runs.append(classified(inputs, f"s3://scale/out-{kind}-{count}", job.options))
+            counted()  # forget the requests of the upload
+            runs.append(classify(job, inputs, f"s3://scale/out-{kind}-{count}"))
             requests.append(counted())
         more = runs[-1].images - runs[-2].images
         before, last = requests[-2:]
@@ -207,7 +204,7 @@ def in_a_store(
 
 
 def fetching(inputs: list[str]) -> float:
-    """Seconds of CPU, for one picture."""
+    """Return the seconds of CPU to fetch one picture."""
     limits = Limits()
     items = open_inputs(inputs, Opening(limits, Skipped(), partial(io.BytesIO, b"")))
     began = time.process_time()
@@ -217,7 +214,7 @@ def fetching(inputs: list[str]) -> float:
 
 
 def in_the_driver() -> list[tuple[Value, ...]]:
-    """What a name costs the driver: its shape, bytes, names a second."""
+    """Return for each shape of names: the shape, bytes a name, GB a billion, names a second."""
     rng = random.Random(0)
     shapes: dict[str, Callable[[int], str]] = {
         "scans/000123/000123456.png": lambda n: f"scans/{n // 1000:06}/{n:09}.png",
@@ -236,7 +233,7 @@ def in_the_driver() -> list[tuple[Value, ...]]:
 
 
 def _rate(runs: list[Run]) -> float | None:
-    """Images a second, of those that the last run had more than the one before."""
+    """Return the images a second, for those that the last run had more than the one before."""
     before, last = runs[-2:]
     seconds = last.seconds - before.seconds
     return (last.images - before.images) / seconds if seconds > 0 else None

@@ -1,4 +1,4 @@
-"""Start: from nothing to the first answer, in time, memory and disk."""
+"""Time, memory and disk from nothing to the first answer."""
 
 import re
 import sys
@@ -11,44 +11,17 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 import tinydigits
-from benchmarks.harness.plan import Plan, bundle, drawn_digits
+from benchmarks.harness.pictures import drawn_digits
+from benchmarks.harness.plan import STARTED, Plan, bundle
 from benchmarks.harness.processes import run
 from benchmarks.harness.results import Column, Contestant, Finding, Race, Ratio, Table, Target
-from benchmarks.harness.turns import spread
+from benchmarks.rivals.first_answer import IMPORTS, KERAS, LIBRARY, LITERT
+from tinydigits.bench.stats import spread
 
 TURNS = 9
 OURS, LEAST, LITE = "tinydigits classify", "imports alone", "LiteRT"
-KERAS = ("Keras model(x)", "Keras predict")
-TARGET = 1.25  # × the imports: what the command may take
-IMPORTS = "import numpy, onnxruntime, PIL.Image"
-LIBRARY = """
-import sys
-from tinydigits import Classifier
-print(Classifier("dense")(sys.argv[1]).label)
-"""
-WITH_LITERT = """
-import sys
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-from PIL import Image
-network = Interpreter(sys.argv[2], num_threads=1)
-network.allocate_tensors()
-pixels = np.asarray(Image.open(sys.argv[1]))[None]
-network.set_tensor(network.get_input_details()[0]["index"], pixels)
-network.invoke()
-print(network.get_tensor(network.get_output_details()[0]["index"]).argmax())
-"""
-WITH_KERAS = """
-import os, sys
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import keras
-import numpy as np
-from PIL import Image
-network = keras.saving.load_model(sys.argv[2], compile=False)
-pixels = np.asarray(Image.open(sys.argv[1]), np.float32).reshape(1, 784) / 255
-print(np.asarray({call}).argmax())
-"""
-# What each needs to be installed, of which the rest follows.
+TARGET = 1.25  # × the time of the imports
+# The distributions to install; the rest follows from what they require.
 NEEDS = {
     "tinydigits": ("tinydigits",),
     "LiteRT with NumPy and Pillow": ("ai-edge-litert", "numpy", "pillow"),
@@ -57,21 +30,19 @@ NEEDS = {
 
 
 def measure(plan: Plan) -> Finding:
-    folder = bundle(plan, "dense", ("tflite",))
+    folder = bundle(plan, "dense", STARTED)
     picture = plan.scratch / "digit.png"
     Image.fromarray(drawn_digits(8)[7]).save(picture)
     race, memory = _race(plan, folder, picture)
-    turns = plan.turns(TURNS)
     return Finding(
         "start",
-        what="How long it takes from starting a process to the end of it, with one 28×28 PNG read "
-        "in between, and how large it grows; and what has to be installed for it. "
-        f"`{LEAST}` is Python with `{IMPORTS}`.",
+        what="The time and the memory of a process that starts, reads one 28×28 PNG and ends; and "
+        f"the size of the packages that it needs. `{LEAST}` is Python with `{IMPORTS}`.",
         on="a drawn digit; `dense`, each in its own format",
-        how=f"{turns} turns of fresh processes after one that warms the cache; memory: the "
-        "most that was resident, the median of the turns; installed: the sizes of all files of "
-        "a distribution and of those that it requires, without extras. tinydigits is "
-        f"{'an editable install, which takes longer to find' if editable() else 'installed'}",
+        how=f"{plan.turns(TURNS)} turns of fresh processes after one to warm the cache; memory: "
+        "the peak that was resident, median of the turns; installed: the size of all files of a "
+        "distribution and of those that it requires, without extras. tinydigits is "
+        f"{'an editable install, which takes longer to import' if editable() else 'installed'}",
         races=(race,),
         tables=(memory, installed()),
     )
@@ -80,16 +51,12 @@ def measure(plan: Plan) -> Finding:
 def commands(folder: Path, picture: Path) -> dict[str, list[str]]:
     python = sys.executable
     keras = str(folder / "dense.keras")
-    calls = ("network(pixels)", "network.predict(pixels, verbose=0)")
     return {
         LEAST: [python, "-c", IMPORTS],
         OURS: [str(Path(python).with_name("tinydigits")), "classify", str(picture), "-m", "dense"],
         "tinydigits.Classifier": [python, "-c", LIBRARY, str(picture)],
-        LITE: [python, "-c", WITH_LITERT, str(picture), str(folder / "dense.tflite")],
-        **{
-            name: [python, "-c", WITH_KERAS.format(call=call), str(picture), keras]
-            for name, call in zip(KERAS, calls, strict=True)
-        },
+        LITE: [python, "-c", LITERT, str(picture), str(folder / "dense.tflite")],
+        **{name: [python, "-c", code, str(picture), keras] for name, code in KERAS.items()},
     }
 
 
@@ -114,18 +81,13 @@ def _race(plan: Plan, folder: Path, picture: Path) -> tuple[Race, Table]:
 
 
 def editable() -> bool:
-    """tinydigits runs from a working tree."""
+    """Whether tinydigits runs from a working tree."""
     return "site-packages" not in Path(tinydigits.__file__).parts
 
 
 def installed() -> Table:
-    """MB on disk, of what each needs."""
-    columns = (
-        Column(""),
-        Column("distributions", "d"),
-        Column("MB", ",.1f"),
-        Column("without", ""),
-    )
+    """Return the table of MB on disk."""
+    columns = (Column(""), Column("distributions", "d"), Column("MB", ",.1f"), Column("without"))
     rows = []
     for name, roots in NEEDS.items():
         found, absent = required(roots)
@@ -135,8 +97,8 @@ def installed() -> Table:
 
 
 def required(roots: Iterable[str]) -> tuple[dict[str, Distribution], set[str]]:
-    """The distributions that `roots` need on this machine, with themselves; and those that are
-    required and not installed.
+    """Return the distributions that `roots` need on this machine, themselves included, and the
+    names of required ones that are not installed.
     """
     found: dict[str, Distribution] = {}
     absent: set[str] = set()
@@ -159,8 +121,9 @@ def required(roots: Iterable[str]) -> tuple[dict[str, Distribution], set[str]]:
 
 
 def _size(found: Distribution) -> int:
-    """bytes of its files. tinydigits, which is often installed from a working tree, is counted
-    where it lies: the runtime alone."""
+    """Return the bytes of its files. Of tinydigits, which often runs from a working tree, only the
+    folder of the runtime counts.
+    """
     if found.name == "tinydigits":
         package = Path(tinydigits.__file__).parent
         paths = [path for path in package.rglob("*") if path.is_file()]

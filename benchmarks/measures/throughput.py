@@ -1,12 +1,11 @@
-"""Throughput in memory, by batch size: from arrays to scores, on all CPUs that the process has."""
+"""Throughput in memory, by batch size: from arrays to scores, on all CPUs of the process."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import numpy as np
 
-from benchmarks.harness.children import Child, check_agreement, children
-from benchmarks.harness.plan import Plan, bundle, each_model, test_images
+from benchmarks.harness.children import Child, children, timed
+from benchmarks.harness.plan import BATCHED, Plan, bundle, each_model, test_images
 from benchmarks.harness.results import Contestant, Finding, Race, Ratio, Target, best
 from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cpus import usable_cpus
@@ -15,8 +14,8 @@ TURNS = 9
 BLOCK = 0.1  # s
 BATCHES = (1, 8, 32, 64, 256, 1024, 4096)
 SHORT_BATCHES = (1, 64)
-# From the batch size of `Classifier.classify` on. A call costs tinydigits 2 µs of its own, which
-# `latency` holds; of `dense`, 64 images take 30.
+# The target begins at the batch size of `Classifier.classify`. A call costs tinydigits 2 µs of its
+# own, for which `latency` has a target; 64 images take `dense` 30 µs.
 HELD_FROM = BATCH_SIZE
 OURS = "Classifier.scores"
 RAW = ("onnxruntime, 1 thread", "onnxruntime, its own threads")
@@ -24,22 +23,21 @@ RAW = ("onnxruntime, 1 thread", "onnxruntime, its own threads")
 
 def measure(plan: Plan) -> Finding:
     np.save(plan.scratch / "images.npy", test_images(plan))
-    turns = plan.turns(TURNS)
     races = tuple(race for name in each_model(plan) for race in _races(plan, name))
     return Finding(
         "throughput",
-        what="How many images a second a network answers, from arrays in memory to scores, by the "
-        "number of images in a call. `Classifier.classify` also looks whether each is a model "
-        "input already, judges it and makes a Prediction; it is one process here.",
+        what="The number of images that a network answers in a second, from arrays in memory to "
+        "scores, by the number of images in a call. `Classifier.classify` also looks whether each "
+        "image is a model input, judges it and makes a Prediction; it uses one process here.",
         on="MNIST test digits; each model's own exported files",
-        how=f"{turns} turns of each contestant, in processes that stay alive; a turn runs for "
-        f"{BLOCK} s, or two calls, and counts with its median",
+        how=f"{plan.turns(TURNS)} turns of each contestant, in processes that stay alive; a turn "
+        f"takes {BLOCK} s, or two calls, and counts with its median",
         races=races,
     )
 
 
 def contestants() -> dict[str, tuple[str, int]]:
-    """What it is called → network and threads; 0: its own choice, which is all CPUs."""
+    """Return name → network and threads; 0 lets the network choose, which is all CPUs."""
     cpus = usable_cpus()
     return {
         "Keras predict": ("Keras predict", 0),
@@ -54,17 +52,15 @@ def contestants() -> dict[str, tuple[str, int]]:
 
 
 def _races(plan: Plan, name: str) -> list[Race]:
-    folder = bundle(plan, name, ("onnx", "tflite"))
+    folder = bundle(plan, name, BATCHED)
     with children(contestants(), folder, name, plan.scratch / "images.npy") as started:
-        check_agreement(started)
         batches = SHORT_BATCHES if plan.short else BATCHES
         return [_race(plan, name, started, batch) for batch in batches]
 
 
 def _race(plan: Plan, name: str, started: Mapping[str, Child], batch: int) -> Race:
-    case, block = f"{batch:,}", BLOCK / 5 if plan.short else BLOCK
-    measures = {called: partial(child.seconds, batch, block) for called, child in started.items()}
-    blocks = plan.alternated(measures, TURNS, f"{name}, {case} images")
+    case = f"{batch:,}"
+    blocks = timed(plan, started, batch, BLOCK, TURNS, f"{name}, {case} images")
     sides = tuple(
         Contestant(called, child.settings, tuple(batch / taken for taken in blocks[called]))
         for called, child in started.items()

@@ -1,6 +1,6 @@
 """Charts of the races, as SVG that is readable on a white page and on a black one.
 
-The ground is transparent, and letters and lines have a grey of equal contrast to both (4.3).
+The background is transparent; letters and lines have a grey with equal contrast to both (4.3).
 """
 
 import math
@@ -17,6 +17,7 @@ OURS = "#e8590c"  # tinydigits
 OTHERS = "#4c8bd6"
 LINES = ("#4c8bd6", "#2f9e6e", "#9d6bd8", "#c2557f", "#8a8f35", "#3c9aa5", "#757b84")
 WIDTH, ROW = 7.2, 0.27  # inches
+COLOURED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
 SETTINGS: Any = {  # of matplotlib
     "font.family": "sans-serif",
     "font.size": 9,
@@ -24,14 +25,12 @@ SETTINGS: Any = {  # of matplotlib
     "svg.hashsalt": "tinydigits",  # the same figures give the same file
     "axes.spines.top": False,
     "axes.spines.right": False,
-    **dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), GREY
-    ),
+    **dict.fromkeys(COLOURED, GREY),
 }
 
 
 def draw(finding: Finding, folder: Path) -> Path | None:
-    """Writes NAME.svg; None where there is no race to draw. Raises MissingExtra."""
+    """Write NAME.svg; None where there is no race to draw. Raises MissingExtra."""
     if not finding.races:
         return None
     try:
@@ -60,22 +59,19 @@ def draw(finding: Finding, folder: Path) -> Path | None:
 
 
 def _bars(race: Race, axes: Any) -> None:
-    """Medians, with a line from quartile to quartile."""
+    """Draw medians, with a line from quartile to quartile."""
     names = [contestant.name for contestant in race.contestants]
     spreads = [contestant.spread for contestant in race.contestants]
     medians = [found.median for found in spreads]
-    around = [
-        [found.median - found.low for found in spreads],
-        [found.high - found.median for found in spreads],
-    ]
+    around = [[m - low for low, m, _ in spreads], [high - m for _, m, high in spreads]]
     wide = max(medians) > 20 * min(medians)
     if wide:
         axes.set_xscale("log")
         axes.minorticks_off()
     colours = [OURS if _ours(name) else OTHERS for name in names]
     axes.barh(names, medians, xerr=around, color=colours, height=0.7, ecolor=GREY)
-    axes.bar_label(axes.containers[-1], [f"{m:,.3g}" if m < 1000 else f"{m:,.0f}" for m in medians],
-        padding=4)  # fmt: skip
+    labels = [f"{m:,.3g}" if m < 1000 else f"{m:,.0f}" for m in medians]
+    axes.bar_label(axes.containers[-1], labels, padding=4)
     axes.invert_yaxis()
     least = 10 ** math.floor(math.log10(min(medians) / 2)) if wide else 0
     axes.set_xlim(least, max(found.high for found in spreads) * (3 if wide else 1.15))
@@ -86,18 +82,17 @@ def _bars(race: Race, axes: Any) -> None:
 
 
 def _lines(races: Sequence[Race], axes: Any) -> None:
-    """One a contestant, over the cases, which are numbers."""
+    """Draw a line for each contestant over the cases, which are numbers."""
     cases = [int(race.case.replace(",", "")) for race in races]
     names = [contestant.name for contestant in races[0].contestants]
-    others = iter(LINES * len(names))
+    others, styles = iter(LINES * len(names)), iter(("-", "--", ":", "-.") * len(names))
     for name in names:
         spreads = [next(c.spread for c in race.contestants if c.name == name) for race in races]
-        colour = OURS if _ours(name) else next(others)
-        alike = [other for other in names if _ours(other)]
-        style = ("-", "--", ":", "-.")[alike.index(name) % 4] if _ours(name) else "-"
-        axes.plot(cases, [found.median for found in spreads], style, color=colour, label=name,
-            marker="o", markersize=3, linewidth=2.2 if _ours(name) else 1.2)  # fmt: skip
-        low, high = [found.low for found in spreads], [found.high for found in spreads]
+        ours = _ours(name)
+        colour, style, width = (OURS, next(styles), 2.2) if ours else (next(others), "-", 1.2)
+        low, median, high = zip(*spreads, strict=True)
+        axes.plot(cases, median, style, color=colour, label=name, marker="o", markersize=3,
+            linewidth=width)  # fmt: skip
         axes.fill_between(cases, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.set_xscale("log")
     axes.set_yscale("log")

@@ -1,29 +1,32 @@
-"""In short: three tables for whoever has a minute, from the results of several benchmarks."""
+"""Three short tables, which the README quotes, from the results of several benchmarks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from benchmarks.harness.results import Column, Finding, Race, Ratio, Table, Value
-from benchmarks.harness.turns import spread
 from benchmarks.measures.folders import CONV, OPENCV, PILLOW
+from tinydigits.bench.stats import spread
+from tinydigits.bench.table import time
 
 MODELS = ("conv", "dense")
-# The smallest microcontroller that takes each, and the bytes of the image that it needs beside; the
-# others take pixels one by one, or row by row.
+# The smallest microcontroller that each file fits into, and the bytes of the image that it needs in
+# memory; the other files take pixels one by one, or row by row.
 DEVICES = {
     "conv.c": ("ATmega328P", 0),
     "dense.c": ("ATmega328P", 784),
     "tiny.c": ("ATtiny13A", 0),
 }
+PREDICT, CALL = "Keras predict", "Keras model(x)"
 PERCENT, TIMES = ".1%", ",.1f"
+UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}  # s
 
 
 def summaries(findings: Iterable[Finding]) -> list[Table]:
-    """Those of which all results are there."""
+    """Return the tables whose results are complete."""
     found = {finding.benchmark: finding for finding in findings}
     tables = []
     for make in (_accuracy, _speed, _devices):
-        # Of a benchmark, or of one of the models in it.
+        # A benchmark is missing, or one of the models in it.
         with suppress(KeyError, StopIteration):
             tables.append(make(found))
     return tables
@@ -49,32 +52,70 @@ def _accuracy(found: Mapping[str, Finding]) -> Table:
 
 
 def _speed(found: Mapping[str, Finding]) -> Table:
-    """Keras as it is mostly called, and TensorFlow's faster way to read a folder."""
-    rows: list[tuple[Value, ...]] = []
-    for model in MODELS:
-        race = _race(found["latency"], f"latency {model}")
-        rows.append((f"{model}, one image", *_sides(race, "Keras predict", "Classifier.scores")))
-    for model in MODELS:
-        race = _race(found["throughput"], f"throughput {model}", "256")
-        sides = _sides(race, "Keras predict", "Classifier.scores")
-        rows.append((f"{model}, 256 images in a call", *sides))
-    race = _race(found["folders"], "folders", "60,000")
-    conv = next(side for side in race.contestants if side.name == CONV)
-    fast = _with_unit(conv.spread.median, race.unit)
-    rows.append(("conv, 60,000 PNG files, OpenCV", None, fast, None))
-    rows.append(("dense, 60,000 PNG files, OpenCV", *_sides(race, "tf.data", OPENCV)))
-    rows.append(("dense, 60,000 PNG files, Pillow", *_sides(race, "tf.data", PILLOW)))
-    start = found["start"]
-    sides = _sides(_race(start, "start"), "Keras predict", "tinydigits classify")
-    rows.append(("from nothing to the first answer", *sides))
-    memory = {row[""]: row["peak, MB"] for row in _rows(start, "start memory")}
-    rows.append(
-        ("memory for the first answer", *_sizes(memory, "Keras predict", "tinydigits classify"))
+    """Return the table of speed and size. TensorFlow's faster way to read a folder stands for
+    Keras there; it was measured with `dense`.
+    """
+    folders = _race(found["folders"], "folders", "60,000")
+    latency = [(m, _race(found["latency"], f"latency {m}")) for m in MODELS]
+    batches = [(m, _race(found["throughput"], f"throughput {m}", "256")) for m in MODELS]
+    rows = [
+        *(_row(f"{model}, one image", race) for model, race in latency),
+        *(_row(f"{model}, 256 images in a call", race) for model, race in batches),
+        _row("conv, 60,000 PNG files, OpenCV", folders, CONV, "tf.data", " (dense)"),
+        _row("dense, 60,000 PNG files, OpenCV", folders, OPENCV, "tf.data"),
+        _row("dense, 60,000 PNG files, Pillow", folders, PILLOW, "tf.data"),
+        _row("from start to first answer", _race(found["start"], "start"), "tinydigits classify"),
+    ]
+    memory = {row[""]: row["peak, MB"] for row in _rows(found["start"], "start memory")}
+    sizes = [float(memory[name] or 0) for name in (PREDICT, CALL, "tinydigits classify")]
+    rows.append(("memory for the first answer", *_megabytes(*sizes)))
+    disk = {row[""]: row["MB"] for row in _rows(found["start"], "start installed")}
+    keras, ours = (float(disk[name] or 0) for name in ("TensorFlow with Pillow", "tinydigits"))
+    rows.append(("installed packages", *_megabytes(keras, keras, ours)))
+    columns = (
+        Column(""),
+        Column(PREDICT),
+        Column(CALL),
+        Column("tinydigits"),
+        Column("× predict", TIMES),
+        Column("× model(x)", TIMES),
     )
-    disk = {row[""]: row["MB"] for row in _rows(start, "start installed")}
-    rows.append(("installed", *_sizes(disk, "TensorFlow with Pillow", "tinydigits")))
-    columns = (Column(""), Column("Keras"), Column("tinydigits"), Column("times", TIMES))
-    return Table("in short, speed", "speed and size", columns, tuple(rows))
+    title = (
+        "speed and size (×: how many times as fast, or as small, tinydigits is)\n"
+        "PNG files: the Keras side reads them with tf.data, and always with dense"
+    )
+    return Table("in short, speed", title, columns, tuple(rows))
+
+
+def _row(
+    label: str, race: Race, ours: str = "Classifier.scores", keras: str = PREDICT, note: str = ""
+) -> tuple[Value, ...]:
+    """Return the medians of Keras and of tinydigits, and how many times better tinydigits is."""
+    medians = {contestant.name: contestant.spread.median for contestant in race.contestants}
+
+    def shown(name: str) -> str:
+        if race.unit in UNITS:
+            return time(medians[name] * UNITS[race.unit])
+        return f"{medians[name]:,.0f} {race.unit}"
+
+    def times(name: str) -> float:
+        ratio = Ratio(name, ours) if race.unit in UNITS else Ratio(ours, name)
+        return spread(race.pairs(ratio)).median
+
+    called = CALL in medians
+    return (
+        label,
+        shown(keras) + note,
+        shown(CALL) if called else None,
+        shown(ours),
+        times(keras),
+        times(CALL) if called else None,
+    )
+
+
+def _megabytes(predict: float, call: float, ours: float) -> tuple[Value, ...]:
+    sizes = (f"{size:,.0f} MB" for size in (predict, call, ours))
+    return (*sizes, predict / ours, call / ours)
 
 
 def _devices(found: Mapping[str, Finding]) -> Table:
@@ -108,28 +149,3 @@ def _where(rows: Iterable[dict[str, Value]], **values: Value) -> dict[str, Value
 
 def _race(finding: Finding, name: str, case: str = "") -> Race:
     return next(race for race in finding.races if (race.name, race.case) == (name, case))
-
-
-def _sides(race: Race, slow: str, fast: str) -> Iterator[Value]:
-    """The median of each, with its unit, and how many times as fast the second is, of the pairs."""
-    medians = {contestant.name: contestant.spread.median for contestant in race.contestants}
-    yield from (_with_unit(medians[name], race.unit) for name in (slow, fast))
-    more_is_better = race.unit.endswith("/s")
-    ratio = Ratio(fast, slow) if more_is_better else Ratio(slow, fast)
-    yield spread(race.pairs(ratio)).median
-
-
-def _sizes(sizes: Mapping[Value, Value], large: str, small: str) -> Iterator[Value]:
-    first, second = (float(sizes[name] or 0) for name in (large, small))
-    yield from (f"{first:,.0f} MB", f"{second:,.0f} MB", first / second)
-
-
-def _with_unit(value: float, unit: str) -> str:
-    """Three digits; times in the largest unit that leaves something before the point."""
-    units = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
-    if unit not in units:
-        return f"{value:,.0f} {unit}"
-    seconds = value * units[unit]
-    name = next((name for name, size in units.items() if seconds >= size), "µs")
-    count = seconds / units[name]
-    return f"{count:.{max(0, 3 - len(str(int(count))))}f} {name}"

@@ -1,0 +1,1 @@
+"""The programs and networks that tinydigits is compared with."""

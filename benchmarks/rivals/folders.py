@@ -1,9 +1,7 @@
-"""What the folder runner is held against: `python -m benchmarks.rivals.folders NAME FOLDER
-MODEL OUT`.
+"""Other ways to read a folder: `python -m benchmarks.rivals.folders NAME FOLDER MODEL OUT`.
 
-Each reads a folder of PNG files in sub-folders and writes a CSV of path, class and score, in the
-best fair way that its users would write. The time that counts is printed: from after the import of
-TensorFlow, and from the start of the process for the others.
+Each reads a folder of PNG files in sub-folders and writes a CSV of path, class and score, written
+as well as its users would write it. The seconds from after the import of TensorFlow are printed.
 """
 
 import glob
@@ -18,17 +16,17 @@ BATCH = 256
 
 
 def reading(folder: str, model: str, out: str) -> None:
-    """The floor: names and bytes, and nothing done with them."""
+    """Read names and bytes and do nothing with them: no program can be faster."""
     del model
     total = 0
     for path in _files(folder):
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the least there is
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the fastest way
             total += len(file.read())
     Path(out).write_text(f"{total}\n")
 
 
 def expert(folder: str, model: str, out: str) -> None:
-    """Two threads of cv2.imread, which releases the lock, and onnxruntime by the batch."""
+    """Use two threads of cv2.imread, which releases the lock, and onnxruntime in batches."""
     import cv2
     import numpy as np
     import onnxruntime as ort
@@ -50,7 +48,7 @@ def expert(folder: str, model: str, out: str) -> None:
 
 
 def image_dataset(folder: str, model: str, out: str) -> None:
-    """What the Keras documentation shows, with the settings it shows."""
+    """Do what the Keras documentation shows, with its settings."""
     import keras
 
     network = keras.saving.load_model(model)
@@ -63,7 +61,7 @@ def image_dataset(folder: str, model: str, out: str) -> None:
 
 
 def tf_data(folder: str, model: str, out: str) -> None:
-    """By hand: decoded in parallel, batched, prefetched."""
+    """Decode in parallel, in batches, and prefetch them."""
     import keras
     import tensorflow as tf
 
@@ -80,7 +78,7 @@ def tf_data(folder: str, model: str, out: str) -> None:
 
 
 def _as_input(network: Any) -> Any:
-    """[N, 28, 28, 1], 0..255 → what the network takes."""
+    """Return a function from [N, 28, 28, 1], 0..255, to the input of the network."""
     import tensorflow as tf
 
     shape = (-1, *network.input_shape[1:])
@@ -88,7 +86,7 @@ def _as_input(network: Any) -> Any:
 
 
 def _files(folder: str) -> Iterator[str]:
-    yield from sorted(glob.glob(f"{folder}/*/*.png"))  # noqa: PTH207 - as most write it
+    yield from sorted(glob.glob(f"{folder}/*/*.png"))  # noqa: PTH207 - most users write this
 
 
 def _write(out: str, paths: Iterable[str], scores: Any) -> None:
@@ -101,7 +99,8 @@ def _write(out: str, paths: Iterable[str], scores: Any) -> None:
         )
 
 
-CONTESTANTS = {
+TENSORFLOW = ("image_dataset", "tf.data")
+READERS = {
     "reading": reading,
     "cv2": expert,
     "image_dataset": image_dataset,
@@ -110,8 +109,8 @@ CONTESTANTS = {
 
 if __name__ == "__main__":
     name, *rest = sys.argv[1:]
-    if name in ("image_dataset", "tf.data"):
+    if name in TENSORFLOW:
         import tensorflow  # noqa: F401 - its import is not counted
     began = time.perf_counter()
-    CONTESTANTS[name](*rest)
+    READERS[name](*rest)
     print(time.perf_counter() - began)

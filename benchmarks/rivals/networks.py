@@ -1,8 +1,7 @@
 """One network, run in each of the ways that people run it.
 
-Each is given its images in the form that it takes, made beforehand and not counted, and has to
-answer with something that a program can go on with. Settings are the best that were found for it,
-and said in `settings`.
+Each way gets its images in the form that it takes; making them is not counted. It has to return an
+answer that a program can use. Settings are the fastest that were found; `settings` names them.
 """
 
 import ctypes
@@ -10,6 +9,7 @@ import itertools
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,14 @@ Images = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Ready to run."""
+    """A network that is ready to run."""
 
     settings: str
     prepare: Callable[[Images], Any]
-    """uint8 [N, 28, 28] → what `answer` takes."""
+    """uint8 [N, 28, 28] → the argument of `answer`."""
 
     answer: Callable[[Any], Any]
-    """→ float32 [N, K], or a Prediction, or a class."""
+    """→ float32 [N, K], a Prediction, or a class."""
 
 
 def keras_predict(folder: Path, name: str, threads: int) -> Network:
@@ -69,7 +69,7 @@ def tf_function(folder: Path, name: str, threads: int, compiled: bool = True) ->
 
 
 def onnxruntime(folder: Path, name: str, threads: int) -> Network:
-    """0 threads: as many as it chooses by itself."""
+    """threads: 0 lets it choose the number."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -77,7 +77,7 @@ def onnxruntime(folder: Path, name: str, threads: int) -> Network:
     session = ort.InferenceSession(
         str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"]
     )
-    outputs = ["scores"]  # named, which saves the look-up that None costs
+    outputs = ["scores"]  # None would look up the names in each call
     how = f"intra_op_num_threads: {threads or 'its own number'}"
     return Network(
         f"session.run(['scores'], …), {how}",
@@ -86,46 +86,34 @@ def onnxruntime(folder: Path, name: str, threads: int) -> Network:
     )
 
 
-def classifier_scores(folder: Path, name: str, threads: int) -> Network:
+def classifier(folder: Path, name: str, threads: int, call: str) -> Network:
+    """call: "scores"; "__call__", which looks whether the array is a model input and judges the
+    scores; or "classify".
+    """
     from tinydigits import Classifier
 
-    del threads  # it knows by itself
-    classifier = Classifier(folder / f"{name}.onnx")
-    return Network("Classifier(onnx).scores(images)", lambda images: images, classifier.scores)
-
-
-def classifier_call(folder: Path, name: str, threads: int) -> Network:
-    """With the look whether the array is a model input already, and the judgement."""
-    from tinydigits import Classifier
-
-    del threads
-    classifier = Classifier(folder / f"{name}.onnx")
-    return Network(
-        "Classifier(onnx)(image) → Prediction", lambda images: images[0], classifier.__call__
-    )
-
-
-def classifier_classify(folder: Path, name: str, threads: int) -> Network:
-    from tinydigits import Classifier
-
-    del threads
-    classifier = Classifier(folder / f"{name}.onnx")
-    return Network(
-        "list(Classifier(onnx).classify(images)) → Predictions, one process",
-        list,
-        lambda images: list(classifier.classify(images)),
-    )
+    del threads  # a Classifier chooses them
+    opened = Classifier(folder / f"{name}.onnx")
+    return {
+        "scores": Network("Classifier(onnx).scores(images)", lambda images: images, opened.scores),
+        "__call__": Network(
+            "Classifier(onnx)(image) → Prediction", lambda images: images[0], opened.__call__
+        ),
+        "classify": Network(
+            "list(Classifier(onnx).classify(images)) → Predictions, one process",
+            list,
+            lambda images: list(opened.classify(images)),
+        ),
+    }[call]
 
 
 def litert(folder: Path, name: str, threads: int, ending: str = ".tflite") -> Network:
-    """The input is resized to the number of images, which is quicker than one after the other."""
+    """The input is resized to the number of images, which is faster than one call for each."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(folder / f"{name}{ending}"), num_threads=threads)
-    at, out = (
-        interpreter.get_input_details()[0]["index"],
-        interpreter.get_output_details()[0]["index"],
-    )
+    at = interpreter.get_input_details()[0]["index"]
+    out = interpreter.get_output_details()[0]["index"]
     resized = 0
 
     def prepare(images: Images) -> Images:
@@ -145,7 +133,7 @@ def litert(folder: Path, name: str, threads: int, ending: str = ".tflite") -> Ne
 
 
 def numpy(folder: Path, name: str, threads: int) -> Network:
-    """The layer of `dense` by hand."""
+    """The layer of `dense`, written by hand."""
     import onnx
 
     del threads
@@ -163,7 +151,7 @@ def numpy(folder: Path, name: str, threads: int) -> Network:
 
 
 def c(folder: Path, name: str, threads: int) -> Network:
-    """One image at a time."""
+    """One image in each call."""
     from tinydigits_export.c.backend import compiled, host_compiler, read_source
 
     del threads
@@ -205,34 +193,24 @@ def _keras(folder: Path, name: str, threads: int) -> tuple[Any, Callable[[Images
     return model, flat, f"threads: {threads or 'its own number'}"
 
 
-def _litert_int8(folder: Path, name: str, threads: int) -> Network:
-    return litert(folder, name, threads, ".int8.tflite")
-
-
-def _tf_function_uncompiled(folder: Path, name: str, threads: int) -> Network:
-    return tf_function(folder, name, threads, compiled=False)
-
-
-Builder = Callable[[Path, str, int], Network]
-
-NETWORKS: Mapping[str, Builder] = {
+NETWORKS: Mapping[str, Callable[[Path, str, int], Network]] = {
     "Keras predict": keras_predict,
     "Keras model(x)": keras_call,
     "tf.function": tf_function,
-    "tf.function, uncompiled": _tf_function_uncompiled,
+    "tf.function, uncompiled": partial(tf_function, compiled=False),
     "onnxruntime": onnxruntime,
     "LiteRT": litert,
-    "LiteRT int8": _litert_int8,
+    "LiteRT int8": partial(litert, ending=".int8.tflite"),
     "NumPy": numpy,
     "C": c,
-    "Classifier.scores": classifier_scores,
-    "classifier(image)": classifier_call,
-    "Classifier.classify": classifier_classify,
+    "Classifier.scores": partial(classifier, call="scores"),
+    "classifier(image)": partial(classifier, call="__call__"),
+    "Classifier.classify": partial(classifier, call="classify"),
 }
 
 
 def decided(answer: Any) -> list[int]:
-    """The class of each image, whatever the form of the answer."""
+    """Return the class of each image, from any kind of answer."""
     if isinstance(answer, np.ndarray):
         return [int(best) for best in answer.argmax(axis=1)]
     if isinstance(answer, list):

@@ -1,12 +1,10 @@
 """A trained model and its bundle, made once for all tests of this folder."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.plan import Plan
 from tinydigits_export.bundle import export
 from tinydigits_export.keras_model import open_original
 from tinydigits_train.data import load_data
@@ -26,18 +24,3 @@ def bundles(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundles")
     export(open_original(keras), folder / "dense", FORMATS, data)
     return folder
-
-
-@pytest.fixture
-def plan(mnist_dir: Path, bundles: Path, tmp_path: Path) -> Callable[..., Plan]:
-    """The shortest plan, with whatever else is passed."""
-
-    def made(**options: object) -> Plan:
-        scratch = tmp_path / "scratch"
-        scratch.mkdir()
-        usual = Plan(
-            scratch, mnist_dir, bundles=bundles, names=("dense",), asked_turns=1, short=True
-        )
-        return dataclasses.replace(usual, **options)  # type: ignore[arg-type]
-
-    return made

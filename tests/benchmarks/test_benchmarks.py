@@ -2,27 +2,24 @@
 run; where something is missing it says what to pass.
 """
 
-import csv
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks import __main__ as command_line
-from benchmarks.harness.plan import Plan, drawn_digits, write_files
-from benchmarks.harness.processes import run
+from benchmarks.harness.pictures import drawn_digits, write_labelled
+from benchmarks.harness.processes import ContestantError
 from benchmarks.harness.results import FOLDER
-from benchmarks.measures.folders import CONV, commands
+from benchmarks.measures import BENCHMARKS
+from benchmarks.measures.folders import CONV, OPENCV, READING, check_agreement, commands
 from benchmarks.measures.start import required
-from benchmarks.page.report import ORDER
 from tests.conftest import ROOT
 from tinydigits.errors import TinydigitsError
-from tinydigits.model import MODELS
 from tinydigits_export.c.backend import find_tool
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
@@ -58,11 +55,11 @@ def kept() -> dict[str, int]:
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A labelled folder, drawn."""
     folder = tmp_path_factory.mktemp("people")
-    write_files(drawn_digits(50), [place % 10 for place in range(50)], folder)
+    write_labelled(drawn_digits(50), [place % 10 for place in range(50)], folder)
     return folder
 
 
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path) -> None:
     if name == "devices":
         try:
@@ -133,7 +130,7 @@ def test_a_bundle_that_lacks_a_format_says_how_to_add_it(
 
 def test_all_goes_on_after_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
-    monkeypatch.setattr(command_line, "ORDER", ("people", "fit"))
+    monkeypatch.setattr(command_line, "BENCHMARKS", dict.fromkeys(("people", "fit")))
     done = invoked("--short", "--models", tmp_path)
     assert done.exit_code == 0
     assert "people      skipped: something is missing" in done.stderr
@@ -141,34 +138,34 @@ def test_all_goes_on_after_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_all_fails_where_a_benchmark_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(command_line, "ORDER", ("fit",))
+    monkeypatch.setattr(command_line, "BENCHMARKS", {"fit": None})
     monkeypatch.setattr("sys.executable", shutil.which("false"))
     done = invoked("--short", "--models", tmp_path)
     assert done.exit_code == 1
     assert "fit         FAILED" in done.stderr
 
 
-def test_the_contestants_do_the_same_work(plan: Callable[..., Plan], bundles: Path) -> None:
-    scratch = plan().scratch
-    folder, out = scratch / "png", scratch / "out.csv"
-    write_files(drawn_digits(60), [place % 10 for place in range(60)], folder)
-    model, keras = (str(bundles / "dense" / f"dense.{end}") for end in ("onnx", "keras"))
-    bundled = ("dense", str(MODELS / "dense.onnx"))
-    found: dict[str, dict[str, str]] = {}
-    for name, command in commands(folder, out, Path(keras)).items():
-        if name == CONV:
-            continue
-        run([model if word in bundled else word for word in command])
-        if name == "reading":
-            assert int(out.read_text()) == sum(p.stat().st_size for p in folder.glob("*/*"))
-            continue
-        with out.open(newline="") as file:
-            rows = [row[:2] for row in csv.reader(file) if row[0] != "path"]
-        found[name] = {Path(path).name: label for path, label in rows}
-    assert len(found) == 7
-    first = found["tinydigits, OpenCV"]
-    assert len(first) == 60
-    assert all(other == first for other in found.values())
+def test_programs_that_read_a_folder_otherwise_are_refused(tmp_path: Path) -> None:
+    """`folders` compares the rows of all of them: where it ends with 0 they are the same."""
+    rows = [f"{place}.png,{place % 10},0.9" for place in range(60)]
+    files = {name: tmp_path / name for name in (OPENCV, CONV, READING, "cv2")}
+    for name in (OPENCV, "cv2"):
+        files[name].write_text("path,label,score\n" * (name == OPENCV) + "\n".join(rows))
+    check_agreement(files)
+    for wrong in (["0.png,7,0.9", *rows[1:]], rows[1:], [*rows, "60.png,0,0.9"]):
+        files["cv2"].write_text("\n".join(wrong))
+        with pytest.raises(ContestantError, match=r"cv2: \d+ of \d+ rows are those of"):
+            check_agreement(files)
+
+
+def test_each_program_is_compared_but_those_that_read_otherwise_on_purpose(tmp_path: Path) -> None:
+    programs = commands(tmp_path, tmp_path / "rows", Path("a.onnx"), Path("a.keras"))
+    assert len(programs) == 9
+    for name, command in programs.items():
+        assert command[-1].startswith(str(tmp_path / "rows"))
+        words = {"a.onnx", "a.keras"} & set(command)
+        assert bool(words) == (name not in (CONV, READING))
+    assert len({command[-1] for command in programs.values()}) == 9
 
 
 def test_what_has_to_be_installed_is_followed_to_its_end() -> None:

@@ -1,6 +1,6 @@
-"""What a fresh process of `tinydigits bench` measures of itself: import, session, first picture.
+"""Measurements that a fresh process of `tinydigits bench` takes: import, session, first picture.
 
-It imports next to nothing of its own, since that would be counted.
+This module imports next to nothing, since its own imports would be counted.
 """
 
 import os
@@ -10,10 +10,11 @@ _STATUS = "/proc/self/status"
 
 
 def measure(began: int, library: str, model: str, picture: str) -> tuple[int | None, ...]:
-    """`began`: when the process began its work. `library`: the module that runs the model.
-    → ns of import, session and first picture, bytes of the peak memory, number of threads.
+    """Return ns of import, session and first picture, bytes of the peak memory, and threads.
+
+    `began` is the time when the process began its work, `library` the module that runs the model.
     """
-    import numpy  # noqa: F401 - with Pillow, what every picture needs
+    import numpy  # noqa: F401 - every picture needs NumPy and Pillow
     from PIL import Image  # noqa: F401
 
     from tinydigits.classifier import Classifier
@@ -28,10 +29,9 @@ def measure(began: int, library: str, model: str, picture: str) -> tuple[int | N
 
 
 def peak_memory() -> int | None:
-    """Bytes: the most that was resident. None where the system does not say.
+    """Return the most memory that was resident, in bytes; None where the system does not say.
 
-    Linux is asked for VmHWM, since its ru_maxrss begins with the size of the process that this one
-    was started from.
+    On Linux this is VmHWM, because its ru_maxrss begins with the size of the parent process.
     """
     if (kilobytes := _status("VmHWM")) is not None:
         return kilobytes * 1024
@@ -45,7 +45,7 @@ def peak_memory() -> int | None:
 
 
 def _status(name: str) -> int | None:
-    """A number that Linux tells of this process."""
+    """Return a number from the status that Linux keeps for this process."""
     try:
         with open(_STATUS) as file:  # noqa: PTH123 - pathlib may not be there yet
             for line in file:

@@ -1,4 +1,4 @@
-"""The machine that figures were measured on: what a reader has to know to compare them."""
+"""The machine that figures were measured on: hardware, system and versions."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ CPUINFO = Path("/proc/cpuinfo")
 DEVICE_TREE = Path("/proc/device-tree/model")
 CPUS = Path("/sys/devices/system/cpu")
 # Lines of cpuinfo that name the CPU or the board, best first: Raspberry Pi has the first, x86 the
-# second. A small "model" is a number.
+# second. "model" in small letters is a number.
 _CPU_LINES = ("Model", "model name", "Hardware", "cpu")
 _OPENCV = (
     "opencv-python-headless",
@@ -31,16 +31,16 @@ class Machine(NamedTuple):
     cpu: str
     architecture: str
     cores: int
-    """Of the machine, as the system counts them."""
+    """CPUs of the machine, as the system counts them."""
 
     cores_allowed: int
-    """What CPU affinity and control groups leave of them to this process."""
+    """CPUs that CPU affinity and control groups allow this process to use."""
 
     cores_limited_by: str
-    """`affinity`, `control group` or nothing."""
+    """`affinity`, `control group` or an empty text."""
 
     governor: str
-    """Of the CPU's frequency; `unknown` where the system does not say."""
+    """The governor of the CPU's frequency; `unknown` where the system does not say."""
 
     memory: int
     """Bytes of RAM; 0 where the system does not say."""
@@ -55,7 +55,7 @@ class Machine(NamedTuple):
     """A version, or `not installed`."""
 
     litert: str
-    """The same."""
+    """A version, or `not installed`."""
 
 
 HARDWARE = ("cpu", "architecture", "cores", "cores_allowed", "memory")
@@ -63,6 +63,7 @@ HARDWARE = ("cpu", "architecture", "cores", "cores_allowed", "memory")
 
 
 def this_machine() -> Machine:
+    """Describe this machine."""
     total, allowed = os.cpu_count() or 1, usable_cpus()
     placed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
     return Machine(
@@ -70,35 +71,35 @@ def this_machine() -> Machine:
         architecture=platform.machine() or UNKNOWN,
         cores=total,
         cores_allowed=allowed,
-        cores_limited_by="control group"
-        if allowed < placed
-        else ("affinity" if placed < total else ""),
+        cores_limited_by=(
+            "control group" if allowed < placed else "affinity" if placed < total else ""
+        ),
         governor=governor(),
         memory=_memory(),
         system=_system(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         tinydigits=__version__,
-        numpy=_version("numpy"),
-        onnxruntime=_version("onnxruntime"),
-        pillow=_version("pillow"),
-        opencv=_version(*_OPENCV),
-        litert=_version("ai-edge-litert"),
+        numpy=version_of("numpy"),
+        onnxruntime=version_of("onnxruntime"),
+        pillow=version_of("pillow"),
+        opencv=version_of(*_OPENCV),
+        litert=version_of("ai-edge-litert"),
     )
 
 
 def cpu_name() -> str:
-    """As Linux or the board tells it, else as Python does."""
+    """Return the name that Linux or the board gives, else the one that Python gives."""
     lines: dict[str, str] = {}
     for line in _text(CPUINFO).splitlines():
         name, _, value = line.partition(":")
         lines.setdefault(name.strip(), value.strip())
-    told = [lines.get(name, "") for name in _CPU_LINES]
-    told += [_text(DEVICE_TREE).strip("\0\n "), platform.processor(), platform.machine()]
-    return " ".join(next(filter(None, told), UNKNOWN).split())
+    names = [lines.get(name, "") for name in _CPU_LINES]
+    names += [_text(DEVICE_TREE).strip("\0\n "), platform.processor(), platform.machine()]
+    return " ".join(next(filter(None, names), UNKNOWN).split())
 
 
 def governor() -> str:
-    """Of all CPUs that this process may run on."""
+    """Return the governors of all CPUs that this process may run on."""
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
     found = {_text(CPUS / f"cpu{cpu}" / "cpufreq" / "scaling_governor").strip() for cpu in allowed}
     return ", ".join(sorted(found - {""})) or UNKNOWN
@@ -119,8 +120,8 @@ def _system() -> str:
         return kernel
 
 
-def _version(*distributions: str) -> str:
-    """Of the first that is installed."""
+def version_of(*distributions: str) -> str:
+    """Return the version of the first one that is installed, else ABSENT."""
     for name in distributions:
         try:
             return version(name)
@@ -130,7 +131,7 @@ def _version(*distributions: str) -> str:
 
 
 def _text(path: Path) -> str:
-    """Empty where the file cannot be read: other systems and other kernels have others."""
+    """Return the text of the file; empty where it cannot be read, as on other systems."""
     try:
         return path.read_text("utf-8", "replace")
     except OSError:

@@ -1,8 +1,8 @@
-"""Bench: how fast this machine reads digits, by stage.
+"""Measure how fast this machine reads digits, by stage.
 
-Every figure is measured in each of several rounds, in turn with all others, so that what changes
-while it runs, as a CPU that grows warm, meets all of them alike. How many samples each gets is
-planned from what a first call takes, so that all are done in the seconds there are.
+Every figure is measured in each of several rounds, in turn with all others, so that a change during
+the run, such as a CPU that grows warm, affects all of them alike. The number of samples of each is
+planned from the time of a first call, so that all are done in the seconds that are allowed.
 """
 
 import gc
@@ -23,35 +23,35 @@ from tinydigits.bench.stats import LEAST_BLOCKS, Figure, Metric, percentiles
 from tinydigits.bench.tasks import BATCHES, Contestant, Task, contestants, tasks
 
 ROUNDS = 10
-SECONDS = 24.0  # of the whole run, by default
-# Calls of a short task: so many are enough for p99.9, p99, p90 and p50, even without two rounds.
+SECONDS = 24.0  # s: the default for the whole run
+# Calls of a short task: enough for p99.9, p99, p90 and p50, even if two rounds are missing.
 LADDER = (12_500, 1_250, 125, 25)
-SHORT = 0.2  # s: a task is given at least so long, as far as there is time
-STEADY = 0.2  # s: what a figure of throughput is measured for
+SHORT = 0.2  # s: each task gets at least so long if there is time
+STEADY = 0.2  # s: a figure of throughput is measured for so long
 WARM_UP = 0.03  # s: for each task before the first round; before each block, 1 call in WARM_PART
 WARM_PART = 20
-PLANNED = 0.9  # of the seconds: other programs want time as well
-LATE = 0.25  # of the time for all rounds: no round is begun that would end so much past it
-PART = 0.6  # of what other tasks get is enough for whole processes, whose times vary less
+PLANNED = 0.9  # share of the seconds that is planned: other programs need time as well
+LATE = 0.25  # share of the time for all rounds: no round starts that would end later than this
+PART = 0.6  # share of other tasks' time that whole processes get: their times vary less
 LEAST = 0.01  # s: no task is planned shorter
 
 
 class Bench(NamedTuple):
-    """All that was measured, and on what."""
+    """The result of a run: figures, machine, models and pictures."""
 
     machine: Machine
     models: list[Contestant]
     pictures: list[Pictures]
     unreadable: int
-    """Pictures of one's own that were left out."""
+    """How many of the user's pictures were left out."""
 
     metrics: list[Metric]
     rounds: int
     timer: float
-    """Seconds that reading the clock twice takes: a part of every sample."""
+    """Seconds that reading the clock twice takes: every sample includes them."""
 
     seconds: float
-    """That the whole took."""
+    """The duration of the whole run."""
 
 
 def measure(
@@ -60,8 +60,9 @@ def measure(
     seconds: float = SECONDS,
     say: Callable[[str], None] = lambda _: None,
 ) -> Bench:
-    """Measures the models, bundled ones by name or files, on pictures that it draws or on those in
-    the folder `images`. `say` is told how far it is. Raises ModelError, MissingExtra, SourceError.
+    """Measure models, given by name or file, on drawn pictures or on those in the folder `images`.
+
+    `say` gets the progress. Raises ModelError, MissingExtra, SourceError.
     """
     began = perf_counter()
     say("opening the models and drawing pictures")
@@ -83,8 +84,9 @@ def measure(
 
 
 def plan(todo: list[Task], costs: list[float], seconds: float) -> list[int]:
-    """How often each task is done. `costs`: seconds of one call of each. They get the same time at
-    most, which is the longest with which all are done in `seconds`.
+    """Return how often each task is done. `costs`: seconds of one call of each.
+
+    All tasks have the same limit of time: the longest with which all are done in `seconds`.
     """
     longest = seconds
     while True:
@@ -96,7 +98,7 @@ def plan(todo: list[Task], costs: list[float], seconds: float) -> list[int]:
 
 
 def _calls(task: Task, cost: float, longest: float) -> int:
-    """How often a task can be done within `longest` seconds, and need be."""
+    """Return how often a task is done in at most `longest` seconds."""
     if task.like:
         return min(ROUNDS, max(1, int(PART * longest / cost)))
     if task.figures[0].unit == "images/s":
@@ -106,7 +108,7 @@ def _calls(task: Task, cost: float, longest: float) -> int:
 
 
 def _expected(todo: list[Task], costs: list[float], calls: list[int], place: int) -> float:
-    """Seconds that the round `place` takes."""
+    """Return the seconds that the round `place` takes."""
     counts = [share(each, place) for each in calls]
     return sum(
         cost * (count + _untimed(task, count))
@@ -115,13 +117,13 @@ def _expected(todo: list[Task], costs: list[float], calls: list[int], place: int
 
 
 def _untimed(task: Task, calls: int) -> int:
-    """How many calls warm up a block of `calls`."""
+    """Return how many calls warm up a block of `calls`."""
     return 0 if task.like is not None or calls == 0 else 1 + calls // WARM_PART
 
 
 def share(calls: int, place: int) -> int:
-    """How many of the calls belong to the round `place`, 0 and up: of few the first has one, since
-    there may be no time for the last.
+    """Return how many of the calls belong to the round `place`, from 0. The first round always has
+    one, since there may be no time for the last.
     """
     return -(-(place + 1) * calls // ROUNDS) + (-place * calls // ROUNDS)
 
@@ -132,8 +134,9 @@ _Values = defaultdict[Figure, list[float]]
 def _rounds(
     todo: list[Task], costs: list[float], calls: list[int], end: float, say: Callable[[str], None]
 ) -> tuple[list[Metric], int]:
-    """All rounds, or those that are likely to be over soon after `end`, but enough for an interval;
-    and their number. Rounds that are over early do more of the long tasks.
+    """Measure all rounds, or those likely to end soon after `end`, but enough for an interval.
+
+    Return the metrics and the number of rounds. A round that ends early repeats long tasks.
     """
     expected = [_expected(todo, costs, calls, place) for place in range(ROUNDS)]
     samples, blocks = _Values(list), _Values(list)
@@ -163,7 +166,7 @@ def _rounds(
 
 
 def _missed(todo: list[Task], calls: list[int], blocks: _Values, done: int) -> list[int]:
-    """The long tasks that the last round left out, those with the fewest blocks first."""
+    """Return the long tasks that the last round left out, those with the fewest blocks first."""
     missed = [
         place
         for place, task in enumerate(todo)
@@ -173,13 +176,13 @@ def _missed(todo: list[Task], calls: list[int], blocks: _Values, done: int) -> l
 
 
 def order(count: int, place: int) -> Iterable[int]:
-    """There and back, so that no task always follows the same one."""
+    """Return the order of a round: forwards, then backwards, so that neighbours change places."""
     return range(count) if place % 2 == 0 else reversed(range(count))
 
 
 def warmed_up(todo: list[Task]) -> list[float]:
-    """Seconds of one call of each task, warm. Of long ones that are alike only one is tried, and
-    the first of them twice, since it finds the disk's cache cold.
+    """Return the seconds of one warm call of each task. Only one of several similar long tasks is
+    tried; the very first is tried twice, since it finds the disk's cache cold.
     """
     costs: list[float] = []
     alike: dict[str, float] = {}
@@ -194,7 +197,7 @@ def warmed_up(todo: list[Task]) -> list[float]:
 
 
 def _cost(task: Task, calls: int, seconds: float) -> float:
-    """Of one of the later calls, after at least so many and so long."""
+    """Return the seconds of a later call: the median of the second half of at least `calls`."""
     taken: list[float] = []
     began = perf_counter()
     while len(taken) < calls or perf_counter() - began < seconds:
@@ -205,7 +208,7 @@ def _cost(task: Task, calls: int, seconds: float) -> float:
 
 
 def _block(task: Task, calls: int, samples: _Values, blocks: _Values) -> None:
-    """One block: a few calls that do not count, and those that do."""
+    """Measure one block: a few calls that do not count, then those that do."""
     for _ in range(_untimed(task, calls)):
         task.once()
     rows = [task.once() for _ in range(calls)]
@@ -223,7 +226,7 @@ def _block(task: Task, calls: int, samples: _Values, blocks: _Values) -> None:
 
 @contextmanager
 def _without_gc() -> Iterator[None]:
-    """Python looks for garbage between rounds, and not while a sample is taken."""
+    """Collect garbage between rounds only, not while a sample is taken."""
     gc.disable()
     try:
         yield
@@ -237,6 +240,6 @@ def _metric(figure: Figure, samples: list[float], blocks: list[float], task: Tas
 
 
 def _timer() -> float:
-    """Seconds between two readings of the clock with nothing between them: the median."""
+    """Return the median seconds between two readings of the clock with nothing between them."""
     pairs = [(perf_counter_ns(), perf_counter_ns()) for _ in range(1001)]
     return statistics.median(after - before for before, after in pairs) / 1e9

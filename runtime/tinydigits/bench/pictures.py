@@ -1,5 +1,5 @@
-"""The pictures that `tinydigits bench` reads: drawn here, since no data set is installed, or one's
-own.
+"""The pictures that `tinydigits bench` reads: drawn here, since no data set is installed, or those
+in the user's folder.
 """
 
 import os
@@ -21,44 +21,44 @@ from tinydigits.items import Skipped
 from tinydigits.sources.folders import walked
 from tinydigits.text import printable
 
-FILES = 3072  # small pictures in a folder: more than `pipeline.SMALL_JOB`, so that workers share it
+FILES = 3072  # small pictures in a folder: above `pipeline.SMALL_JOB`, so that workers share them
 DIGITS = 64  # different small pictures
 SCANS, PHOTOS = 24, 4  # different larger ones
 PHOTO = (1280, 960)  # px
-OVERSAMPLING = 4  # small pictures are drawn this much larger, then averaged down: smooth edges
+OVERSAMPLING = 4  # small pictures are drawn so many times larger, then averaged: smooth edges
 STEPS = 150  # points along a stroke
-LOOKED_AT = 2.0  # s: pictures of one's own are tried for so long, at most FILES of them
-PASS = 1.0  # s: about what reading them all may take in one process
+LOOKED_AT = 2.0  # s: the user's own pictures are tried for so long, at most FILES of them
+PASS = 1.0  # s: reading a folder once may take about so long in one process
 
 
 class Pictures(NamedTuple):
     """Pictures of one kind."""
 
     name: str
-    """What figures call them."""
+    """Their name in figures."""
 
     what: str
-    """How many, of which formats and sizes."""
+    """How many there are, in which formats and sizes."""
 
     folder: str
     paths: list[str]
-    """Those that are read one by one."""
+    """The pictures that are read one by one."""
 
     files: int
-    """How many of the folder's pictures are read in one pass over it; 0: no pass is made."""
+    """How many of the folder's pictures are read in one pass over it; 0: the folder is not read."""
 
     bytes: int
-    """Of all `paths`."""
+    """The size of all `paths` together."""
 
 
 def digits(count: int) -> NDArray[np.uint8]:
-    """uint8 [count, 28, 28]: pen strokes prepared as MNIST's digits are, the same each time."""
+    """Draw uint8 [count, 28, 28]: pen strokes prepared like MNIST's digits, the same each time."""
     fitted = [fit(Image.fromarray(_stroke((96, 96), 0.07, seed)), "mnist") for seed in range(count)]
     return np.stack([each.pixels for each in fitted])
 
 
 def drawn(folder: Path, images: NDArray[np.uint8]) -> list[Pictures]:
-    """Three kinds, in folders below `folder`. `images`: uint8 [N, 28, 28] for the smallest."""
+    """Write three kinds in folders below `folder`. `images`: uint8 [N, 28, 28], the smallest."""
     small, scans, photos = (folder / name for name in ("small", "scans", "photos"))
     for each in (small, scans, photos):
         each.mkdir()
@@ -81,10 +81,10 @@ def drawn(folder: Path, images: NDArray[np.uint8]) -> list[Pictures]:
 
 
 def _again(path: Path, name: Path) -> None:
-    """Another file of the same bytes: a hard link, of which thousands are made in no time."""
+    """Make another file with the same bytes: a hard link, which is quicker to make than a copy."""
     try:
         name.hardlink_to(path)
-    except OSError:  # a file system without them
+    except OSError:  # the file system has no hard links
         name.write_bytes(path.read_bytes())
 
 
@@ -96,7 +96,7 @@ def _of(folder: Path, name: str, count: int, files: int) -> Pictures:
 
 
 def _stroke(size: tuple[int, int], pen: float, seed: int) -> NDArray[np.uint8]:
-    """uint8 [H, W]: a wave drawn down the middle with a round pen, 255 where there is ink.
+    """Draw a wave down the middle with a round pen: uint8 [H, W], 255 where there is ink.
 
     `size` is (width, height) in px, `pen` the width of the stroke as a share of the shorter side.
     """
@@ -116,7 +116,7 @@ def _stroke(size: tuple[int, int], pen: float, seed: int) -> NDArray[np.uint8]:
 
 
 def _on_paper(ink: NDArray[np.uint8], seed: int) -> NDArray[np.float64]:
-    """Dark ink on light paper with grain and a slow change of light, 0..255."""
+    """Return dark ink on light paper with grain and a slow change of light, 0..255."""
     height, width = ink.shape
     light = 235 - 30 * np.linspace(0, 1, width) * np.linspace(0.3, 1, height)[:, np.newaxis]
     grain = np.random.default_rng(seed).normal(0, 2, ink.shape)
@@ -124,11 +124,11 @@ def _on_paper(ink: NDArray[np.uint8], seed: int) -> NDArray[np.float64]:
 
 
 def own(folder: str) -> tuple[Pictures, int]:
-    """The first pictures of a folder, as many as can be tried in LOOKED_AT, and how many of those
-    could not be read. Raises SourceError where none can.
+    """Return the first pictures of a folder, as many as can be tried in LOOKED_AT, and how many of
+    them could not be read. Raises SourceError where none can be read.
     """
-    if not os.path.isdir(folder):  # noqa: PTH112 - any name, as it was given
-        raise SourceError(f"{folder}: not a folder: name one that has pictures in it")
+    if not os.path.isdir(folder):  # noqa: PTH112 - pathlib would rewrite the name
+        raise SourceError(f"{folder}: not a folder: name a folder with pictures in it")
     began, unreadable, paths = time.monotonic(), 0, list[str]()
     formats, sizes = Counter[str](), list[tuple[int, int]]()
     for path in _files(folder):
@@ -144,7 +144,7 @@ def own(folder: str) -> tuple[Pictures, int]:
         if time.monotonic() - began > LOOKED_AT:
             break
     if not paths:
-        raise SourceError(f"{folder}: no picture in it can be read ({unreadable} tried)")
+        raise SourceError(f"{folder}: no picture in it can be read ({unreadable} were tried)")
     each = (time.monotonic() - began) / (len(paths) + unreadable)
     low, high = (pick(sizes, key=lambda size: size[0] * size[1]) for pick in (min, max))
     spread = f"{low[0]}×{low[1]}" + ("" if low == high else f" to {high[0]}×{high[1]}")

@@ -1,10 +1,9 @@
-"""The tables of `tinydigits bench`, for a terminal of 80 columns or a little more."""
+"""The tables of `tinydigits bench`, for a terminal of 90 columns."""
 
 import textwrap
 
-from tinydigits.bench.compare import Change
 from tinydigits.bench.measure import Bench
-from tinydigits.bench.stats import PERCENTILES, Metric, Ratio
+from tinydigits.bench.stats import PERCENTILES, Change, Metric, Ratio
 from tinydigits.bench.tasks import BATCHES, THREADS
 from tinydigits.text import aligned, printable
 
@@ -14,7 +13,7 @@ _FRESH = ("import", "session", "first picture", "command", "memory", "threads")
 
 
 def table(result: Bench) -> str:
-    """All of a run; ends without a line end."""
+    """Return all tables of a run, without a last line end."""
     parts = [_about(result), _fresh(result), _one_by_one(result), _throughput(result)]
     return "\n\n".join("\n".join(part) for part in parts)
 
@@ -23,48 +22,31 @@ def _about(result: Bench) -> list[str]:
     machine = result.machine
     limited = f" (by {machine.cores_limited_by})" if machine.cores_limited_by else ""
     memory = f", {machine.memory / 1e9:.1f} GB" if machine.memory else ""
-    lines = [
-        (
-            "machine",
-            f"{machine.cpu}, {machine.architecture}, {machine.cores_allowed} of {machine.cores} "
-            f"cores allowed{limited}, governor {machine.governor}{memory}",
+    about = [
+        f"machine   {machine.cpu}, {machine.architecture}, {machine.cores_allowed} of "
+        f"{machine.cores} cores allowed{limited}, governor {machine.governor}{memory}",
+        f"system    {machine.system}",
+        f"versions  tinydigits {machine.tinydigits}, {machine.python}, numpy {machine.numpy}, "
+        f"onnxruntime {machine.onnxruntime}, pillow {machine.pillow}, OpenCV {machine.opencv}, "
+        f"LiteRT {machine.litert}",
+        *(
+            f"model     {model.name}: {model.classifier.info.parameters:,} parameters, "
+            f"{model.backend}, {THREADS} thread, "
+            f"SHA-256 {model.classifier.model_sha256[:12]}"
+            for model in result.models
         ),
-        ("system", machine.system),
-        (
-            "versions",
-            f"tinydigits {machine.tinydigits}, {machine.python}, numpy {machine.numpy}, "
-            f"onnxruntime {machine.onnxruntime}, pillow {machine.pillow}, "
-            f"OpenCV {machine.opencv}, LiteRT {machine.litert}",
-        ),
+        *(f"pictures  {kind.name}: {kind.what}" for kind in result.pictures),
+        f"timing    {result.rounds} rounds, each measuring all in turn after a warm-up, without "
+        f"garbage collection; reading the clock takes {time(result.timer)}; "
+        f"{result.seconds:.1f} s in total",
     ]
-    for model in result.models:
-        info = model.classifier.info
-        threads = f"{THREADS} thread" + ("" if THREADS == 1 else "s")
-        lines.append(
-            (
-                "model",
-                f"{model.name}: {info.parameters:,} parameters, {model.backend}, "
-                f"{threads} a picture, SHA-256 {model.classifier.model_sha256[:12]}",
-            )
-        )
-    lines += [("pictures", f"{kind.name}: {kind.what}") for kind in result.pictures]
-    lines.append(
-        (
-            "timing",
-            f"{result.rounds} rounds of all in turn, each after a warm-up, no garbage collection; "
-            f"reading the clock takes {time(result.timer)}; {result.seconds:.1f} s in all",
-        )
-    )
-    wrapped: list[str] = []
-    for name, words in lines:
-        wrapped += textwrap.wrap(
-            words, WIDTH, initial_indent=f"{name:<10}", subsequent_indent=" " * 10
-        )
-    return wrapped
+    return [
+        line for words in about for line in textwrap.wrap(words, WIDTH, subsequent_indent=" " * 10)
+    ]
 
 
 def _fresh(result: Bench) -> list[str]:
-    """Medians of whole processes."""
+    """Return the table of whole processes: medians."""
     rows: list[tuple[str, ...]] = [("fresh processes, medians", *_FRESH, "n")]
     for model in result.models:
         found = [_found(result, stage, model.name) for stage in _FRESH]
@@ -111,7 +93,7 @@ def _throughput(result: Bench) -> list[str]:
 
 
 def comparison(rows: list[Change], allowed: float | None, before: str) -> str:
-    """`allowed`: the share by which a figure may be slower, None for any."""
+    """Return the table of changes. `allowed`: the share by which a figure may be slower, if any."""
     header = ("now against " + before, "before", "now", "ratio", "95 % interval", "")
     shown: list[tuple[str, ...]] = [tuple(map(printable, header))]
     for row in rows:
@@ -129,7 +111,7 @@ def comparison(rows: list[Change], allowed: float | None, before: str) -> str:
 
 
 def _verdict(found: Ratio, unit: str) -> str:
-    """Where the interval leaves no doubt."""
+    """Say in which direction a figure changed; nothing where the interval includes 1."""
     if found.low is None or found.high is None or found.low <= 1 <= found.high:
         return ""
     worse, better = ("more", "less") if unit == "bytes" else ("slower", "faster")
@@ -155,7 +137,7 @@ def _value(metric: Metric | None) -> str:
 
 
 def time(seconds: float) -> str:
-    """Three digits, in the unit that fits: 8.98 µs, 234 µs, 1.20 s."""
+    """Format with three digits in the unit that fits: 8.98 µs, 234 µs, 1.20 s."""
     for unit, scale in (("ns", 1e9), ("µs", 1e6), ("ms", 1e3)):
         if float(f"{seconds * scale:.3g}") < 1000:
             return f"{_three_digits(seconds * scale)} {unit}"
@@ -168,5 +150,5 @@ def _three_digits(value: float) -> str:
 
 
 def _count(value: float) -> str:
-    """Three digits: 22,200, 1,560,000."""
+    """Format with three digits: 22,200, 1,560,000."""
     return f"{float(f'{value:.3g}'):,.{1 if value < 100 and value != int(value) else 0}f}"

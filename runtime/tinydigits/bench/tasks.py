@@ -1,7 +1,7 @@
-"""The tasks of `tinydigits bench`: each does one thing once, and says how long it took.
+"""The tasks of `tinydigits bench`: each does one thing once and returns how long it took.
 
-Times are ns of time.perf_counter_ns, of one call or, where many images go through at once, of each
-image.
+Times are in ns of time.perf_counter_ns: for one call or, where many images go through at once, for
+each image.
 """
 
 import multiprocessing
@@ -9,11 +9,11 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
-from itertools import cycle, islice
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice, repeat
 from time import perf_counter_ns as now
 from time import process_time_ns
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,46 +32,46 @@ from tinydigits.text import printable
 
 BATCHES = (1, 32, 256, 1024)  # images in one call of the network
 LIBRARIES = {"onnxruntime": "onnxruntime", "LiteRT": "ai_edge_litert.interpreter"}
-THREADS = 1  # of any network, but for large arrays: see `tinydigits.sharing`
-SORTED = 100_000  # numbers that the control sorts: in 20 ms, so that other programs meet it
-STAGES = ("import", "session", "first picture", "memory", "threads")  # of a fresh process
+THREADS = 1  # for a network; large arrays are shared by more: see `tinydigits.reading`
+SORTED = 100_000  # numbers that the control sorts: it takes 20 ms, so that other programs slow it
+STAGES = ("import", "session", "first picture", "memory", "threads")  # in a fresh process
 _BATCH = (("batch", "images/s"), ("CPUs", "CPUs"))
 _CHILD = (
     "from time import perf_counter_ns as now; began = now(); import sys; "
     "from tinydigits.bench.child import measure; print(*measure(began, *sys.argv[1:]))"
 )
-_COMMAND = "from tinydigits.cli.main import run; run()"
+COMMAND = "from tinydigits.cli.main import run; run()"  # the code that `tinydigits` runs
 
 
 class Task(NamedTuple):
-    """Something to be timed, again and again."""
+    """Work that is timed again and again."""
 
     figures: tuple[Figure, ...]
     once: Callable[[], tuple[float | None, ...]]
-    """Does it once → a value for each figure, ns of times; None where there is none."""
+    """Do it once and return a value for each figure, times in ns; None where there is none."""
 
     like: str | None = None
-    """Of long tasks, which begin anew each time and have neither warm-up nor percentiles: those
-    that are alike in this take about as long. None for the others."""
+    """For long tasks, which begin anew each time and have neither warm-up nor percentiles: tasks
+    with the same text take about as long. None for short tasks."""
 
 
 class Contestant(NamedTuple):
     """A model that is measured."""
 
     name: str
-    """What figures call it: that of a bundled model or of the file."""
+    """Its name in figures: that of a bundled model or of the file."""
 
     given: str
-    """As it is opened."""
+    """The name or path that it is opened by."""
 
     backend: str
     classifier: Classifier
 
 
 def contestants(models: tuple[str, ...]) -> list[Contestant]:
-    """Opens the models. Raises what Classifier does."""
+    """Open the models. Raises the errors of Classifier."""
     given = list(dict.fromkeys(models))
-    short = [os.path.basename(each) for each in given]  # noqa: PTH119 - of any text
+    short = [os.path.basename(each) for each in given]  # noqa: PTH119 - a name may be any text
     return [
         Contestant(
             name=printable(name if short.count(name) == 1 else each),
@@ -84,13 +84,16 @@ def contestants(models: tuple[str, ...]) -> list[Contestant]:
 
 
 def tasks(models: list[Contestant], kinds: list[Pictures], images: NDArray[np.uint8]) -> list[Task]:
-    """All of them, in turn. `images`: uint8 [1024, 28, 28] for the networks alone."""
+    """Return all tasks, in order. `images`: uint8 [1024, 28, 28] for the networks alone."""
     first = kinds[0].paths[0]
     hows = dict.fromkeys(model.classifier.reader.fit for model in models)
+    numbers = random.Random(0).sample(range(SORTED), SORTED)
     return [
         *(make(model, first) for model in models for make in (_fresh, _command)),
-        _python(),
-        _control(),
+        # The interpreter, which starts and ends: part of every process, but not of tinydigits.
+        Task((Figure("python"),), _timed(lambda _: _run("-c", "pass")), "python"),
+        # Work without tinydigits: it shows whether the machine itself has changed.
+        Task((Figure("control"),), _timed(lambda _: sorted(numbers)), "control"),
         *(_decode_and_fit(pictures, how, len(hows) == 1) for pictures in kinds for how in hows),
         *(_infer(model, images) for model in models),
         *(_batch(model, images[:size]) for size in BATCHES for model in models),
@@ -100,37 +103,26 @@ def tasks(models: list[Contestant], kinds: list[Pictures], images: NDArray[np.ui
 
 
 def _fresh(model: Contestant, picture: str) -> Task:
-    """A process that imports, opens the model and reads a picture; it measures itself."""
+    """Start a process that imports, opens the model and reads a picture; it measures itself."""
     units = ("s", "s", "s", "bytes", "threads")
     figures = tuple(Figure(s, model.name, unit=u) for s, u in zip(STAGES, units, strict=True))
     words = (LIBRARIES[model.backend], model.given, picture)
 
     def once() -> tuple[float | None, ...]:
-        told = _run("-c", _CHILD, *words).split()
-        return tuple(None if word == "None" else float(word) for word in told)
+        values = _run("-c", _CHILD, *words).split()
+        return tuple(None if value == "None" else float(value) for value in values)
 
     return Task(figures, once, like=model.backend)
 
 
 def _command(model: Contestant, picture: str) -> Task:
-    """`tinydigits classify PICTURE -m MODEL`, from its start to its end."""
-    words = ("-c", _COMMAND, "classify", "-m", model.given, "--", picture)
-    return Task((Figure("command", model.name),), _timed(lambda: _run(*words)), model.backend)
-
-
-def _python() -> Task:
-    """The interpreter, which begins and ends: a part of every process, and none of tinydigits."""
-    return Task((Figure("python"),), _timed(lambda: _run("-c", "pass")), "python")
-
-
-def _control() -> Task:
-    """Work that tinydigits has no part in: it shows whether the machine itself has changed."""
-    numbers = random.Random(0).sample(range(SORTED), SORTED)
-    return Task((Figure("control"),), _timed(lambda: sorted(numbers)), "control")
+    """Run `tinydigits classify PICTURE -m MODEL`, from its start to its end."""
+    words = ("-c", COMMAND, "classify", "-m", model.given, "--", picture)
+    return Task((Figure("command", model.name),), _timed(lambda _: _run(*words)), model.backend)
 
 
 def _decode_and_fit(pictures: Pictures, how: Fit, alone: bool) -> Task:
-    """One picture after the other. Stages are called for the fit where models differ in it."""
+    """Prepare one picture after the other. Where models differ in the fit, stages name it."""
     paths = cycle(pictures.paths)
 
     def once() -> tuple[float, ...]:
@@ -146,21 +138,13 @@ def _decode_and_fit(pictures: Pictures, how: Fit, alone: bool) -> Task:
 
 
 def _infer(model: Contestant, images: NDArray[np.uint8]) -> Task:
-    """The network alone, on one image after the other."""
-    each = cycle(images[:, np.newaxis])
-    scores = model.classifier.scores
-
-    def once() -> tuple[float, ...]:
-        one = next(each)
-        began = now()
-        scores(one)
-        return (now() - began,)
-
+    """Run the network alone, on one image after the other."""
+    once = _timed(model.classifier.scores, cycle(images[:, np.newaxis]))
     return Task((Figure("infer", model.name),), once)
 
 
 def _batch(model: Contestant, images: NDArray[np.uint8]) -> Task:
-    """The network alone, on many images in one call, and how many CPUs that keeps busy."""
+    """Run the network alone, on many images in one call, and measure how many CPUs are busy."""
     scores, size = model.classifier.scores, len(images)
 
     def once() -> tuple[float, ...]:
@@ -175,20 +159,13 @@ def _batch(model: Contestant, images: NDArray[np.uint8]) -> Task:
 
 
 def _end_to_end(model: Contestant, pictures: Pictures) -> Task:
-    """From the name of a file to a Prediction."""
-    paths, classifier = cycle(pictures.paths), model.classifier
-
-    def once() -> tuple[float, ...]:
-        path = next(paths)
-        began = now()
-        classifier(path)
-        return (now() - began,)
-
+    """Go from the name of a file to a Prediction."""
+    once = _timed(model.classifier.__call__, cycle(pictures.paths))
     return Task((Figure("end to end", model.name, pictures.name),), once)
 
 
 def _folder(model: Contestant, pictures: Pictures) -> Task:
-    """A folder as `classify` reads it: from files to rows, with as many workers as it takes."""
+    """Read a folder as `classify` does: from files to rows, with its own number of workers."""
     classifier = model.classifier
     shown = Shown(classifier.info.labels)
 
@@ -215,19 +192,25 @@ def _folder(model: Contestant, pictures: Pictures) -> Task:
     )
 
 
-def _timed(work: Callable[[], object]) -> Callable[[], tuple[float, ...]]:
+def _timed(
+    work: Callable[[Any], object], inputs: Iterator[Any] | None = None
+) -> Callable[[], tuple[float, ...]]:
+    """Time one call of `work` with the next of `inputs`, which is None where there are none."""
+    source = inputs or repeat(None)
+
     def once() -> tuple[float, ...]:
+        given = next(source)
         began = now()
-        work()
+        work(given)
         return (now() - began,)
 
     return once
 
 
 def _run(*words: str) -> str:
-    """stdout of a Python that runs to its end; -P: what lies in the current folder is no module.
+    """Run Python to its end and return its stdout. Raises TinydigitsError where it fails.
 
-    Raises TinydigitsError where it fails.
+    -P keeps files in the current folder from being imported.
     """
     environment = os.environ | {"ORT_DISABLE_TELEMETRY": "1"}
     done = subprocess.run(

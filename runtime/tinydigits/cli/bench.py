@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from tinydigits.bench.compare import compared, doubts
-from tinydigits.bench.file import Run, described, read_run, run_of, to_json, write_run
+from tinydigits.bench.file import Run, described, doubts, read_run, run_of, to_json, write_run
 from tinydigits.bench.measure import SECONDS, measure
+from tinydigits.bench.stats import compared
 from tinydigits.bench.table import comparison, table
 from tinydigits.cli.completion import files, folders, models
 from tinydigits.cli.signals import Stopped, stoppable
@@ -50,14 +50,14 @@ class Percentage(click.ParamType):  # type: ignore[type-arg] # generic in stubs,
     "--images",
     metavar="FOLDER",
     shell_complete=folders,
-    help="Read these pictures instead of drawn ones.",
+    help="Read the pictures in this folder instead of drawn ones.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(1, 3600),
     default=SECONDS,
     show_default=True,
-    help="About how long it may take. Longer: more samples, narrower intervals.",
+    help="Approximate duration. A longer run takes more samples and gives narrower intervals.",
 )
 @click.option(
     "--json",
@@ -65,14 +65,14 @@ class Percentage(click.ParamType):  # type: ignore[type-arg] # generic in stubs,
     metavar="[FILE]",
     is_flag=False,
     flag_value="-",
-    help="Write all figures as JSON; to stdout without FILE, and the tables to stderr then.",
+    help="Write all figures as JSON. Without FILE they go to stdout, and the tables to stderr.",
 )
 @click.option(
     "--compare",
     "before",
     metavar="FILE",
     shell_complete=files,
-    help="Show ratios to an earlier run's JSON.",
+    help="Show ratios to an earlier run, read from its JSON.",
 )
 @click.option(
     "--fail-if-slower",
@@ -80,7 +80,7 @@ class Percentage(click.ParamType):  # type: ignore[type-arg] # generic in stubs,
     type=Percentage(),
     help="With --compare: exit 1 if a stage or throughput is slower by more than this.",
 )
-@click.pass_context
+@click.pass_context  # fmt: skip
 def bench(
     ctx: click.Context,
     models: tuple[str, ...],
@@ -92,18 +92,18 @@ def bench(
 ) -> None:
     """Measure how fast this machine reads digits.
 
-    In fresh processes: import (of all that a picture needs), session (opening the model), the
-    first picture, the command `classify` on one picture as a whole, and the peak memory. In one
-    process: decode, fit, infer (the network alone) and end to end (from a file's name to its
-    answer), one picture at a time, with those percentiles that at least 10 samples lie beyond. Then
-    images a second: the network in batches, and a folder as `classify` reads it, from files to
-    rows. All files are in the system's cache.
+    Fresh processes are measured first: import (everything that a picture needs), session (opening
+    the model), the first picture, the whole command `classify` on one picture, and the peak memory.
+    One process then measures decode, fit, infer (the network alone) and end to end (from a file's
+    name to its answer), one picture at a time. A percentile is shown only if at least 10 samples
+    lie beyond it. Images a second are measured for the network in batches, and for a folder as
+    `classify` reads it, from files to rows. All files are in the system's cache.
 
-    A ratio is time now ÷ time before, above 1 where it is slower now; its interval is the 95 %
-    bootstrap interval over the rounds of both runs. It covers what varied while they ran, not what
-    differs from one day to the next. --fail-if-slower 10% fails if the whole interval of any ratio
-    lies above 1.10. What never fails: memory, python alone, the control (sorting, in which
-    tinydigits has no part), and what has fewer than 3 rounds and so no interval.
+    A ratio is time now ÷ time before, so above 1 is slower; its interval is the 95 % bootstrap
+    interval over the rounds of both runs. The interval covers changes during the runs, not changes
+    from one day to the next. --fail-if-slower 10% fails if the whole interval of any ratio lies
+    above 1.10. Some figures never fail: memory, python alone, the control (sorting, without
+    tinydigits), and figures with fewer than 3 rounds, which have no interval.
 
     \b
     Examples:
@@ -125,16 +125,16 @@ def bench(
             with _progress() as say:
                 result = measure(models or BUNDLED, images, seconds, say)
         except Stopped as stopped:
-            click.echo("stopped: nothing is measured", err=True)
+            click.echo("stopped: nothing was measured", err=True)
             ctx.exit(stopped.exit_code)
     fields = described(result)
-    if output == "-":
+    aside = output == "-"
+    if aside:
         click.echo(to_json(fields))
     elif output is not None:
         write_run(output, to_json(fields))
-    aside = output == "-"
     if result.unreadable:
-        click.echo(f"left out: {result.unreadable:,} that cannot be read", err=True)
+        click.echo(f"pictures left out because they cannot be read: {result.unreadable:,}", err=True)
     click.echo(table(result), err=aside)
     if earlier is not None and before is not None:
         slow = _compare(earlier, run_of(fields, "this run"), before, allowed, aside)
@@ -142,8 +142,8 @@ def bench(
 
 
 def _compare(earlier: Run, now: Run, before: str, allowed: float | None, aside: bool) -> bool:
-    """Prints the ratios; whether one of them is beyond what is allowed."""
-    rows = compared(earlier, now)
+    """Print the ratios; return whether one of them is above `allowed`."""
+    rows = compared(earlier.metrics, now.metrics)
     if not any(row.is_rated for row in rows):
         raise SourceError(f"{before}: has no figure of these models and pictures: measure it again")
     click.echo(f"\n{comparison(rows, allowed, before)}", err=aside)
@@ -160,7 +160,7 @@ def _compare(earlier: Run, now: Run, before: str, allowed: float | None, aside: 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """One line on a terminal that is gone afterwards."""
+    """Show one line on a terminal, and remove it afterwards."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -171,14 +171,13 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 
 def _check(output: str | None, before: str | None, allowed: float | None) -> None:
-    """Before minutes are spent on what cannot be kept."""
+    """Refuse wrong usage before minutes are spent on measuring."""
     if allowed is not None and before is None:
-        raise click.UsageError("--fail-if-slower goes with --compare FILE")
-    if output in (None, "-"):
+        raise click.UsageError("--fail-if-slower needs --compare FILE")
+    if output is None or output == "-":
         return
-    assert output is not None
     path = Path(output)
     if before is not None and path.resolve() == Path(before).resolve():
-        raise click.UsageError(f"{output} would be compared with and written over")
+        raise click.UsageError(f"{output}: --json would overwrite the file of --compare")
     if not output or path.is_dir() or not path.parent.is_dir():
-        raise click.UsageError(f"--json {output}: name a file in a folder that is there")
+        raise click.UsageError(f"--json {output}: name a file in an existing folder")

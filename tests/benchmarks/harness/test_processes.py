@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.harness.children import Child, ContestantError, check_agreement, children
-from benchmarks.harness.processes import run
+from benchmarks.harness.children import Child, check_agreement, children
+from benchmarks.harness.processes import ContestantError, run
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,7 @@ from benchmarks.harness.results import (
     to_json,
     versions,
 )
-from benchmarks.harness.turns import Spread
+from tinydigits.bench.stats import Spread
 
 OURS, THEIRS = Contestant("ours", "as it is", (2.0, 4.0, 3.0)), Contestant("theirs", "", (1, 1, 1))
 RACE = Race("a race", "title", "s", (OURS, THEIRS), (Ratio("ours", "theirs", Target(2.5)),), "10")

@@ -15,7 +15,8 @@ from benchmarks.harness.results import (
     Target,
     read_results,
 )
-from benchmarks.page.report import ORDER, QUOTING, blocks, blocks_in, requoted, write, written
+from benchmarks.measures import BENCHMARKS
+from benchmarks.page.report import QUOTING, blocks, blocks_in, requoted, write, written
 from tests.benchmarks.harness.test_results import FINDING, RESULT
 from tests.conftest import ROOT
 
@@ -123,6 +124,7 @@ def test_write_makes_the_page_and_the_charts(tmp_path: Path) -> None:
     assert (folder / "fit.svg").read_bytes() == first  # no date, no random names
 
 
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_benchmark_says_what_it_is(name: str) -> None:
+    assert BENCHMARKS[name].about
     assert import_module(f"benchmarks.measures.{name}").__doc__

@@ -1,9 +1,33 @@
-"""A percentile is stated only of enough samples, and the interval of a ratio holds what it says."""
+"""Spreads and ratios are those of the textbook, a percentile is shown only for enough samples, and
+the interval of a ratio holds the true one as often as it says.
+"""
 
 import numpy as np
 import pytest
 
-from tinydigits.bench.stats import Figure, Metric, percentiles, ratio
+from tinydigits.bench.stats import Figure, Metric, Spread, percentiles, ratio, ratios, spread
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([7.0], Spread(7, 7, 7)),
+        ([1.0, 3.0], Spread(1.5, 2, 2.5)),
+        ([5.0, 1.0, 4.0, 2.0, 3.0], Spread(2, 3, 4)),
+        ([1.0, 2.0, 3.0, 4.0], Spread(1.75, 2.5, 3.25)),
+        ([1.0] * 8 + [1000.0], Spread(1, 1, 1)),  # one disturbed turn of nine moves nothing
+    ],
+)
+def test_a_spread_is_the_median_and_the_quartiles(values: list[float], expected: Spread) -> None:
+    assert spread(values) == expected
+
+
+def test_ratios_are_taken_pair_by_pair() -> None:
+    # The machine is half as fast in the second turn: the ratio does not move, the medians do.
+    ours, theirs = (10.0, 20.0, 10.0), (5.0, 10.0, 5.0)
+    assert ratios(ours, theirs) == (2, 2, 2)
+    with pytest.raises(ValueError, match="shorter"):
+        ratios((1.0, 2.0), (1.0,))
 
 
 def metric(blocks: list[float], unit: str = "s") -> Metric:

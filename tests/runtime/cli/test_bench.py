@@ -127,7 +127,7 @@ def test_the_json_is_whole_and_percentiles_have_samples_beyond(
 
 
 def test_what_cannot_be_read_is_said_on_stderr(measured: tuple[Path, str, str]) -> None:
-    assert measured[2] == "left out: 1 that cannot be read\n"
+    assert measured[2] == "pictures left out because they cannot be read: 1\n"
 
 
 def test_twice_as_fast_before_fails_and_is_named(
@@ -157,14 +157,14 @@ def test_slower_before_is_no_failure_and_json_has_stdout_to_itself(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--fail-if-slower", "10%"], "goes with --compare"),
+        (["--fail-if-slower", "10%"], "needs --compare"),
         (["--compare", "{json}", "--fail-if-slower", "10"], "such as 10%"),
         (["--compare", "{json}", "--fail-if-slower", "-5%"], "such as 10%"),
-        (["--compare", "{json}", "--json", "{json}"], "compared with and written over"),
+        (["--compare", "{json}", "--json", "{json}"], "would overwrite the file of --compare"),
         (["--compare", "{folder}/broken.png"], "not the JSON of `tinydigits bench --json`"),
         (["--compare", "missing.json"], "missing.json: cannot be read: No such file"),
-        (["--json", "{folder}/none/a.json"], "name a file in a folder that is there"),
-        (["--json", "{folder}"], "name a file in a folder that is there"),
+        (["--json", "{folder}/none/a.json"], "name a file in an existing folder"),
+        (["--json", "{folder}"], "name a file in an existing folder"),
         (["--images", "missing"], "missing: not a folder"),
         (["-m", "densee"], "no such model"),
         (["--seconds", "0"], "Invalid value"),
@@ -201,7 +201,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     stdout, said = process.communicate(timeout=60)
-    assert (process.returncode, stdout, said) == (130, b"", b"stopped: nothing is measured\n")
+    assert (process.returncode, stdout, said) == (130, b"", b"stopped: nothing was measured\n")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,5 +1,5 @@
-"""A run is compared with an earlier one by what both have; what speaks against it is said, and what
-is no such file is refused.
+"""A run is compared with an earlier one by the figures that both have; doubts are reported, and any
+other file is refused.
 """
 
 import json
@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from tinydigits import SourceError
-from tinydigits.bench.compare import compared, doubts
-from tinydigits.bench.file import Run, read_run, run_of
-from tinydigits.bench.stats import Figure
+from tinydigits.bench.file import Run, doubts, read_run, run_of
+from tinydigits.bench.stats import Change, Figure, compared
 from tinydigits.bench.table import comparison, time
 
 STEADY = [1.0, 1.01, 0.99, 1.02, 0.98]
@@ -52,12 +51,16 @@ def run(scale: float = 1.0, **changed: float) -> Run:
     return run_of(fields_of(scale, **changed), "a test")
 
 
+def changes(before: Run, now: Run) -> list[Change]:
+    return compared(before.metrics, now.metrics)
+
+
 def failed(now: Run, allowed: float) -> list[str]:
-    return [row.now.figure.stage for row in compared(run(), now) if row.is_slower_than(allowed)]
+    return [row.now.figure.stage for row in changes(run(), now) if row.is_slower_than(allowed)]
 
 
 def test_ratios_are_of_times_and_memory_and_above_1_is_worse() -> None:
-    rows = {row.now.figure.stage: row.ratio.value for row in compared(run(), run(1.5))}
+    rows = {row.now.figure.stage: row.ratio.value for row in changes(run(), run(1.5))}
     assert set(rows) == {"infer", "batch", "memory", "python", "control"}
     assert list(rows.values()) == pytest.approx([1.5] * 5)
 
@@ -80,7 +83,7 @@ def test_what_has_no_interval_never_fails() -> None:
         metric["blocks"] = metric["blocks"][:2]
         metric["value"] = (metric["blocks"][0] + metric["blocks"][1]) / 2
     now = run_of(fields, "a test")
-    rows = compared(run(), now)
+    rows = changes(run(), now)
     (told,) = doubts(run(), now, rows, "x.json")
     assert told.endswith("3 rounds: infer conv, batch 32 conv (give both runs more --seconds)")
     assert [row.ratio.low for row in rows] == [None] * 5
@@ -89,13 +92,13 @@ def test_what_has_no_interval_never_fails() -> None:
 
 
 def test_two_runs_alike_leave_no_doubts() -> None:
-    assert doubts(run(), run(1.3, python=1, control=1), compared(run(), run()), "x.json") == []
+    assert doubts(run(), run(1.3, python=1, control=1), changes(run(), run()), "x.json") == []
 
 
 @pytest.mark.parametrize(
     ("where", "value", "said"),
     [
-        (("machine", "cpu"), "B", "x.json is of ANOTHER MACHINE: cpu A → B"),
+        (("machine", "cpu"), "B", "x.json is from ANOTHER MACHINE: cpu A → B"),
         (("machine", "numpy"), "2.1", "changed since x.json: numpy 2.0 → 2.1"),
         (("models", 0, "sha256"), "b" * 64, "conv is ANOTHER MODEL than in x.json: SHA-256 aaaa"),
         (("models", 0, "name"), "dense", ""),
@@ -110,7 +113,7 @@ def test_what_differs_is_said(where: tuple[Any, ...], value: object, said: str) 
         part = part[step]
     part[last] = value
     now = run_of(fields, "a test")
-    found = doubts(run(), now, compared(run(), now), "x.json")
+    found = doubts(run(), now, changes(run(), now), "x.json")
     assert len(found) == bool(said)
     assert "".join(found).startswith(said)
 
@@ -119,27 +122,27 @@ def test_figures_of_one_run_alone_are_named() -> None:
     fields = fields_of()
     fields["metrics"][0]["model"] = "dense"
     now = run_of(fields, "a test")
-    found = doubts(run(), now, compared(run(), now), "x.json")
+    found = doubts(run(), now, changes(run(), now), "x.json")
     assert found == ["only in x.json: infer conv", "not in x.json: infer dense"]
 
 
 def test_a_machine_that_has_slowed_down_is_told_of() -> None:
     now = run(control=1.3)
-    (told,) = doubts(run(), now, compared(run(), now), "x.json")
+    (told,) = doubts(run(), now, changes(run(), now), "x.json")
     assert told.startswith("the MACHINE ITSELF has changed: control")
     assert "×1.30" in told
 
 
 def test_the_table_shows_before_now_ratio_and_verdict() -> None:
-    lines = comparison(compared(run(), run(1.5, memory=1)), 0.1, "x.json").splitlines()
+    lines = comparison(changes(run(), run(1.5, memory=1)), 0.1, "x.json").splitlines()
     assert " ".join(lines[0].split()) == "now against x.json before now ratio 95 % interval"
     assert lines[1].split()[:6] == ["infer", "conv", "1.00", "s", "1.50", "s"]
     assert lines[1].endswith("TOO SLOW")
     assert " ×1.50 " in lines[1]
     assert not lines[3].endswith("TOO SLOW")
-    without = comparison(compared(run(), run(1.5, memory=1)), None, "x.json").splitlines()
+    without = comparison(changes(run(), run(1.5, memory=1)), None, "x.json").splitlines()
     assert without[1].endswith("slower")
-    faster = comparison(compared(run(), run(0.5)), None, "x.json").splitlines()
+    faster = comparison(changes(run(), run(0.5)), None, "x.json").splitlines()
     assert faster[1].endswith("faster")
     assert faster[3].endswith("less")
 
@@ -196,7 +199,7 @@ def damaged() -> list[tuple[str, Any]]:
 def test_what_is_no_such_file_is_refused(content: str | bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(SourceError, match=r"a\.json: (not the JSON of|of schema 2)"):
+    with pytest.raises(SourceError, match=r"a\.json: (not the JSON of|has schema 2)"):
         read_run(str(path))
 
 
