@@ -15,6 +15,7 @@ from benchmarks.harness.processes import ROOT
 from benchmarks.harness.results import FOLDER, Result, from_json, machine, to_json, versions
 from benchmarks.measures import BENCHMARKS
 from benchmarks.page.report import QUOTING, blocks, write
+from tinydigits.cli.progress import progress
 from tinydigits.errors import TinydigitsError
 
 _folder = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -22,28 +23,22 @@ OTHERS = {
     "report": "measures nothing: writes RESULTS.md, the charts and the quoted blocks again",
     "gate": "for CI, without data: holds ratios to bounds",
 }
-HELP = "\n".join(
-    [
-        """Compare tinydigits with Keras and with other programs.
-
-    NAME is one benchmark; without a name all are run. Results are printed and kept in
-    benchmarks/results. From there benchmarks/RESULTS.md, the charts, and the blocks that README
-    and docs quote are written.
-    """,
-        "\b",
-        *(f"{row.name:<12}{row.about}" for row in BENCHMARKS.values()),
-        *(f"{name:<12}{about}" for name, about in OTHERS.items()),
-        "",
-        "\b",
-        "Exit status: 0 measured; 1 something failed or is out of bounds; 2 something is missing.",
-    ]
+_ROWS = "\n".join(
+    f"{name:<12}{about}"
+    for name, about in ({row.name: row.about for row in BENCHMARKS.values()} | OTHERS).items()
 )
+HELP = f"""Compare tinydigits with Keras and with other programs.
 
+NAME is one benchmark; without a name all are run. Results are printed and kept in
+benchmarks/results. benchmarks/RESULTS.md, the charts, and the blocks that README and docs quote are
+written from there.
 
-def _progress(text: str) -> None:
-    """Write over the last line of a terminal."""
-    if sys.stderr.isatty():
-        click.echo(f"\r\033[K{text}", err=True, nl=False)
+\b
+{_ROWS}
+
+\b
+Exit status: 0 measured; 1 something failed or is out of bounds; 2 something is missing.
+"""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, help=HELP)
@@ -90,22 +85,25 @@ def main(
     short: bool,
 ) -> None:
     places = [path.resolve() if path else None for path in (mnist, bundles, people)]
-    with tempfile.TemporaryDirectory(prefix="tinydigits-benchmarks-") as scratch:
-        plan = Plan(
-            Path(scratch), places[0], models.resolve(), places[1], places[2], names, turns, short,
-            _progress,
-        )  # fmt: skip
-        try:
-            ctx.exit(_ACTIONS.get(name, _one)(plan, name))
-        except TinydigitsError as error:
-            _progress("")
-            click.echo(f"error: {name}: {error}", err=True)
-            ctx.exit(error.exit_code)
+    action = _ACTIONS.get(name, _one)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="tinydigits-benchmarks-") as scratch,
+            progress() as say,
+        ):
+            plan = Plan(
+                Path(scratch), places[0], models.resolve(), places[1], places[2], names, turns,
+                short, say,
+            )  # fmt: skip
+            ctx.exit(action(plan, name))
+    except TinydigitsError as error:
+        click.echo(f"error: {name}: {error}", err=True)
+        ctx.exit(error.exit_code)
 
 
 def _one(plan: Plan, name: str) -> int:
     finding = import_module(f"benchmarks.measures.{name}").measure(plan)
-    _progress("")
+    plan.say("")
     today = datetime.now(UTC).date().isoformat()
     kept = to_json(Result(finding, _command(plan, name), today, machine(), versions()))
     for title, text in blocks(from_json(kept).finding).items():
@@ -128,7 +126,7 @@ def _all(plan: Plan, _: str) -> int:
         pass  # each benchmark that needs bundles reports it
     statuses: dict[str, int] = {}
     for name in BENCHMARKS:
-        _progress("")
+        plan.say("")
         click.echo(f"#### {name}", err=True)
         command = [sys.executable, "-m", "benchmarks", name, *_words(plan), *given]
         statuses[name] = subprocess.run(command, cwd=ROOT, check=False).returncode
@@ -142,7 +140,7 @@ def _gate(plan: Plan, _: str) -> int:
     from benchmarks.measures import gate
 
     held = gate.measure(plan)
-    _progress("")
+    plan.say("")
     for each in held:
         low, median, high = each.ratio
         click.echo(

@@ -1,9 +1,6 @@
 """`tinydigits bench`: parsing and printing."""
 
 import re
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from tinydigits.bench.measure import SECONDS, measure
 from tinydigits.bench.stats import compared
 from tinydigits.bench.table import comparison, table
 from tinydigits.cli.completion import files, folders, models
+from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import Stopped, stoppable
 from tinydigits.errors import SourceError
 from tinydigits.model import BUNDLED
@@ -122,7 +120,7 @@ def bench(
     earlier = read_run(before) if before is not None else None
     with stoppable():
         try:
-            with _progress() as say:
+            with progress() as say:
                 result = measure(models or BUNDLED, images, seconds, say)
         except Stopped as stopped:
             click.echo("stopped: nothing was measured", err=True)
@@ -134,7 +132,9 @@ def bench(
     elif output is not None:
         write_run(output, to_json(fields))
     if result.unreadable:
-        click.echo(f"pictures left out because they cannot be read: {result.unreadable:,}", err=True)
+        click.echo(
+            f"left out because they cannot be read: {result.unreadable:,}", err=True
+        )
     click.echo(table(result), err=aside)
     if earlier is not None and before is not None:
         slow = _compare(earlier, run_of(fields, "this run"), before, allowed, aside)
@@ -156,18 +156,6 @@ def _compare(earlier: Run, now: Run, before: str, allowed: float | None, aside: 
         names = printable("; ".join(slow))
         click.echo(f"slower by more than {100 * allowed:g}%: {names}", err=True)
     return bool(slow)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Show one line on a terminal, and remove it afterwards."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    try:
-        yield lambda words: click.echo(f"\r\033[K{words} …", nl=False, err=True)
-    finally:
-        click.echo("\r\033[K", nl=False, err=True)
 
 
 def _check(output: str | None, before: str | None, allowed: float | None) -> None:

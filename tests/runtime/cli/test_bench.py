@@ -127,7 +127,7 @@ def test_the_json_is_whole_and_percentiles_have_samples_beyond(
 
 
 def test_what_cannot_be_read_is_said_on_stderr(measured: tuple[Path, str, str]) -> None:
-    assert measured[2] == "pictures left out because they cannot be read: 1\n"
+    assert measured[2] == "left out because they cannot be read: 1\n"
 
 
 def test_twice_as_fast_before_fails_and_is_named(
