@@ -132,9 +132,7 @@ def bench(
     elif output is not None:
         write_run(output, to_json(fields))
     if result.unreadable:
-        click.echo(
-            f"left out because they cannot be read: {result.unreadable:,}", err=True
-        )
+        click.echo(f"left out because they cannot be read: {result.unreadable:,}", err=True)
     click.echo(table(result), err=aside)
     if earlier is not None and before is not None:
         slow = _compare(earlier, run_of(fields, "this run"), before, allowed, aside)
