@@ -1,30 +1,24 @@
-"""Evaluation: what was read against what is known, where sub-folder names are the truth.
-
-Pictures are counted as they come; memory does not grow with their number.
-"""
+"""Evaluation: counts what was read against the truth. Memory does not grow with the pictures."""
 
 import heapq
 import json
 import math
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import count
-from pathlib import PurePath
 
 import numpy as np
 
 from tinydigits.errors import SourceError
 from tinydigits.judging import Prediction
-from tinydigits.names import has_image_ending, natural_key
+from tinydigits.sources.labelled import names_in
 from tinydigits.text import aligned, printable
 
 WORST = 20  # mistakes that are named
-NAMED = 100  # labels in one message
 MATRIX = 20  # labels up to which the whole confusion matrix is printed
-BLANK, UNREADABLE = "(blank)", "(unreadable)"  # in parentheses, to be told from labels
-CONFUSIONS = 20  # that are printed where the matrix is too large
+BLANK, UNREADABLE = "(blank)", "(unreadable)"  # the parentheses tell them from labels
+CONFUSIONS = 20  # lines that replace a matrix that is too large
 _Z = 1.959963984540054  # the normal quantile of 97.5 %: 2.5 % on each side of an interval of 95 %
 
 
@@ -50,10 +44,10 @@ class Mistake:
     path: str | None
     truth: str
     label: str | None
-    """None for one taken for blank."""
+    """None for a picture taken for blank."""
 
     score: float | None
-    """Of `label`, in [0, 1]; None where `label` is."""
+    """The score of `label`, in [0, 1]; None where `label` is None."""
 
     status: str
     """`ok` or `uncertain`."""
@@ -61,44 +55,44 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a run over pictures of known truth came to. Shares are in [0, 1]."""
+    """How pictures of known truth were read. Shares are in [0, 1]."""
 
     labels: tuple[str, ...]
     images: int
     ok: int
     uncertain: int
-    """Those taken for blank among them."""
+    """Pictures taken for blank are among them."""
 
     unreadable: int
     correct: int
     """Pictures whose best label is the truth, uncertain ones included."""
 
     accuracy: float
-    """correct ÷ images: one that is unreadable or taken for blank counts as wrong."""
+    """correct ÷ images: a picture that is unreadable or taken for blank counts as wrong."""
 
     accuracy_interval: tuple[float, float]
-    """Wilson's interval of 95 % for the accuracy."""
+    """The 95 % interval of the accuracy (see `wilson`)."""
 
     refused: float
     """uncertain ÷ images."""
 
     accuracy_ok: float | None
-    """Share of the ok ones whose label is the truth; None where none is ok."""
+    """Share of the `ok` pictures whose label is the truth; None where none is ok."""
 
     classes: tuple[ClassFigures, ...]
-    """One for each label, in order."""
+    """One entry for each label, in order."""
 
     confusion: tuple[tuple[int, ...], ...]
     """[K, K + 2]: a row for each truth; a column for each label, then blank, then unreadable."""
 
     worst: tuple[Mistake, ...]
-    """At most WORST: the ok ones, then the uncertain ones, each by falling score."""
+    """At most WORST: the `ok` ones first, then the uncertain ones, each by falling score."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
 
     def as_text(self) -> str:
-        """Aligned tables for a terminal, which end with a line end."""
+        """Return aligned tables for a terminal, with a line end after the last."""
         parts = [self._overall(), self._by_class(), self._confusions(), self._worst()]
         return "\n".join("\n".join(part) + "\n" for part in parts if part)
 
@@ -158,15 +152,8 @@ class Evaluation:
         for each in self.worst:
             score = "" if each.score is None else f"{each.score:.2f}"
             status = "" if each.status == "ok" else each.status
-            rows.append(
-                (
-                    each.truth,
-                    BLANK if each.label is None else each.label,
-                    score,
-                    status,
-                    _name(each.path),
-                )
-            )
+            read = BLANK if each.label is None else each.label
+            rows.append((each.truth, read, score, status, printable(each.path or "")))
         return ["The worst mistakes", *aligned(rows, left=(0, 1, 3, 4))] if self.worst else []
 
 
@@ -178,17 +165,17 @@ class Tally:
         self._numbers = {label: number for number, label in enumerate(labels)}
         self._confusion = np.zeros((len(labels), len(labels) + 2), np.int64)
         self._ok = self._uncertain = self._ok_correct = 0
-        # A heap, whose first is the least of the worst; no two are equal, for the number's sake.
+        # A heap, whose first is the least of the worst. The number keeps any two unequal.
         self._worst: list[tuple[bool, float, int, Mistake]] = []
         self._places: Iterator[int] = count()
 
     def add(self, prediction: Prediction, truth: str) -> None:
-        """One picture more. Raises SourceError where `truth` is no label of the model."""
+        """Count one picture. Raises SourceError where `truth` is no label of the model."""
         row = self._numbers.get(truth)
         if row is None:
             raise SourceError(
-                f"{_name(prediction.path)}: its truth {printable(truth)!r} is no label of the "
-                f"model, which knows {_list(self.labels)}"
+                f"{printable(prediction.path or '')}: its truth {printable(truth)!r} is no label of the "
+                f"model, which knows {names_in(self.labels)}"
             )
         correct = prediction.label == truth
         self._confusion[row, self._column(prediction)] += 1
@@ -204,17 +191,18 @@ class Tally:
         return len(self.labels) + (prediction.status == "error")
 
     def _remember(self, prediction: Prediction, truth: str) -> None:
-        answer = prediction
-        mistake = Mistake(answer.path, truth, answer.label, answer.score, answer.status)
-        score = -1.0 if answer.score is None else answer.score
-        entry = (answer.status == "ok", score, -next(self._places), mistake)
+        mistake = Mistake(
+            prediction.path, truth, prediction.label, prediction.score, prediction.status
+        )
+        score = -1.0 if prediction.score is None else prediction.score
+        entry = (prediction.status == "ok", score, -next(self._places), mistake)
         if len(self._worst) < WORST:
             heapq.heappush(self._worst, entry)
         else:
             heapq.heappushpop(self._worst, entry)
 
     def result(self) -> Evaluation:
-        """Of what was added so far. Raises SourceError where that is nothing."""
+        """Return the figures of all that was added. Raises SourceError where nothing was."""
         images = int(self._confusion.sum())
         if images == 0:
             raise SourceError("there is no picture to evaluate")
@@ -245,9 +233,9 @@ class Tally:
 
 
 def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """The score interval of 95 % for a share of which `hits` of `trials` were seen (Wilson, J. Am.
-    Stat. Assoc. 22, 1927). Unlike the textbook one it stays in [0, 1] and holds near its ends.
-    `trials` is at least 1.
+    """Return the 95 % score interval of a share that was seen `hits` times in `trials`, at least 1
+    (Wilson, J. Am. Stat. Assoc. 22, 1927). Unlike the textbook interval it stays in [0, 1] and
+    holds near its ends.
     """
     share, spread = hits / trials, _Z * _Z / trials
     middle = share + spread / 2
@@ -255,60 +243,6 @@ def wilson(hits: int, trials: int) -> tuple[float, float]:
     low, high = (middle - reach) / (1 + spread), (middle + reach) / (1 + spread)
     # Exactly 0 and 1 at the ends, where rounding falls short of them.
     return (0.0 if hits == 0 else low), (1.0 if hits == trials else high)
-
-
-def truth_of(folder: str, path: str | None) -> str:
-    """The first sub-folder below `folder` in a path that was found by walking it. Raises
-    SourceError for a picture that lies in no sub-folder.
-    """
-    try:
-        below = PurePath(path or "").relative_to(folder).parts
-    except ValueError:
-        below = ()
-    if len(below) < 2:
-        raise SourceError(
-            f"{_name(path)}: has no truth; move it into a sub-folder of {_name(folder)} that is "
-            "named for what it shows"
-        )
-    return below[0]
-
-
-def check_classes(folder: str, labels: tuple[str, ...]) -> None:
-    """Looks, before anything is read, whether `folder` holds sub-folders named for labels and no
-    picture beside them; what is hidden is passed over. Raises SourceError.
-    """
-    try:
-        names = list(_classes(folder))
-        for name in names:
-            with os.scandir(PurePath(folder, name)):  # one that cannot be listed would look empty
-                pass
-    except OSError as error:
-        raise SourceError(
-            f"{_name(error.filename)}: {error.strerror}; name a folder with a sub-folder for each "
-            "class"
-        ) from error
-    if not names:
-        raise SourceError(
-            f"{_name(folder)}: holds no sub-folder (links are not followed); sort the pictures "
-            f"into sub-folders named for what they show: {_list(labels)}"
-        )
-    if unknown := sorted(set(names) - set(labels), key=natural_key):
-        raise SourceError(
-            f"{_name(folder)}: sub-folders that are no label of the model: {_list(unknown)}; "
-            f"its labels are {_list(labels)}"
-        )
-
-
-def _classes(folder: str) -> Iterator[str]:
-    """The names of the sub-folders that are walked. Raises OSError, SourceError."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield entry.name
-            elif has_image_ending(entry.name):
-                truth_of(folder, entry.path)  # raises: it has none
 
 
 def _ratio(part: int, whole: int) -> float | None:
@@ -321,13 +255,3 @@ def _percent(share: float) -> str:
 
 def _share(share: float | None) -> str:
     return "-" if share is None else f"{share:.4f}"
-
-
-def _name(path: str | bytes | None) -> str:
-    return printable(os.fsdecode(path or ""))
-
-
-def _list(names: Sequence[str]) -> str:
-    """Names on one line, cut where there are too many to read."""
-    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(printable(name) for name in names[:NAMED]) + rest

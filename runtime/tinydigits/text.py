@@ -2,6 +2,8 @@
 
 from collections.abc import Container, Sequence
 
+NAMED = 100  # names in one message
+
 
 def aligned(rows: Sequence[Sequence[str]], left: Container[int] = (0,)) -> list[str]:
     """Return lines of columns two blanks apart. Columns are aligned right, those numbered in `left`
@@ -24,3 +26,9 @@ def printable(name: str) -> str:
     if name.isprintable():
         return name
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def names_in(names: Sequence[str]) -> str:
+    """Return names on one line, cut where there are too many to read."""
+    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(map(printable, names[:NAMED])) + rest

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tinydigits import Prediction, SourceError
-from tinydigits.evaluation import WORST, Evaluation, Tally, check_classes, truth_of, wilson
+from tinydigits.evaluation import WORST, Evaluation, Tally, wilson
 from tinydigits.judging import Status
+from tinydigits.sources.labelled import check_classes, truth_of
 
 LABELS = ("a", "b", "c")
 

@@ -10,7 +10,7 @@ from tinydigits.cli.classify import passed_over
 from tinydigits.cli.completion import folders
 from tinydigits.cli.options import check_usage, reading_options
 from tinydigits.cli.signals import Stopped, stoppable
-from tinydigits.evaluation import Tally, check_classes, truth_of
+from tinydigits.evaluation import Tally
 from tinydigits.items import Skipped, chunked
 from tinydigits.judging import Prediction
 from tinydigits.names import Kind, kind_of
@@ -18,6 +18,7 @@ from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep, Settings
 from tinydigits.remote.location import place_of
 from tinydigits.sources import Opening, at_hand, open_inputs
+from tinydigits.sources.labelled import check_classes, truth_of
 
 
 @click.command()
