@@ -12,8 +12,7 @@ import numpy as np
 
 from tinydigits.errors import SourceError
 from tinydigits.judging import Prediction
-from tinydigits.sources.labelled import names_in
-from tinydigits.text import aligned, printable
+from tinydigits.text import aligned, names_in, printable
 
 WORST = 20  # mistakes that are named
 MATRIX = 20  # labels up to which the whole confusion matrix is printed
@@ -174,8 +173,8 @@ class Tally:
         row = self._numbers.get(truth)
         if row is None:
             raise SourceError(
-                f"{printable(prediction.path or '')}: its truth {printable(truth)!r} is no label of the "
-                f"model, which knows {names_in(self.labels)}"
+                f"{printable(prediction.path or '')}: its truth {printable(truth)!r} is no label "
+                f"of the model, which knows {names_in(self.labels)}"
             )
         correct = prediction.label == truth
         self._confusion[row, self._column(prediction)] += 1
@@ -190,12 +189,10 @@ class Tally:
             return self._numbers[prediction.label]
         return len(self.labels) + (prediction.status == "error")
 
-    def _remember(self, prediction: Prediction, truth: str) -> None:
-        mistake = Mistake(
-            prediction.path, truth, prediction.label, prediction.score, prediction.status
-        )
-        score = -1.0 if prediction.score is None else prediction.score
-        entry = (prediction.status == "ok", score, -next(self._places), mistake)
+    def _remember(self, seen: Prediction, truth: str) -> None:
+        mistake = Mistake(seen.path, truth, seen.label, seen.score, seen.status)
+        score = -1.0 if seen.score is None else seen.score
+        entry = (seen.status == "ok", score, -next(self._places), mistake)
         if len(self._worst) < WORST:
             heapq.heappush(self._worst, entry)
         else:

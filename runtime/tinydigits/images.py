@@ -1,12 +1,13 @@
-"""Decode: from whatever holds one picture to a loaded Pillow image, within limits.
+"""Decode: whatever holds one picture becomes a loaded Pillow image, within limits.
 
-What arrives may be hostile, so the order is: is it a regular file, is it small enough, which
-format do its first bytes name, how many pixels does its header promise; only then is it decoded.
+A picture may be hostile. So it is decoded only after four questions: is it a regular file, is it
+small enough, which format do its first bytes name, and how many pixels does its header promise?
 Only the formats below are tried: Pillow's other decoders are never reached.
 """
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,29 +27,27 @@ if TYPE_CHECKING:
 Picture = TypeVar("Picture")
 ImageLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 
-MOST_PIXELS = 2 * 89_478_485  # where Image.open, which is not used here, gives up
-_MAGIC_BYTES = 16  # the first bytes, which name the format
+MOST_PIXELS = 2 * 89_478_485  # Image.open, which is not used here, refuses more
 
 
 class Limits(NamedTuple):
     """What one image may cost before it is refused."""
 
     max_pixels: int = 50_000_000
-    """Width × height, as the header promises it; read before anything is decoded. More than
-    MOST_PIXELS are always refused."""
+    """Width × height as the header promises it, which is checked before anything is decoded. More
+    than MOST_PIXELS are always refused."""
 
     max_bytes: int = 64 * 1024 * 1024
-    """Size of the encoded image."""
+    """The size of the encoded image."""
 
 
 def decode(source: ImageLike, limits: Limits | None = None) -> Image.Image:
-    """One picture, decoded.
+    """Decode one picture.
 
     `source` is a path, the encoded bytes, a binary file object, a Pillow image (returned loaded),
-    or a uint8 array [H, W] (grey) or [H, W, 3|4] (RGB, RGBA). Of an animation the first frame is
-    taken.
+    or a uint8 array [H, W] (grey) or [H, W, 3|4] (RGB, RGBA). An animation gives its first frame.
 
-    What comes out stands upright (EXIF orientation is applied) and is of mode L, RGB or RGBA.
+    The result is upright (EXIF orientation is applied) and has mode L, RGB or RGBA.
 
     Raises ImageError where the source is no such picture, is damaged, or exceeds `limits`.
     """
@@ -59,9 +58,8 @@ def decode(source: ImageLike, limits: Limits | None = None) -> Image.Image:
 def decoded(
     source: ImageLike, limits: Limits, regular: bool = False
 ) -> Image.Image | NDArray[np.uint8]:
-    """As `decode`, but grey pictures of 28×28 come as uint8 [28, 28], and with OpenCV also larger
-    ones as [H, W]. `regular`: a path was found to be
-    that of a regular file.
+    """Decode one picture, as `decode` does. But a grey one of 28×28 is returned as uint8 [28, 28],
+    and with OpenCV a larger grey one as uint8 [H, W]. `regular`: see `Item.regular`.
     """
     if isinstance(source, str):  # a million times in a large run
         return _from_bytes(_read_file(source, limits, regular), limits)
@@ -74,7 +72,7 @@ def decoded(
 
 
 def _read(source: os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> bytes:
-    """The encoded image: at most `limits.max_bytes`."""
+    """Return the encoded image, at most `limits.max_bytes` long."""
     if isinstance(source, bytes):
         data = source
     elif isinstance(source, os.PathLike):
@@ -116,25 +114,25 @@ def _read_file(path: str | os.PathLike[str], limits: Limits, found_regular: bool
 def _read_object(file: BinaryIO, limits: Limits) -> bytes:
     try:
         return file.read(min(limits.max_bytes, sys.maxsize - 1) + 1)
-    # Closed, unpacking (gzip, zip), fetching: such objects raise what they like, and one bad file
-    # must not end a run.
+    # A file object may be closed, or may unpack (gzip, zip) or fetch: any error can come out of it,
+    # and one bad file must not end a run.
     except Exception as error:
         raise ImageError(str(error) or type(error).__name__) from error
 
 
 def use_opencv() -> None:
-    """From now on OpenCV decodes what it decodes identically, unless it is not installed, does not
-    load, or its stderr cannot be captured.
+    """Let OpenCV decode, from now on, the pictures that it decodes as Pillow does. Does nothing
+    where OpenCV is not installed or does not load, or where its stderr cannot be captured.
 
-    For processes of one's own, since it takes stderr over, and not for a few pictures, since
-    importing it takes as long as a thousand.
+    OpenCV takes the stderr of the whole process, so the process must be tinydigits' own. Importing
+    it takes as long as reading a thousand pictures, so it does not pay for a few.
     """
     global _opencv
     from tinydigits.opencv import OpenCV
     from tinydigits.quiet import own_process
 
     own_process()
-    with suppress(Exception):  # one that is damaged raises more than ImportError
+    with suppress(Exception):  # a damaged package raises more than ImportError
         _opencv = OpenCV()
 
 
@@ -144,13 +142,15 @@ _opencv: "OpenCV | None" = None
 def _from_bytes(data: bytes, limits: Limits) -> Image.Image | NDArray[np.uint8]:
     if _opencv is not None and (grey := _opencv.grey(data, _most_pixels(limits))) is not None:
         return grey
-    format_ = _format(data[:_MAGIC_BYTES])
-    if format_ is None:
+    magic = _MAGIC.match(data)
+    if magic is None or magic.lastgroup is None:
         raise ImageError(
             "an empty file"
             if not data
             else f"not a PNG, JPEG, BMP, TIFF, WebP, GIF or PNM image: starts with {data[:8]!r}"
         )
+
+    format_ = magic.lastgroup
 
     def opened() -> Image.Image | NDArray[np.uint8]:
         plugin, name = _DECODERS[format_]
@@ -171,10 +171,10 @@ def _from_bytes(data: bytes, limits: Limits) -> Image.Image | NDArray[np.uint8]:
         return _guarded(format_, opened)
 
 
-# Where Pillow looks for an orientation, beside TIFF's tags.
+# Pillow finds an orientation in these, and in TIFF's tags.
 _ORIENTATION = frozenset({"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"})
 
-# Taken from their modules, since Image.open would import five of them for a single picture.
+# These are taken from their modules: Image.open would import five of them for a single picture.
 _DECODERS = {
     "PNG": ("Png", "PngImageFile"),
     "JPEG": ("Jpeg", "jpeg_factory"),
@@ -186,23 +186,12 @@ _DECODERS = {
 }
 
 
-def _format(head: bytes) -> str | None:
-    """Pillow's name for the format that the first bytes name."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"BM"):
-        return "BMP"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace():
-        return "PPM"
-    return None
+# The first bytes of each format, by Pillow's name for it.
+_MAGIC = re.compile(
+    rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<BMP>BM)|(?P<TIFF>II[*+]\0|MM\0[*+])"
+    rb"|(?P<WEBP>RIFF.{4}WEBP)|(?P<GIF>GIF8[79]a)|(?P<PPM>P[1-6]\s)",
+    re.DOTALL,
+)
 
 
 def _from_array(array: NDArray[np.uint8], limits: Limits) -> Image.Image | NDArray[np.uint8]:
@@ -229,18 +218,18 @@ def _most_pixels(limits: Limits) -> int:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    from PIL import ImageOps  # few pictures say how they stand
+    from PIL import ImageOps  # few pictures have an orientation
 
     image.load()
     try:
         return ImageOps.exif_transpose(image)
-    # Damaged EXIF raises SyntaxError, TypeError, struct.error and more; the picture is still there.
+    # Damaged EXIF raises SyntaxError, TypeError, struct.error and more; the picture is still good.
     except Exception:
         return image
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Mode L, RGB or RGBA, 8 bits a channel."""
+    """Return a picture of mode L, RGB or RGBA, with 8 bits a channel."""
     if image.mode in ("L", "RGB", "RGBA"):
         return image.convert("RGBA") if "transparency" in image.info else image
     if image.mode.startswith("I") or image.mode == "F":
@@ -251,10 +240,11 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float samples have no agreed white: the largest becomes 255. Only samples
-    that stay below 256 anyway are taken as they are, and floats up to 1 as shares of white.
+    """Return a picture of mode L. 16-bit, 32-bit and float samples have no agreed white, so the
+    largest becomes 255. But samples below 256 stay as they are, and floats up to 1 are shares of
+    white.
     """
-    levels = np.array(image, dtype=np.float32)  # four bytes a pixel, so there is only one of it
+    levels = np.array(image, dtype=np.float32)  # four bytes a pixel, so there is only one copy
     np.nan_to_num(levels, copy=False)
     np.maximum(levels, 0, out=levels)
     largest = float(levels.max())
@@ -267,7 +257,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _guarded(format_: str, run: Callable[[], Picture]) -> Picture:
-    """Runs one of Pillow's decoders: whatever a damaged file makes it raise is an ImageError."""
+    """Run one of Pillow's decoders; turn whatever a damaged file makes it raise into ImageError."""
     try:
         return run()
     except ImageError:
@@ -276,7 +266,7 @@ def _guarded(format_: str, run: Callable[[], Picture]) -> Picture:
         raise ImageError(f"more pixels than any limit allows: {error}") from error
     except MemoryError as error:
         raise ImageError(f"a {format_} too large for this machine's memory") from error
-    # Decoders raise OSError, SyntaxError, ValueError, struct.error, IndexError, zlib.error and
-    # more on damaged data; Pillow names no common base, and one bad file must not end a run.
+    # On damaged data, decoders raise OSError, SyntaxError, ValueError, struct.error, IndexError,
+    # zlib.error and more, without a common base. One bad file must not end a run.
     except Exception as error:
         raise ImageError(f"a damaged {format_}: {error}") from error

@@ -1,5 +1,5 @@
-"""What travels: an Item is one picture, a Stack many that need no decoding, a Chunk what one worker
-reads at a time.
+"""What travels: an Item is one picture, a Stack holds many that need no decoding, and a Chunk is
+read by one worker at a time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,14 @@ from tinydigits.errors import ImageError
 from tinydigits.images import ImageLike
 from tinydigits.remote.location import Location
 
-CHUNK_BYTES = 8 * 1024 * 1024  # of encoded images in memory: a chunk with more is complete
+CHUNK_BYTES = 8 * 1024 * 1024  # encoded bytes in memory: a chunk that holds more is complete
 
 
 class Item(NamedTuple):
     """One input, which gives exactly one row."""
 
     name: str | None
-    """What the row calls it."""
+    """The path in its row."""
 
     image: ImageLike | Location | ImageError
     """The picture, or where it is, or why there is none. What is at a Location has to be fetched
@@ -28,37 +28,37 @@ class Item(NamedTuple):
     """
 
     regular: bool = False
-    """It was a regular file when it was found, so that it need not be looked at before it is
-    opened."""
+    """Whether it was a regular file when it was found, so that it is opened without a look at its
+    kind."""
 
 
 class Stack(NamedTuple):
     """Many pictures that need no decoding, with a row for each."""
 
     name: str
-    """Of the file; the rows are called NAME/0, NAME/1 and so on."""
+    """The file's name; the paths of the rows are NAME/0, NAME/1 and so on."""
 
     first: int
-    """The number of the first of these."""
+    """The number of the first image."""
 
     images: NDArray[np.uint8]
     """uint8 [N, 28, 28]"""
 
 
 class Chunk(NamedTuple):
-    """What one worker reads at a time."""
+    """Pictures that one worker reads at a time."""
 
     names: list[str | None]
     images: list[ImageLike | Location | ImageError] | NDArray[np.uint8]
-    """As many, or uint8 [N, 28, 28]."""
+    """One for each name, or uint8 [N, 28, 28]."""
 
     regular: bool = False
-    """All were regular files when they were found."""
+    """Whether all were regular files when they were found."""
 
 
 @dataclass(slots=True)
 class Skipped:
-    """What walks through folders and archives passed over, for the summary."""
+    """Counts of what folders and archives hold that is not read, for the summary."""
 
     hidden: int = 0
     """Files and folders whose name begins with a dot."""
@@ -68,8 +68,8 @@ class Skipped:
 
 
 def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
-    """At most `size` pictures a chunk, and no more than CHUNK_BYTES before the last of them. Where
-    chunks end depends on the items alone.
+    """Yield chunks of at most `size` pictures, with at most CHUNK_BYTES before the last of them.
+    Where chunks end depends on the items alone.
     """
     names: list[str | None] = []
     images: list[ImageLike | Location | ImageError] = []

@@ -70,6 +70,8 @@ def kind_of_file(place: Place) -> Kind:
 
 def kind_by_ending(name: str) -> Kind | None:
     """Return the kind of file that a name's ending stands for; None for any other ending."""
+    if has_image_ending(name):  # nearly all names have one
+        return Kind.PICTURE
     name = name.lower()
     return next((kind for kind, endings in ENDINGS.items() if name.endswith(endings)), None)
 

@@ -1,8 +1,8 @@
 """OpenCV's decoders, where they give the same pixels as Pillow's in a third of the time.
 
-That is so for 8-bit grey PNG and JPEG that are whole and hold nothing that changes their meaning.
-Which those are is judged from the bytes before OpenCV sees them; Pillow has all others, and has the
-last word on what is damaged.
+These are 8-bit grey PNG and JPEG files that are whole and hold nothing that changes their meaning.
+Their bytes are checked for that before OpenCV sees them. Pillow decodes all others, and decides
+what is damaged.
 """
 
 import os
@@ -16,20 +16,22 @@ from numpy.typing import NDArray
 
 from tinydigits.quiet import memory_file, quiet_native_code
 
-# Chunks that say nothing of how pixels look, with their lengths in bytes: Pillow refuses others.
-# Left to Pillow: PLTE, tRNS, eXIf, and texts, since it takes an orientation from some of them.
+# PNG chunks that do not change how pixels look, with their lengths in bytes: Pillow refuses other
+# lengths. PLTE, tRNS and eXIf are left to Pillow, and so are texts: some hold an orientation.
 _HARMLESS = {b"pHYs": 9, b"tIME": 7, b"gAMA": 4, b"sRGB": 1, b"cHRM": 32}
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
 _GREY_8_BIT = b"\x08\x00\x00\x00\x00"  # depth, colour, compression, filter, not interlaced
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")  # of JPEG, but for those that belong in a scan
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")  # JPEG markers that do not belong in a scan
 _CHUNK = struct.Struct(">I4s")
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 class OpenCV:
-    """Decodes what it can, in a process whose stderr it can have to itself, since its libraries say
-    there what is wrong with a picture. Raises ImportError where OpenCV is not installed or does not
-    load, what it likes where it is damaged, and OSError where stderr cannot be captured.
+    """Decode with OpenCV. It takes the process's stderr, where its libraries write what is wrong
+    with a picture.
+
+    Raises ImportError where OpenCV is not installed or does not load, OSError where stderr cannot
+    be captured, and anything where the package is damaged.
     """
 
     def __init__(self) -> None:
@@ -40,7 +42,7 @@ class OpenCV:
         os.close(held)
 
     def grey(self, data: bytes, max_pixels: int) -> NDArray[np.uint8] | None:
-        """uint8 [H, W], or None where Pillow is to decode."""
+        """Return uint8 [H, W], or None where Pillow must decode."""
         if not (_plain_png(data, max_pixels) or _plain_jpeg(data, max_pixels)):
             return None
         cv2 = self._cv2
@@ -48,7 +50,7 @@ class OpenCV:
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error:
             pixels = None
-        # Of a flaw libjpeg complains and goes on, where Pillow may give up; libpng gives up itself.
+        # libjpeg complains of a flaw and goes on, where Pillow may give up; libpng gives up itself.
         if (pixels is None or data[0] == 0xFF) and os.lseek(2, 0, os.SEEK_CUR):
             os.lseek(2, 0, os.SEEK_SET)
             os.ftruncate(2, 0)
@@ -57,8 +59,8 @@ class OpenCV:
 
 
 def load_opencv() -> Any:
-    """The package, without what numpy prints of one that was built for another. Raises as OpenCV
-    does.
+    """Import the package, without what numpy prints where it was built for another numpy. Raises
+    what `OpenCV` does.
     """
     with quiet_native_code(shows_on_failure=False):
         import cv2
@@ -66,7 +68,9 @@ def load_opencv() -> Any:
 
 
 def _plain_png(data: bytes, max_pixels: int) -> bool:
-    """8-bit grey, of nothing but harmless chunks, and whole as far as libpng does not check it."""
+    """Return whether a PNG is 8-bit grey, has harmless chunks only, and is whole where libpng does
+    not check it.
+    """
     if not data.startswith(_PNG) or data[24:29] != _GREY_8_BIT:
         return False
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
@@ -87,8 +91,8 @@ def _plain_png(data: bytes, max_pixels: int) -> bool:
 
 
 def _plain_jpeg(data: bytes, max_pixels: int) -> bool:
-    """8-bit, of one component and one scan, baseline, without EXIF or other application data but
-    JFIF's, and with no marker in the scan that does not belong there.
+    """Return whether a JPEG is 8-bit baseline with one component and one scan, has no application
+    data but JFIF's (so no EXIF), and no marker in the scan that does not belong there.
     """
     if not data.startswith(b"\xff\xd8\xff"):
         return False

@@ -1,7 +1,7 @@
-"""Clients of stores: one of fsspec's file systems for each, asked with patience but not for ever.
+"""Clients of stores: one of fsspec's file systems for each, and how long an answer is awaited.
 
-The libraries below retry by themselves, each in its own way, or hang. Where they let it be turned
-off, they try once, and what follows is decided here.
+The libraries below retry by themselves, each in its own way, or hang. Where that can be turned off,
+they try once, and this module decides what follows.
 """
 
 import logging
@@ -22,26 +22,26 @@ from tinydigits.remote.location import Location
 Answer = TypeVar("Answer")
 
 WEB, S3, GOOGLE = ("http", "https"), ("s3", "s3a"), ("gs", "gcs")
-PACKAGES = {**dict.fromkeys(WEB, "aiohttp"), **dict.fromkeys(S3, "s3fs")}  # of the extra
+PACKAGES = {**dict.fromkeys(WEB, "aiohttp"), **dict.fromkeys(S3, "s3fs")}  # in the extra `cloud`
 PACKAGES |= dict.fromkeys(GOOGLE, "gcsfs")
 
 TRIES = 8
-FIRST_PAUSE = 0.25  # s: before the second try; each later pause is twice as long, and all vary
-LONGEST_PAUSE = 8  # s: so that all pauses are 12 to 24 s, in which a store makes room
-CONNECT = 5  # s: by then a server takes a connection, or is tried again
-STALL = 10  # s: a server that has said nothing for so long has stopped
-ATTEMPT = 30  # s: the most that one try takes, where nothing large is asked for
-ENOUGH = 90  # s: after so long nothing is tried again
-OPENING = 20  # s: for a client to find its credentials, some of which are asked of other servers
-CLOSED = 60  # s: until a client is opened again that could not be, for a reason that may pass
-CONNECTIONS = 64  # to one server, at the most
+FIRST_PAUSE = 0.25  # s: before the second try; each later one is twice as long, and all are random
+LONGEST_PAUSE = 8  # s: all pauses together are 12 to 24 s, in which a store can make room
+CONNECT = 5  # s: after which a connection is tried again
+STALL = 10  # s: a server that sends nothing for so long has stopped
+ATTEMPT = 30  # s: the longest try, where nothing large is asked for
+ENOUGH = 90  # s: after which nothing is tried again
+OPENING = 20  # s: for a client to find its credentials, which other servers may give
+CLOSED = 60  # s: until a client that could not be opened, for a passing reason, is tried again
+CONNECTIONS = 64  # the most to one server
 
 _clients: dict[object, Any] = {}
 _lock = threading.Lock()
 
 
 class Unreachable(Exception):  # noqa: N818 - what cannot be reached, rather than an error
-    """What was asked for did not come."""
+    """What was asked for was not received."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.why)
@@ -54,11 +54,11 @@ def persistent(
     until: float | None = None,
     attempt: float = ATTEMPT,
 ) -> Answer:
-    """What `call` gives, which is told how many seconds it has: at most `attempt`. Tries again what
-    may pass, and gives up at the time `until`. Raises Unreachable.
+    """Return what `call` returns; its argument is how many seconds it has, at most `attempt`. Call
+    it again after a failure that may pass, until the time `until`. Raises Unreachable.
     """
     until = time.monotonic() + ENOUGH if until is None else until
-    tries = 1 if scheme in GOOGLE else TRIES  # gcsfs tries six times, which cannot be changed
+    tries = 1 if scheme in GOOGLE else TRIES  # gcsfs always tries six times
     pause = FIRST_PAUSE
     while True:
         tries -= 1
@@ -78,8 +78,8 @@ def persistent(
 def ask(
     client: Any, seconds: float, question: "str | Callable[..., Any]", *args: Any, **options: Any
 ) -> Any:
-    """Calls a client's method by its name, or a coroutine function on its event loop; gives up
-    after so many seconds. Raises what that raises.
+    """Call a client's method by its name, or a coroutine function on its event loop; give up after
+    so many seconds. Raises what that raises.
     """
     from fsspec.asyn import sync
 
@@ -93,7 +93,7 @@ def ask(
 def client_of(location: Location) -> Any:
     """Return fsspec's file system for an address. Raises MissingExtra, Unreachable."""
     scheme = location.scheme
-    # Those of the extra serve all threads; of others, which may not, each thread has its own.
+    # Clients of the extra serve all threads. Others may not, so each thread has its own.
     known = scheme in PACKAGES
     server = location.secret_server or location.secret_url
     key = scheme if known else (scheme, server, threading.get_ident())
@@ -107,11 +107,11 @@ def client_of(location: Location) -> Any:
 
 
 class _Closed(NamedTuple):
-    """In the place of a client that could not be opened, since to try that may take long."""
+    """Stands for a client that could not be opened: trying again may take long."""
 
     failure: Failure
     until: float
-    """Of time.monotonic()."""
+    """When it may be tried again, by time.monotonic()."""
 
 
 def _opened_or_closed(location: Location) -> Any:
@@ -133,7 +133,7 @@ def _opened(location: Location) -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{scheme}://", "fsspec", "cloud") from error
     for library in ("aiobotocore", "asyncio", "botocore", "fsspec", "gcsfs", "google", "s3fs"):
-        # What they log would else go to stderr, with addresses as they are.
+        # Otherwise their logs would go to stderr, with whole addresses.
         logging.getLogger(library).addHandler(logging.NullHandler())
     try:
         if scheme not in PACKAGES:
@@ -156,7 +156,7 @@ def _opened(location: Location) -> Any:
 
 
 def _options(scheme: str) -> dict[str, Any]:
-    """How a client waits, and tries once."""
+    """Return options that limit a client's waits and let it try once."""
     import aiohttp
 
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
@@ -164,8 +164,8 @@ def _options(scheme: str) -> dict[str, Any]:
         # Proxies and ~/.netrc are taken from the environment.
         return {"client_kwargs": {"timeout": timeout, "trust_env": True}, "encoded": True}
     if scheme in GOOGLE:
-        # Else gcsfs asks by gRPC what kind of bucket it is, which is not to be had everywhere; only
-        # zonal buckets need that.
+        # Otherwise gcsfs asks by gRPC what kind of bucket it is. gRPC does not work everywhere, and
+        # only zonal buckets need it.
         os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
         return {"requests_timeout": timeout, "use_listings_cache": False}
     config = {
@@ -178,8 +178,8 @@ def _options(scheme: str) -> dict[str, Any]:
 
 
 def _in_time(seconds: float, call: Callable[[], Answer]) -> Answer:
-    """What `call` gives. Raises what it raises, and TimeoutError where it takes longer: it then
-    goes on, in a thread that keeps nothing from ending.
+    """Return what `call` returns. Raises what it raises, and TimeoutError where it takes longer; it
+    then goes on in a daemon thread.
     """
     answer: Future[Answer] = Future()
 

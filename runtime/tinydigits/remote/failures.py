@@ -1,7 +1,7 @@
-"""What went wrong on a network, in a sentence that holds no credential.
+"""Failures on a network, in words that hold no credential.
 
-Stores raise errors of five libraries. They are told apart by what they carry (an HTTP status, a
-code, an errno) and by the names of their classes, so that none of those libraries is imported here.
+Stores raise errors of five libraries. Their content (an HTTP status, a code, an errno) and the
+names of their classes tell them apart, so that none of those libraries is imported here.
 """
 
 import errno
@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from tinydigits.remote.location import redacted_in
 
-SHOWN = 200  # letters of a message that is not known here
-LEAST = 6  # letters: what is shorter is no secret
+SHOWN = 200  # letters shown of an unknown message
+LEAST = 6  # letters: a shorter value is no secret
 
 _SECRETS = re.compile("key|secret|token|passw|credential|signature|sas", re.IGNORECASE)
-_USER = re.compile(r"[^\s/:@'\"]+:[^\s/:@]*@")  # of an address whose scheme is not beside it
-_PASSING = {408, 425, 429}  # of the statuses below 500: too slow, too early, too often
+_USER = re.compile(r"[^\s/:@'\"]+:[^\s/:@]*@")  # in an address without its scheme
+_PASSING = {408, 425, 429}  # statuses below 500: too slow, too early, too often
 _PASSING_CODES = {"SlowDown", "RequestTimeout"}  # whatever the status
 _NO_CREDENTIALS = {
     *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
@@ -36,27 +36,27 @@ _CERTIFICATE = {"SSLCertVerificationError", "ClientConnectorCertificateError"}
 
 
 class Failure(NamedTuple):
-    """Why something did not come."""
+    """Why something was not received."""
 
     why: str
-    """A part of a sentence."""
+    """The rest of a sentence."""
 
     passes: bool
-    """Whether it may come at another time."""
+    """Whether it may be received at another time."""
 
     status: int | None = None
-    """HTTP's, where a server answered."""
+    """HTTP's status, where a server answered."""
 
 
 def explained(error: BaseException) -> Failure:
-    """What an error of a store or of a web server says."""
+    """Explain an error of a store or of a web server."""
     chain = list(_chain(error))
     names = {each.__name__ for link in chain for each in type(link).__mro__}
     status, code = next(filter(any, map(_answer, chain)), (None, None))
     beside = f" ({code})" if code and code != str(status) else ""
-    if names & _CUT_SHORT:  # of which aiohttp says that it is a status of 400
+    if names & _CUT_SHORT:  # aiohttp gives it the status 400
         return Failure("cut short on its way", passes=True)
-    if code == "ExpiredToken":  # which S3 calls a status of 400
+    if code == "ExpiredToken":  # S3 gives it the status 400
         return Failure(f"the credentials have expired{beside}", passes=False, status=403)
     if names & _NO_CREDENTIALS:
         return Failure("no credentials were found that hold", passes=False, status=403)
@@ -85,13 +85,13 @@ def explained(error: BaseException) -> Failure:
 
 
 def _reason(error: OSError) -> str | None:
-    """In the words of the system, where the error is one of its own."""
+    """Return the system's words for an error of its own."""
     number = error.errno or 0
     return os.strerror(number) if number in errno.errorcode else error.strerror
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what led to it."""
+    """Yield the error and its causes."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -100,12 +100,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _answer(error: BaseException) -> tuple[int | None, str | None]:
-    """The status and the code that a server gave."""
+    """Return the status and the code that a server gave."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore's
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         return _number(status), response.get("Error", {}).get("Code")
-    # requests', aiohttp's and gcsfs's, of which aiohttp has the last one too, and warns of it.
+    # These are from requests, aiohttp and gcsfs. aiohttp has `code` as well, and warns when asked.
     answers = (
         getattr(response, "status_code", 0),
         getattr(error, "status", 0),
@@ -120,8 +120,8 @@ def _number(value: object) -> int | None:
 
 
 def scrubbed(text: str) -> str:
-    """One line, short, with addresses redacted and what the environment holds of secrets cut
-    out.
+    """Return a text as one short line, with addresses redacted and without the secrets that the
+    environment holds.
     """
     for name, value in os.environ.items():
         if _SECRETS.search(name) and len(value) >= LEAST:

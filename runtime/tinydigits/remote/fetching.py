@@ -1,7 +1,7 @@
-"""Fetching: pictures at addresses come while those before them are read.
+"""Fetching: pictures at addresses are fetched while those before them are read.
 
-What waits for its turn is bounded, and so memory is: of a large picture only the beginning is
-fetched ahead, to see that it is one.
+Memory is bounded, since what waits for its turn is: only the beginning of a large picture is
+fetched ahead, enough to see that it is large.
 """
 
 import threading
@@ -22,16 +22,16 @@ from tinydigits.remote.failures import explained
 from tinydigits.remote.file import too_many, whole
 from tinydigits.remote.location import Location
 
-AT_ONCE = 32  # pictures that are on their way
-AHEAD = 1024  # pictures: how far beyond the one that is awaited
-HELD = 64 * 1024 * 1024  # bytes that have come and wait: beyond, no more are asked for
-LARGE = 8 * 1024 * 1024  # bytes: a picture with more is fetched when it is awaited
-DEAD = 100  # pictures in a row of which a server said nothing: then it will give none
+AT_ONCE = 32  # pictures that are fetched at the same time
+AHEAD = 1024  # pictures: the most that wait behind the one that is awaited
+HELD = 64 * 1024 * 1024  # bytes that wait: when there are more, no picture is asked for
+LARGE = 8 * 1024 * 1024  # bytes: a larger picture is fetched when it is awaited
+DEAD = 100  # pictures in a row without an answer: then the server is given up
 
 
 def fetched_chunks(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
-    """The chunks, where what is at a Location has come as encoded bytes, or is an ImageError where
-    it does not come or has more than `max_bytes`. One that would be too large then is cut.
+    """Yield the chunks with encoded bytes in place of each Location, or with an ImageError where it
+    cannot be fetched or has more than `max_bytes`. A chunk that gets too large is cut.
 
     Raises SourceError where a server no longer answers; MissingExtra.
     """
@@ -40,7 +40,7 @@ def fetched_chunks(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
     def images() -> Iterator[Any]:
         for chunk in chunks:
             taken.append(chunk)
-            # An array is handed on as one, a list picture by picture.
+            # An array is yielded as one, a list picture by picture.
             yield from [chunk.images] if isinstance(chunk.images, np.ndarray) else chunk.images
 
     with closing(_in_order(images(), max_bytes)) as ordered:
@@ -61,7 +61,7 @@ def fetched_chunks(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
 
 
 def _in_order(images: Iterator[Any], max_bytes: int) -> Generator[Any]:
-    """The same, with what is at each Location in its place."""
+    """Yield the same, with what is at each Location in its place."""
     room, failures = _Room(), Counter[str]()
     waiting: deque[Any] = deque()
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch")
@@ -100,7 +100,7 @@ def _has_come(image: Any) -> bool:
 def _fetched(
     location: Location, number: int, max_bytes: int, room: "_Room"
 ) -> tuple[Location, bytes | ImageError | Unreachable]:
-    """In a thread. `number` is the picture's place among all."""
+    """Fetch one picture, in a thread. `number` is its place among all."""
     expected, data = room.begin(number), b""
     try:
         data = whole(location, min(LARGE, max_bytes))
@@ -116,7 +116,7 @@ def _fetched(
         return location, error
     except TinydigitsError:
         raise
-    except Exception as error:  # of one picture, whatever a store's package makes of its name
+    except Exception as error:  # whatever a store's package raises for an odd name
         return location, Unreachable(explained(error))
     finally:
         room.end(len(data), expected)
@@ -125,7 +125,7 @@ def _fetched(
 def _given(
     fetched: tuple[Location, bytes | ImageError | Unreachable], failures: Counter[str]
 ) -> bytes | ImageError:
-    """What came of an address. Raises SourceError where nothing comes from its server any more."""
+    """Return the picture. Raises SourceError where its server no longer answers."""
     location, come = fetched
     server = location.server
     if not isinstance(come, Unreachable):
@@ -142,12 +142,12 @@ def _given(
 
 
 class _Room:
-    """How much has come or is on its way, and whose turn it is. For several threads."""
+    """How many bytes are held or on their way, and whose turn it is. Threads share it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._held = self._turn = 0
-        self._expected = LARGE // 2  # bytes of a picture, as those before it were
+        self._expected = LARGE // 2  # bytes of a picture, by those before it
         self._is_open = True
 
     @property
@@ -155,7 +155,7 @@ class _Room:
         return self._held > HELD
 
     def begin(self, number: int) -> int:
-        """Waits until there is room, or it is this picture's turn. How much is expected of it."""
+        """Wait for room, or for this picture's turn. Return how many bytes are expected."""
         with self._changed:
             self._changed.wait_for(
                 lambda: not self.is_full or self._turn == number or not self._is_open
@@ -168,26 +168,26 @@ class _Room:
             self._changed.wait_for(lambda: self._turn == number or not self._is_open)
 
     def end(self, size: int, expected: int) -> None:
-        """So much has come, where so much was expected."""
+        """Count `size` bytes, of which `expected` are counted already."""
         with self._changed:
             self._held += size - expected
             self._expected += (size - self._expected) // 8
             self._changed.notify_all()
 
     def hold(self, size: int) -> None:
-        """So much was there already."""
+        """Count bytes that needed no fetching."""
         with self._changed:
             self._held += size
 
     def leave(self, size: int) -> None:
-        """The picture whose turn it was is gone."""
+        """Count a picture out, and give the next one its turn."""
         with self._changed:
             self._held -= size
             self._turn += 1
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Let nobody wait any more."""
         with self._changed:
             self._is_open = False
             self._changed.notify_all()

@@ -1,10 +1,9 @@
-"""Remote: pictures at addresses, in object stores and on web servers, through fsspec (extra
+"""Listing: the pictures at an address, in object stores and on web servers, through fsspec (extra
 `cloud`).
 
-Whatever a network does ends in a sentence: what may pass is tried again, with longer and longer
-pauses, and what may not is said at once. No sentence and no name holds a credential: those come
-from where the store's own tools take them (environment, profiles, the machine's role), and what an
-address may hold of them is left out of all that is shown.
+A failure that may pass is tried again, with longer and longer pauses; any other is reported at
+once. Credentials come from where the store's own tools take them: the environment, profiles, the
+machine's role.
 """
 
 import time
@@ -19,10 +18,10 @@ from tinydigits.remote.failures import Failure
 from tinydigits.remote.file import path_in, web
 from tinydigits.remote.location import Location
 
-FIRST_ANSWER = 12  # s: by then a store has said something, or it is said that it has not
-LISTING = 600  # s: the most that a listing takes whose pages are not asked for one by one
+FIRST_ANSWER = 12  # s: after which a store that has not answered is reported
+LISTING = 600  # s: the longest listing where pages are not asked for one by one
 
-_answering: set[str] = set()  # web servers
+_answering: set[str] = set()  # web servers that have answered
 
 
 def listed_remote(location: Location, skipped: Skipped | None = None) -> Iterator[Location]:
@@ -92,10 +91,9 @@ def _check_answers(location: Location, until: float) -> None:
 def names_in_s3(
     client: Any, scheme: str, folder: str, until: float | None, is_folder: bool
 ) -> list[str] | None:
-    """What is directly below a prefix, in natural order, with a slash behind the names of prefixes;
-    None where it is that of one object. Pages are asked for one by one, since one that does not
-    come is then all that is asked for again, and no more of a million objects than their names is
-    held. Raises Unreachable.
+    """Return what is directly below a prefix, in natural order, prefixes with a slash at the end;
+    None where `folder` is one object. Pages are asked for one by one: so only one that fails is
+    asked for again, and of a million objects only the names are held. Raises Unreachable.
     """
     bucket, _, prefix = folder.partition("/")
 
@@ -128,11 +126,11 @@ def names_in_s3(
 def _names_in(
     client: Any, scheme: str, folder: str, until: float | None, is_folder: bool
 ) -> list[str] | None:
-    """As `names_in_s3`, in any store."""
+    """Return what `names_in_s3` does, for any store."""
     path = folder.rstrip("/")
     if until is not None:
         about = persistent(scheme, lambda seconds: ask(client, seconds, "info", path), until)
-        # With a slash it is what a console makes of a folder.
+        # A console makes an object with a slash at the end for a folder.
         if about["type"] == "file" and not is_folder and not about["name"].endswith("/"):
             return None
     listing = persistent(
@@ -150,7 +148,7 @@ def _names_in(
 
 
 def _in_order(names: list[str]) -> list[str]:
-    """Without that of the prefix itself, which is an object where a console made a folder of it."""
+    """Sort names; drop that of the prefix itself, which is an object where a console made it."""
     return sorted(filter(None, names), key=lambda name: natural_key(name.removesuffix("/")))
 
 

@@ -27,9 +27,9 @@ from tinydigits.sources.members import (
 from tinydigits.sources.tars import in_tar
 
 SMALL_MEMBER = 1 << 20  # 1 MiB: a member up to this may exceed the ratio
-ZIP_END = 22 + 65535  # bytes: the most of the last record, with its comment
-ZIP64 = 0xFFFF  # members: a number that does not fit its field
-ZIP_HEADER = 30  # bytes: the least that stands before a member's data
+ZIP_END = 22 + 65535  # bytes: the longest last record, with its comment
+ZIP64 = 0xFFFF  # the number of members where it does not fit its field
+ZIP_HEADER = 30  # bytes: the shortest header of a member
 
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -57,14 +57,14 @@ def _in_zip(
             if not name.endswith("/") and is_image(name, skipped):
                 why = refusal or bad_name(name) or _too_much(info, limits)
                 yield name, ImageError(why) if why else _unzipped(archive, info, limits)
-        # zipfile passes over what it cannot read of the directory.
+        # zipfile skips entries of the directory that it cannot read.
         found, promised = len(archive.infolist()) % (ZIP64 + 1), _promised(file)
     if promised not in (None, found, ZIP64):
         raise ImageError(f"damaged: {found:,} members found, {promised:,} promised")
 
 
 def _promised(file: io.BufferedReader) -> int | None:
-    """How many members the end of a zip speaks of; ZIP64 where it leaves that to another record."""
+    """Return how many members the end of a zip promises; ZIP64 where another record says so."""
     file.seek(max(0, file.seek(0, io.SEEK_END) - ZIP_END))
     end = file.read(ZIP_END)
     at = end.rfind(b"PK\5\6")
@@ -72,8 +72,8 @@ def _promised(file: io.BufferedReader) -> int | None:
 
 
 def zip_members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str | None]]:
-    """Each member, with why it is not to be opened. What passes is decompressed a little at a
-    time, whatever its headers say.
+    """Yield each member, and why it must not be opened, or None. All others can be decompressed a
+    little at a time, whatever their headers say.
     """
     infos = archive.infolist()
     overlapping = _overlapping(infos)
@@ -92,8 +92,8 @@ def zip_members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str
 
 
 def _overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
-    """Where members begin whose data reaches into the next one: so a small file is made to hold
-    any number of large ones (Fifield, "A better zip bomb", 2019).
+    """Return the offsets of members whose data reaches into the next one. With such members a small
+    file can hold any number of large ones (Fifield, "A better zip bomb", 2019).
     """
     ordered = sorted((info.header_offset, info.compress_size) for info in infos)
     return {
@@ -116,7 +116,7 @@ def _unzipped(
     try:
         with archive.open(info) as member:
             data = member.read(min(info.file_size, limits.max_bytes) + 1)
-    except Exception as error:  # as in `guarded`: this member is lost, the others may be whole
+    except Exception as error:  # see `guarded`; the other members may be whole
         return ImageError(said(error))
     if len(data) != info.file_size:
         return ImageError(f"truncated: {len(data):,} of {info.file_size:,} bytes")

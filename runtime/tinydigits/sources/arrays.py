@@ -1,6 +1,6 @@
 """Arrays: digits that need no decoding, from IDX images (.gz too), .npy and .npz.
 
-They are read a block at a time, so that memory stays flat however large the file is, and whatever
+They are read a few at a time, so that memory stays flat however large the file is, and whatever
 its header promises. Nothing is unpickled.
 """
 
@@ -20,10 +20,10 @@ from tinydigits.sources.archives import zip_members
 from tinydigits.sources.idx import IMAGES_MAGIC, read_shape, unzipped
 from tinydigits.sources.members import guarded, opened, said
 
-BLOCK = 4096  # images: 3 MiB of them at a time
-PIECE = 1 << 16  # bytes read at once: what may be lost before the place where a file is damaged
+STACK = 4096  # images in a Stack: 3 MiB
+READ = 1 << 16  # bytes read at once: so much may be lost before the place where a file is damaged
 IMAGE_BYTES = 28 * 28
-MAX_HEADER = 4096  # bytes: that of uint8 [N, 28, 28] takes 118
+MAX_HEADER = 4096  # bytes; a header of uint8 [N, 28, 28] takes 118
 
 Readable = io.BufferedReader | gzip.GzipFile | zipfile.ZipExtFile
 
@@ -54,18 +54,18 @@ def _in_idx(path: str, file: io.BufferedReader) -> Iterator[Stack]:
         count, height, width = read_shape(content, IMAGES_MAGIC)
         if (height, width) != (28, 28):
             raise ImageError(f"images of {height}×{width} pixels, not 28×28")
-        yield from _blocks(path, content, count)
+        yield from _stacks_of(path, content, count)
 
 
 class _Header(NamedTuple):
-    """What an .npy says that it holds."""
+    """What an .npy file promises to hold."""
 
     shape: tuple[int, ...]
     fortran_order: bool
     dtype: np.dtype[Any]
 
     def fits(self) -> bool:
-        """Whether these are images."""
+        """Return whether these are images."""
         return self.dtype == np.uint8 and len(self.shape) == 3 and self.shape[1:] == (28, 28)
 
     def __str__(self) -> str:
@@ -109,16 +109,16 @@ def _in_member(
 def _in_npy(name: str, file: Readable, header: _Header) -> Iterator[Stack]:
     if header.fortran_order:
         raise ImageError("in Fortran order: save what numpy.ascontiguousarray makes of it")
-    yield from _blocks(name, file, header.shape[0])
+    yield from _stacks_of(name, file, header.shape[0])
 
 
 def _read_header(file: Readable) -> _Header:
-    """Of an .npy; the file then stands at its data. Raises ImageError, ValueError and more."""
+    """Read the header of an .npy; the data follow it. Raises ImageError, ValueError and more."""
     start = file.read(10)  # the magic, the version, and a length of two bytes
     if not start.startswith(npy.MAGIC_PREFIX):
         raise ImageError(f"not an .npy file: starts with {start[:6]!r}")
     if start[6:7] != b"\1":
-        start += file.read(2)  # of four bytes since version 2
+        start += file.read(2)  # four bytes since version 2
     length = int.from_bytes(start[8:], "little")
     if length > MAX_HEADER:
         raise ImageError(f"a header of {length:,} bytes, over the limit of {MAX_HEADER:,}")
@@ -131,14 +131,14 @@ def _read_header(file: Readable) -> _Header:
     raise ImageError(f"an .npy of version {version[0]}.{version[1]}, where 1.0 or 2.0 is read")
 
 
-def _blocks(name: str, file: Readable, count: int) -> Iterator[Stack]:
-    """The images that follow, of which `count` are promised. Raises ImageError where there are
-    fewer or more, after those that are whole.
+def _stacks_of(name: str, file: Readable, count: int) -> Iterator[Stack]:
+    """Yield the `count` images that are promised. Raises ImageError where there are fewer or more,
+    after those that are whole.
     """
     if count < 1:
         raise ImageError(f"{count:,} images promised")
-    for first in range(0, count, BLOCK):
-        wanted = min(BLOCK, count - first)
+    for first in range(0, count, STACK):
+        wanted = min(STACK, count - first)
         data, why = _filled(file, wanted * IMAGE_BYTES)
         whole = len(data) // IMAGE_BYTES
         if whole:
@@ -151,13 +151,13 @@ def _blocks(name: str, file: Readable, count: int) -> Iterator[Stack]:
 
 
 def _filled(file: Readable, size: int) -> tuple[bytearray, str]:
-    """At most `size` bytes, and why they are fewer. What came before the damage is kept."""
+    """Read at most `size` bytes; return those before any damage, and why there are fewer."""
     data = bytearray()
     try:
-        while len(data) < size and (piece := file.read1(min(size - len(data), PIECE))):
-            data += piece
+        while len(data) < size and (read := file.read1(min(size - len(data), READ))):
+            data += read
     except EOFError:
         return data, "truncated"
-    except Exception as error:  # as in `entries.guarded`
+    except Exception as error:  # see `members.guarded`
         return data, said(error)
     return data, "truncated"

@@ -1,6 +1,6 @@
 """Folders, walked in natural order (2.png before 10.png), one folder's listing in memory at a time.
 
-Pictures are not opened here: one that turns out to be unreadable becomes an error row.
+Pictures are not opened here: an unreadable one becomes an error row later.
 """
 
 import os
@@ -14,7 +14,7 @@ from tinydigits.names import PART_PREFIX, has_image_ending, natural_key
 
 
 def walked(folder: str, skipped: Skipped) -> Iterator[Item]:
-    """The images below a folder, in natural order, by their ending (`images.SUFFIXES`).
+    """Yield the pictures below a folder, which their endings tell, in natural order.
 
     Links to files are followed; links to folders are not, so no loop can arise. A folder that
     cannot be listed is one Item, which becomes an error row.
@@ -41,14 +41,14 @@ def walked(folder: str, skipped: Skipped) -> Iterator[Item]:
 
 
 def _listing(folder: str) -> Iterator["os.DirEntry[str] | Item"]:
-    """What is in a folder, in natural order; the folder itself where that cannot be read."""
+    """Yield what a folder holds, in natural order; one Item if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             found = list(entries)
     except OSError as error:
         return iter([Item(folder, ImageError(error.strerror or str(error)))])
     if len({entry.name.translate(_DIGITS_ALIKE) for entry in found}) == 1:
-        # Names that differ in digits alone, and have as many of them, as in most large folders.
+        # The names differ in digits alone, and have equally many, as in most large folders.
         return iter(sorted(found, key=attrgetter("name")))
     return iter(sorted(found, key=lambda entry: natural_key(entry.name)))
 
@@ -60,5 +60,5 @@ def _leads_to_a_file(entry: os.DirEntry[str]) -> bool:
     try:
         mode = entry.stat().st_mode
     except OSError:
-        return True  # a broken link with an image's name: its row says so
+        return True  # a broken link with a picture's name becomes an error row
     return stat.S_ISREG(mode)

@@ -23,7 +23,7 @@ MAX_BYTES = 1 << 30  # 1 GiB: 22 times the MNIST training images
 
 
 def read_images(path: Path) -> NDArray[np.uint8]:
-    """uint8 [N, 28, 28], ink bright on dark. Raises SourceError."""
+    """Read uint8 [N, 28, 28], ink bright on dark. Raises SourceError."""
     images = _read(path, IMAGES_MAGIC)
     if images.shape[1:] != (28, 28):
         raise SourceError(
@@ -33,7 +33,7 @@ def read_images(path: Path) -> NDArray[np.uint8]:
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:
-    """uint8 [N], each 0..9. Raises SourceError."""
+    """Read uint8 [N], each 0..9. Raises SourceError."""
     labels = _read(path, LABELS_MAGIC)
     if labels.max() > 9:
         place = int(np.argmax(labels > 9))
@@ -42,12 +42,12 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
 
 
 def unzipped(file: io.BufferedReader) -> io.BufferedReader | gzip.GzipFile:
-    """What is in the file, if it is gzipped, by its first bytes; else the file itself."""
+    """Return the content of a file that is gzipped by its first bytes; else the file itself."""
     return gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == b"\x1f\x8b" else file
 
 
 def read_shape(file: io.BufferedReader | gzip.GzipFile, magic: int) -> tuple[int, ...]:
-    """The length of each dimension, as the header promises it. Raises SourceError."""
+    """Return the length of each dimension, as the header promises it. Raises SourceError."""
     what = WHAT[magic]
     head = file.read(4)
     if not head:

@@ -1,7 +1,7 @@
-"""Entries of archives and arrays: which are read, and what becomes of those that cannot be.
+"""Members of archives and arrays: which of them are read, and which error rows the others give.
 
-Whatever hostile bytes do ends in error rows: one for an entry that cannot be read, and one for its
-file where that cannot be read any further.
+Hostile bytes do no harm but error rows: one for a member that cannot be read, and one for its file
+where that cannot be read any further.
 """
 
 import io
@@ -20,12 +20,12 @@ from tinydigits.remote.location import Location, Place
 Entry = TypeVar("Entry")
 
 # A few kilobytes can be made to give gigabytes. Photos and drawings shrink 100 times at the most,
-# but a blank BMP shrinks 1,000 times: what stays small is read however well it is compressed.
+# but a blank BMP shrinks 1,000 times: a small file is read however well it is compressed.
 BOMB_RATIO = 200  # bytes out for each byte in
 
 
 def guarded(name: str, entries: Iterable[Entry]) -> Iterator[Entry | Item]:
-    """The entries, and where they break off, one more that says why."""
+    """Yield the entries; where they raise an error, yield one more that holds it."""
     try:
         yield from entries
         return
@@ -33,8 +33,8 @@ def guarded(name: str, entries: Iterable[Entry]) -> Iterator[Entry | Item]:
         raise
     except TinydigitsError as error:
         why = str(error)
-    # zipfile, gzip, zlib, zstandard, struct and numpy raise what they like on damaged bytes, and
-    # one bad file must not end a run.
+    # On damaged bytes zipfile, gzip, zlib, zstandard, struct and numpy may raise anything, and one
+    # bad file must not end a run.
     except Exception as error:
         why = said(error)
     yield Item(name, ImageError(why))
@@ -55,6 +55,7 @@ def opened(place: Place) -> io.BufferedReader:
 
 
 def said(error: Exception) -> str:
+    """Return what an error row says of an error."""
     if isinstance(error, TinydigitsError):
         return str(error)
     if isinstance(error, EOFError):
@@ -63,7 +64,7 @@ def said(error: Exception) -> str:
 
 
 def is_image(name: str, skipped: Skipped) -> bool:
-    """Whether a member would be an image in a folder; counts it if not."""
+    """Return whether a member would be a picture in a folder; count it as skipped if not."""
     parts = name.split("/")
     if any(map(_is_hidden, parts)):
         skipped.hidden += 1
@@ -79,13 +80,16 @@ def _is_hidden(part: str) -> bool:
 
 
 def bad_name(name: str) -> str | None:
-    """Nothing is unpacked, so that such a name harms nobody here; it is no honest one."""
+    """Return why a member's name is refused. Nothing is unpacked, so it could do no harm here, but
+    no honest archive has such names.
+    """
     if re.match(r"[/\\]|[A-Za-z]:[/\\]", name):
         return "a member with an absolute path"
     return "a member whose path climbs out" if ".." in re.split(r"[/\\]", name) else None
 
 
 def too_large(size: int, limits: Limits) -> str | None:
+    """Return why a member of so many bytes is refused."""
     if size > limits.max_bytes:
         return f"{size:,} bytes, over the limit of {limits.max_bytes:,}"
     return None

@@ -1,7 +1,7 @@
 """Tar archives, plain or compressed, as a stream.
 
-They are parsed here, not by `tarfile`, which takes a damaged header for the end of the archive, so
-that images are lost without a word, and which reads extended headers of any size, some of them in
+They are parsed here, and not by `tarfile`: it takes a damaged header for the end of the archive, so
+that pictures are lost in silence, and it reads extended headers of any size, some of them in
 quadratic time.
 """
 
@@ -16,11 +16,11 @@ from tinydigits.images import Limits
 from tinydigits.items import Skipped
 from tinydigits.sources.members import BOMB_RATIO, bad_name, is_image, too_large
 
-SMALL_TAR = 128 << 20  # 128 MiB: the whole of a tar up to this may exceed the ratio
-BLOCK = 512  # bytes: what headers are, and what members are padded to
-EXTENDED_BYTES = 1 << 20  # 1 MiB: the most of an extended header; long names take 4 KiB
-NAME_LETTERS = 4096  # of a longer name, which no file system has, the end is shown
-SKIP_BYTES = 1 << 16  # how much is read at a time of what nobody wants
+SMALL_TAR = 128 << 20  # 128 MiB: a tar that unpacks to no more may exceed the ratio
+BLOCK = 512  # bytes: the size of a header; members are padded to a multiple
+EXTENDED_BYTES = 1 << 20  # 1 MiB: the longest extended header; long names take 4 KiB
+NAME_LETTERS = 4096  # a longer name, which no file system has, is cut to its end
+SKIP_BYTES = 1 << 16  # 64 KiB: bytes read at a time of what is skipped
 
 _KINDS = {b"1": "a hard link", b"2": "a link", b"6": "a FIFO", b"S": "a sparse file"}
 _KINDS |= {b"3": "a device", b"4": "a device"}
@@ -35,14 +35,14 @@ class _Member(NamedTuple):
 
 
 class _Unpacked:
-    """A tar's bytes, forwards only, however they are compressed."""
+    """The bytes of a tar, uncompressed, forwards only."""
 
     def __init__(self, raw: BinaryIO | gzip.GzipFile, file: BinaryIO) -> None:
         self.position = 0
         self._raw, self._file = raw, file
 
     def read(self, size: int) -> bytes:
-        """As many bytes, or fewer at the end. Raises ImageError where there are far too many."""
+        """Return so many bytes, or fewer at the end. Raises ImageError for a bomb."""
         data = self._raw.read(size)
         self.position += len(data)
         if self.position > SMALL_TAR and self.position > BOMB_RATIO * self._file.tell():
@@ -55,7 +55,7 @@ class _Unpacked:
                 raise ImageError("truncated: it ends within a member")
 
     def finish(self) -> None:
-        """Reads what is behind the end mark, since a checksum is behind that."""
+        """Read what follows the end mark, since a checksum follows that."""
         while self._raw is not self._file and self.read(SKIP_BYTES):
             pass
 
@@ -79,13 +79,13 @@ def in_tar(
 
 
 def _kind(kind: bytes) -> str | None:
-    """What a member is that is no regular file."""
+    """Return what a member is; None for a regular file."""
     return None if kind in b"07\0" else _KINDS.get(kind, f"a member of kind {kind!r}")
 
 
 @contextmanager
 def _uncompressed(file: io.BufferedReader) -> Iterator[BinaryIO | gzip.GzipFile]:
-    """By the first bytes, as tar itself does: endings of compressed tars are often wrong."""
+    """Uncompress by the first bytes, as tar does: the endings of tars are often wrong."""
     magic = file.peek(4)[:4]
     if magic.startswith(b"\x1f\x8b"):
         with gzip.GzipFile(fileobj=file) as unzipped:
@@ -95,7 +95,7 @@ def _uncompressed(file: io.BufferedReader) -> Iterator[BinaryIO | gzip.GzipFile]
             import zstandard
         except ImportError as error:
             raise MissingExtra("a .tar.zst archive", "zstandard", "zstd") from error
-        unpacker = zstandard.ZstdDecompressor()  # which takes windows of 128 MiB at the most
+        unpacker = zstandard.ZstdDecompressor()  # it refuses windows of more than 128 MiB
         with unpacker.stream_reader(file, read_across_frames=True, closefd=False) as unpacked:
             yield unpacked
     else:
@@ -103,8 +103,8 @@ def _uncompressed(file: io.BufferedReader) -> Iterator[BinaryIO | gzip.GzipFile]
 
 
 def _tar_members(stream: _Unpacked) -> Iterator[_Member]:
-    """The headers (POSIX.1-1988 ustar, POSIX.1-2001 pax, GNU), each with the stream at its data."""
-    extended: dict[bytes, bytes] = {}  # by extended headers, of the member that follows
+    """Yield each member while the stream is at its data (ustar of POSIX.1-1988, pax, GNU)."""
+    extended: dict[bytes, bytes] = {}  # what extended headers say of the next member
     while (header := stream.read(BLOCK)) != bytes(BLOCK):
         _check_header(header, stream.position)
         kind, size = header[156:157], _number(header[124:136])
@@ -118,8 +118,8 @@ def _tar_members(stream: _Unpacked) -> Iterator[_Member]:
             size = _number(extended[b"size"], 10) if b"size" in extended else size
             if kind == b"S" and header[482]:
                 while stream.read(BLOCK)[504:505] not in (b"", b"\0"):
-                    pass  # more of the map of holes
-            # Links, devices, folders and FIFOs have no data, whatever size is written there.
+                    pass  # the map of holes goes on
+            # Links, devices, folders and FIFOs have no data, whatever size the header gives.
             end = _padded(stream.position + (0 if kind in b"123456" else size))
             kind = extended.get(b"kind", kind)
             yield _Member(name.decode("utf-8", "surrogateescape"), kind, size)
@@ -158,14 +158,14 @@ def _short_name(header: bytes) -> bytes:
 
 
 def _extended(kind: bytes, data: bytes) -> dict[bytes, bytes]:
-    """What an extended header says of the next member: the entries that matter here."""
+    """Return what an extended header says of the next member, as far as it matters here."""
     if kind == b"L":
         return {b"path": data.partition(b"\0")[0]}
     return _pax(data) if kind in b"xX" else {}
 
 
 def _pax(data: bytes) -> dict[bytes, bytes]:
-    """Records of the form `LENGTH KEYWORD=VALUE\\n`, where LENGTH counts all of it."""
+    """Parse records of the form `LENGTH KEYWORD=VALUE\\n`, where LENGTH counts the whole record."""
     records, at = {}, 0
     while at < len(data) and data[at]:
         digits = data[at : at + 20].partition(b" ")[0]

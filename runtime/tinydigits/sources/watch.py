@@ -1,7 +1,7 @@
-"""Watch: folders and files that are looked at again and again, for pictures that arrive in them.
+"""Watch: folders and files are polled for pictures that arrive.
 
-There is no portable way to be told of new files that also works on network drives, so they are
-polled. A file is given once it has come to rest, so that none is read half-written.
+No portable notification of new files works on network drives. A file is yielded once it has not
+changed for a while, so that none is read half-written.
 """
 
 import os
@@ -16,12 +16,12 @@ from tinydigits.items import Item, Skipped
 from tinydigits.names import Kind, kind_of
 from tinydigits.sources.folders import walked
 
-REST_POLLS = 1  # polls for which a file must not have changed
-EMPTY_REST_POLLS = 10  # of an empty one, whose writer may take its time to begin
-SLICE = 0.1  # s: after at most so long a wait for the next poll is stopped
+REST_POLLS = 1  # polls in which a file must not have changed
+EMPTY_REST_POLLS = 10  # the same for an empty file, whose writer may be slow to begin
+SLICE = 0.1  # s: the longest that `stop` is not asked
 
 _Signature = tuple[int, int]  # bytes, and ns since 1970
-_NO_FILE = (-1, -1)  # of a folder that cannot be listed, whose row will say so
+_NO_FILE = (-1, -1)  # a folder that cannot be listed, which becomes an error row
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class _Seen:
     """A file that was there at the last poll."""
 
     signature: _Signature
-    polls: int = 0  # since it changed
+    polls: int = 0  # since its last change
     given: bool = False
 
 
@@ -39,12 +39,12 @@ def watched_files(
     skipped: Skipped,
     interval: float = 1.0,
 ) -> Iterator[list[Item]]:
-    """The pictures that are in folders or named themselves, and those that arrive there later.
+    """Yield the pictures that are in folders or named themselves, and those that arrive later.
 
-    Gives those that have come to rest since the last poll, in the order of the inputs: each once,
-    and again if its size or its time of change becomes another. `interval` is the pause between
-    two polls in seconds; it grows to the time that a poll takes. Ends soon after `stop()` turns
-    true, without what had not come to rest. `skipped` holds what the last whole poll passed over.
+    Each list holds those that came to rest since the last poll, in the order of the inputs: each
+    picture once, and again after its size or its time of change is another. `interval` is the pause
+    between two polls in seconds; it grows to the time that a poll takes. The lists end soon after
+    `stop()` is true. `skipped` counts what the last whole poll skipped.
 
     Raises SourceError, at once, for an input that is neither a folder nor a regular file, or is an
     archive or array.
@@ -60,10 +60,10 @@ def _batches(
     seen: dict[str, _Seen] = {}
     while not stop():
         began = time.monotonic()
-        passed_over = Skipped()
-        now: dict[str, _Seen] = {}  # what has vanished is forgotten
+        not_read = Skipped()
+        now: dict[str, _Seen] = {}  # files that are gone are forgotten
         ready: list[Item] = []
-        for name in _present(inputs, passed_over):
+        for name in _present(inputs, not_read):
             if stop():
                 return
             if name in now or (signature := _signature(name)) is None:
@@ -73,7 +73,7 @@ def _batches(
                 file.given = True
                 ready.append(Item(name, name))
         seen = now
-        skipped.hidden, skipped.other = passed_over.hidden, passed_over.other
+        skipped.hidden, skipped.other = not_read.hidden, not_read.other
         took = time.monotonic() - began
         if ready:
             yield ready
@@ -103,9 +103,9 @@ def _present(inputs: Iterable[str], skipped: Skipped) -> Iterator[str]:
 
 
 def _signature(name: str) -> _Signature | None:
-    """None where nothing is, not even behind a link, or something that must not be opened."""
+    """Return None where nothing is, not even behind a link, or what must not be opened."""
     try:
-        status = os.stat(name)  # noqa: PTH116 - of every file at every poll
+        status = os.stat(name)  # noqa: PTH116 - for every file at every poll
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:

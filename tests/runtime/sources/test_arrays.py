@@ -18,9 +18,9 @@ from tinydigits.errors import ImageError
 from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped, Stack
 from tinydigits.sources import Opening, open_inputs
-from tinydigits.sources.arrays import BLOCK, stacks
+from tinydigits.sources.arrays import STACK, stacks
 
-IMAGES = np.random.default_rng(0).integers(0, 256, (BLOCK + 5, 28, 28), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (STACK + 5, 28, 28), dtype=np.uint8)
 LABELS = np.arange(10, dtype=np.uint8)
 
 
@@ -63,7 +63,7 @@ def test_the_images_come_in_blocks_in_order(tmp_path: Path, name: str) -> None:
         write_idx(path, IMAGES)
     found = list(open_inputs([str(path)], Opening(Limits(), Skipped(), io.BytesIO)))
     assert all(isinstance(each, Stack) and each.images.dtype == np.uint8 for each in found)
-    assert [(each.name, each.first) for each in found] == [(str(path), 0), (str(path), BLOCK)]  # type: ignore[union-attr]
+    assert [(each.name, each.first) for each in found] == [(str(path), 0), (str(path), STACK)]  # type: ignore[union-attr]
     assert np.array_equal(np.concatenate([each.images for each in found]), IMAGES)  # type: ignore[union-attr]
 
 
@@ -77,8 +77,8 @@ def test_the_images_of_an_npz_are_found_among_its_arrays(tmp_path: Path, save: o
     skipped = Skipped()
     good, bad = read(path, skipped)
     assert [(each.name, each.first, len(each.images)) for each in good] == [
-        (f"{path}/x_train", 0, BLOCK),
-        (f"{path}/x_train", BLOCK, 5),
+        (f"{path}/x_train", 0, STACK),
+        (f"{path}/x_train", STACK, 5),
         (f"{path}/x_test", 0, 3),
     ]
     assert np.array_equal(good[2].images, IMAGES[:3])
@@ -199,21 +199,21 @@ def test_an_idx_that_promises_what_it_does_not_hold_costs_no_memory(
 
 def test_a_large_file_takes_the_memory_of_a_block(tmp_path: Path) -> None:
     path = tmp_path / "large.idx.gz"
-    count = 20 * BLOCK
+    count = 20 * STACK
     with gzip.open(path, "wb", compresslevel=1) as file:
         file.write(struct.pack(">4I", 0x803, count, 28, 28))
         for _ in range(20):
-            file.write(bytes(BLOCK * 784))
+            file.write(bytes(STACK * 784))
     tracemalloc.start()
     try:
         counts = (len(each.images) for each in stacks(str(path), Skipped()))  # type: ignore[union-attr]
         assert sum(counts) == count
-        assert tracemalloc.get_traced_memory()[1] < 4 * BLOCK * 784
+        assert tracemalloc.get_traced_memory()[1] < 4 * STACK * 784
     finally:
         tracemalloc.stop()
 
 
-CUT = BLOCK * 784 + 1000  # bytes of pixels: within the second image of the second block
+CUT = STACK * 784 + 1000  # bytes of pixels: within the second image of the second block
 
 
 @pytest.mark.parametrize("name", ["a.idx", "a.idx.gz", "a.npy", "a.npz"])
@@ -231,7 +231,7 @@ def test_what_is_whole_comes_before_the_row_that_says_what_is_missing(
         content = header + IMAGES.tobytes()[:CUT]
         path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     good, ((_, why),) = read(path)
-    assert np.array_equal(np.concatenate([each.images for each in good]), IMAGES[: BLOCK + 1])
+    assert np.array_equal(np.concatenate([each.images for each in good]), IMAGES[: STACK + 1])
     assert why == "truncated: 4,097 of 4,101 images are there"
 
 
@@ -241,7 +241,7 @@ def test_a_gzip_that_breaks_off_gives_nearly_all_before_that(tmp_path: Path) -> 
     half = len(content) // 2
     path.write_bytes(content[:half])
     (stack,), ((_, why),) = read(path)
-    assert len(stack.images) > BLOCK // 2 - 100
+    assert len(stack.images) > STACK // 2 - 100
     assert np.array_equal(stack.images, IMAGES[: len(stack.images)])
     assert why.startswith("truncated")
     path.write_bytes(content[:half] + bytes(1000) + content[half + 1000 :])
