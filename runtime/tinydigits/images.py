@@ -121,7 +121,7 @@ def _read_object(file: BinaryIO, limits: Limits) -> bytes:
 
 
 def use_opencv() -> None:
-    """Let OpenCV decode, from now on, the pictures that it decodes as Pillow does. Does nothing
+    """Let OpenCV decode, from now on, the pictures that it decodes as Pillow does. Do nothing
     where OpenCV is not installed or does not load, or where its stderr cannot be captured.
 
     OpenCV takes the stderr of the whole process, so the process must be tinydigits' own. Importing

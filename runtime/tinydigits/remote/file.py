@@ -117,7 +117,7 @@ def web(location: Location, start: int, end: int, ranged: bool, until: float | N
 
 
 async def _get(fs: Any, location: Location, start: int, end: int, ranged: bool) -> Got:
-    """Raises what aiohttp does, for 4xx and 5xx too, and Unreachable."""
+    """Ask for bytes, as `web` does. Raises what aiohttp does, for 4xx and 5xx too; Unreachable."""
     session = await fs.set_session()
     headers = {"Accept-Encoding": "identity"}
     if ranged:
@@ -209,7 +209,7 @@ class _Ranges(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Raises ImageError."""
+        """Read into a buffer. Raises ImageError."""
         start = self._position
         end = min(start + len(buffer), self._size)
         if start >= end:

@@ -20,7 +20,7 @@ from tinydigits.sources.members import (
     bad_name,
     guarded,
     is_image,
-    opened,
+    open_place,
     said,
     too_large,
 )
@@ -43,7 +43,7 @@ def members(place: Place, limits: Limits, skipped: Skipped) -> Iterator[Item]:
 
 def _members(place: Place, limits: Limits, skipped: Skipped) -> Iterator[Item]:
     inside = _in_zip if str(place).lower().endswith(".zip") else in_tar
-    with opened(place) as file:
+    with open_place(place) as file:
         for name, image in inside(file, limits, skipped):
             yield Item(f"{place}/{name}", image)
 

@@ -18,7 +18,7 @@ from tinydigits.items import Item, Skipped, Stack
 from tinydigits.remote.location import Place
 from tinydigits.sources.archives import zip_members
 from tinydigits.sources.idx import IMAGES_MAGIC, read_shape, unzipped
-from tinydigits.sources.members import guarded, opened, said
+from tinydigits.sources.members import guarded, open_place, said
 
 STACK = 4096  # images in a Stack: 3 MiB
 READ = 1 << 16  # bytes read at once: so much may be lost before the place where a file is damaged
@@ -37,7 +37,7 @@ def stacks(place: Place, skipped: Skipped) -> Iterator[Item | Stack]:
 
 def _stacks(place: Place, skipped: Skipped) -> Iterator[Item | Stack]:
     shown = str(place)
-    with opened(place) as file:
+    with open_place(place) as file:
         if shown.lower().endswith(".npz"):
             yield from _in_npz(shown, file, skipped)
         elif shown.lower().endswith(".npy"):

@@ -40,7 +40,7 @@ def guarded(name: str, entries: Iterable[Entry]) -> Iterator[Entry | Item]:
     yield Item(name, ImageError(why))
 
 
-def opened(place: Place) -> io.BufferedReader:
+def open_place(place: Place) -> io.BufferedReader:
     """Open a regular file, or one at an address, for reading. Raises ImageError; MissingExtra for
     one at an address.
     """

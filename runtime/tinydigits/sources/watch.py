@@ -59,8 +59,7 @@ def _batches(
 ) -> Iterator[list[Item]]:
     seen: dict[str, _Seen] = {}
     while not stop():
-        began = time.monotonic()
-        not_read = Skipped()
+        began, not_read = time.monotonic(), Skipped()
         now: dict[str, _Seen] = {}  # files that are gone are forgotten
         ready: list[Item] = []
         for name in _present(inputs, not_read):
@@ -68,7 +67,7 @@ def _batches(
                 return
             if name in now or (signature := _signature(name)) is None:
                 continue
-            now[name] = file = _looked_at(seen.get(name), signature)
+            now[name] = file = _seen_again(seen.get(name), signature)
             if _is_due(file):
                 file.given = True
                 ready.append(Item(name, name))
@@ -80,7 +79,7 @@ def _batches(
         _wait(max(interval, took), stop)
 
 
-def _looked_at(before: _Seen | None, signature: _Signature) -> _Seen:
+def _seen_again(before: _Seen | None, signature: _Signature) -> _Seen:
     if before is None or before.signature != signature:
         return _Seen(signature)
     before.polls += 1
@@ -124,8 +123,7 @@ def _wait(seconds: float, stop: Callable[[], bool]) -> None:
 
 
 def _check(name: str) -> None:
-    kind = kind_of(name)
-    if kind is Kind.STDIN:
+    if (kind := kind_of(name)) is Kind.STDIN:
         raise SourceError("-: a list on stdin cannot be watched: name folders or files")
     try:
         mode = Path(name).stat().st_mode
