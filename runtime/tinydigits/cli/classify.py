@@ -3,26 +3,26 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain, islice, takewhile
-from typing import BinaryIO, Literal, NoReturn, get_args
+from typing import Literal, get_args
 
 import click
 
 from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files, folders
-from tinydigits.cli.options import check_usage, reading_options
+from tinydigits.cli.options import check_usage, open_stdin, reading_options, row_settings
 from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import Stopped, Stopper, stoppable
-from tinydigits.errors import SinkError, SourceError
+from tinydigits.cli.summary import no_image, passed_over, say, summary
 from tinydigits.items import Chunk, Skipped, chunked
-from tinydigits.judging import Answers
 from tinydigits.names import Kind, kind_of
 from tinydigits.pipeline import Workers
-from tinydigits.reading import Keep, Settings
+from tinydigits.reading import Settings
 from tinydigits.remote.location import Location, place_of
-from tinydigits.sinks import output as sinks
+from tinydigits.sinks.output import Format, format_of
+from tinydigits.sinks.outputs import Outputs
 from tinydigits.sinks.rows import Shown
 from tinydigits.sources import Opening, at_hand, open_inputs
 from tinydigits.text import printable
@@ -43,7 +43,7 @@ WATCH_BATCH = 32  # images: fewer than otherwise, so that rows and signals wait 
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(get_args(sinks.Format)),
+    type=click.Choice(get_args(Format)),
     help="How rows are written. Default: by the ending of -o, else text.",
 )
 @click.option("--scores", is_flag=True, help="Show the score of every class.")
@@ -87,7 +87,7 @@ def classify(
     batch_size: int,
     report: str | None,
     output: str | None,
-    format_: sinks.Format | None,
+    format_: Format | None,
     scores: bool,
     top_k: int,
     resume: bool,
@@ -126,103 +126,84 @@ def classify(
 
         classify_parts(ctx)
     if ray_address is not None:
-        raise click.UsageError("--ray-address goes with --engine ray")
+        raise click.UsageError("--ray-address needs --engine ray")
     if output == "-":
         output = None
-    format_ = format_ or (sinks.format_of(output) if output else "text")
+    format_ = format_ or (format_of(output) if output else "text")
     check_usage(ctx.params | {"output": output, "format_": format_})
     began = time.monotonic()
-    limits, classifier = settings.limits, Classifier.of(settings)
+    classifier = Classifier.of(settings)
     shown = Shown(classifier.info.labels, scores, top_k)
-    skipped, failed = Skipped(), list[tuple[str, str]]()
-    counts, earlier = Counter[str](), Counter[str]()  # rows of this run, and those it goes on with
+    outputs = Outputs(
+        shown,
+        format_,
+        output,
+        watch,
+        row_settings(classifier, shown, format_, batch_size) if resume else None,
+        save_fit,
+        report,
+        sort_into,
+        sort_by or "copy",
+        say if dry_run else None,
+    )
+    skipped, counts = Skipped(), Counter[str]()
 
     def so_far() -> str:
+        earlier = outputs.earlier
         return summary(earlier + counts, time.monotonic() - began, earlier.total())
 
     with stoppable(raises=not watch) as stopper:
         try:
-            # Rows are complete last, and begun last: what is refused leaves -o as it was.
-            with ExitStack() as last, ExitStack() as stack:
-                items = stack.enter_context(
-                    closing(open_inputs(inputs, Opening(limits, skipped, open_stdin)))
-                )
-                chunks: Iterable[Chunk] = chunked(items, batch_size)
-                if Kind.REMOTE in map(
-                    kind_of, inputs
-                ):  # what fails fails before anything is written
-                    begun = list(islice(chunks, 1)) or _nothing(inputs, skipped)
-                    chunks = chain(begun, chunks)
-                    _reach(inputs[1:])  # the chunk began with the first
+            with ExitStack() as stack:
                 if watch:
                     chunks, workers = _arriving(inputs, stopper, skipped), 1
-                writes = list[sinks.Write]()
-                if save_fit is not None:
-                    writes.append(sinks.fit_sink(save_fit, inputs))
-                if report is not None:
-                    from tinydigits.sinks.report import report_sink
-
-                    writes.append(stack.enter_context(report_sink(report, shown.labels)))
-                if sort_into is not None:
-                    from tinydigits.sinks.sort import sort_sink
-
-                    tell = say if dry_run else None
-                    by = sort_by or "copy"
-                    sorter = stack.enter_context(sort_sink(sort_into, by, inputs, tell))
-                    failed = sorter.failed
-                    writes.append(sorter)
-                if resume:
-                    from tinydigits.sinks.resume import open_journal
-
-                    assert output is not None
-                    assert format_ in ("csv", "jsonl")
-                    how = row_settings(classifier, shown, format_, batch_size)
-                    journal = last.enter_context(open_journal(output, format_, shown, how))
-                    chunks, earlier = journal.remaining(chunks), journal.found
-                    rows: sinks.Write = journal.write
                 else:
-                    rows = last.enter_context(_rows(output, format_, shown, grows=watch))
-                writes.insert(0, rows)  # what is moved is written down before
-                keep = Keep(fitted=bool(save_fit or report), thumbnails=bool(report))
-                chunks = at_hand(chunks, limits.max_bytes)
-                answered = stack.enter_context(closing(classifier.answers(chunks, workers, keep)))
+                    opening = Opening(settings.limits, skipped, open_stdin)
+                    chunks = stack.enter_context(_chunks(inputs, opening, batch_size))
+                write = stack.enter_context(outputs.opened(inputs))
+                chunks = at_hand(outputs.remaining(chunks), settings.limits.max_bytes)
+                answered = classifier.answers(chunks, workers, outputs.keep)
+                stack.enter_context(closing(answered))
                 # A count would be mixed with rows where both go to a terminal.
                 on_terminal = output is None and sys.stdout.isatty()
                 show = stack.enter_context(progress(hidden=on_terminal, every=0.2))
                 for answers in answered:
                     with stopper.held():
-                        for write in writes:
-                            write(answers)
+                        write(answers)
                         counts.update(prediction.status for prediction in answers.predictions)
                         show(f"{counts.total():,} images")
-                if not counts + earlier and not watch:  # in here, so that -o replaces nothing
-                    _nothing(inputs, skipped)
+                if not counts + outputs.earlier and not watch:
+                    raise no_image(inputs, skipped)  # in here, so that -o replaces nothing
         except Stopped as stopped:
             unwritten = f" · {output} is not written" if output and not resume else ""
             say(f"stopped: {so_far()}{unwritten}")
             ctx.exit(stopped.exit_code)
-    for path, why in failed:
+    for path, why in outputs.unsorted:
         say(f"{printable(path)} is not sorted: {printable(why)}")
     say(so_far() + passed_over(skipped))
     if stopper.asked is not None:
         ctx.exit(128 + stopper.asked)
-    ctx.exit(1 if counts["error"] or earlier["error"] or failed else 0)
+    ctx.exit(1 if counts["error"] or outputs.earlier["error"] or outputs.unsorted else 0)
 
 
-def _nothing(inputs: tuple[str, ...], skipped: Skipped) -> NoReturn:
-    names = ", ".join(str(place_of(name)) for name in inputs)
-    raise SourceError(f"no image found in {names}{passed_over(skipped)}")
-
-
-def _reach(inputs: tuple[str, ...]) -> None:
-    """Raises SourceError for an address with nothing there, no permission or no answer;
-    MissingExtra.
+@contextmanager
+def _chunks(inputs: tuple[str, ...], opening: Opening, size: int) -> Iterator[Iterator[Chunk]]:
+    """Yield the pictures of every input. Raises SourceError and MissingExtra, before anything is
+    written, for an address with nothing there, no permission or no answer.
     """
-    from tinydigits.remote.listing import listed_remote
+    with closing(open_inputs(inputs, opening)) as items:
+        chunks = chunked(items, size)
+        if Kind.REMOTE in map(kind_of, inputs):
+            from tinydigits.remote.listing import listed_remote
 
-    for place in map(place_of, inputs):
-        if isinstance(place, Location):
-            next(listed_remote(place), None)
+            begun = list(islice(chunks, 1))
+            if not begun:
+                raise no_image(inputs, opening.skipped)
+            chunks = chain(begun, chunks)
+            for place in map(place_of, inputs[1:]):  # the chunk began with the first
+                if isinstance(place, Location):
+                    next(listed_remote(place), None)
+        yield chunks
 
 
 def _arriving(inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped) -> Iterator[Chunk]:
@@ -235,89 +216,3 @@ def _arriving(inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped) -> It
     batches = watched_files(inputs, stopped, skipped)
     chunks = chain.from_iterable(chunked(batch, WATCH_BATCH) for batch in batches)
     return takewhile(lambda _: not stopped(), chunks)
-
-
-def row_settings(
-    classifier: Classifier, shown: Shown, format_: str, batch_size: int
-) -> dict[str, object]:
-    """All that the rows of a run depend on, beside its inputs."""
-    from tinydigits.version import __version__
-
-    return {
-        "tinydigits": __version__,
-        "model": classifier.info.name,
-        "model_sha256": classifier.model_sha256,
-        "fit": classifier.reader.fit,
-        "invert": {None: "auto", True: "yes", False: "no"}[classifier.settings.invert],
-        "min_score": classifier.thresholds.min_score,
-        "max_ratio": classifier.thresholds.max_ratio,
-        "max_pixels": classifier.settings.limits.max_pixels,
-        "max_bytes": classifier.settings.limits.max_bytes,
-        "batch_size": batch_size,
-        "format": format_,
-        "scores": shown.scores,
-        "top_k": shown.top,
-    }
-
-
-def say(sentence: str) -> None:
-    with suppress(OSError):  # what cannot be said changes nothing
-        click.echo(sentence, err=True)
-
-
-def open_stdin() -> BinaryIO:
-    if sys.stdin is None:
-        raise SourceError("-: stdin is closed, where a list of files was expected")
-    return sys.stdin.buffer
-
-
-@contextmanager
-def _rows(
-    output: str | None, format_: sinks.Format, shown: Shown, grows: bool
-) -> Iterator[sinks.Write]:
-    if output is not None:
-        opened = sinks.growing_sink if grows else sinks.file_sink
-        with opened(output, format_, shown) as write:
-            yield write
-        return
-    if sys.stdout is None:
-        raise SinkError("stdout is closed: name a file with -o")
-    assert format_ != "parquet"
-    with _to_stdout():
-        write = sinks.stream_sink(sys.stdout.buffer, format_, shown)
-
-    def written(answers: Answers) -> None:
-        with _to_stdout():
-            write(answers)
-
-    yield written
-
-
-@contextmanager
-def _to_stdout() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise  # whoever reads has seen enough: click ends the run without a word
-    except OSError as error:
-        raise SinkError(f"stdout cannot be written: {error.strerror}") from error
-
-
-def summary(counts: Counter[str], seconds: float, earlier: int = 0) -> str:
-    """One line that ends a run, of whose rows so many are from an earlier one."""
-    total = counts.total()
-    return (
-        f"{total:,} image{'' if total == 1 else 's'}: {counts['ok']:,} ok, "
-        f"{counts['uncertain']:,} uncertain, {counts['error']:,} unreadable · "
-        f"{seconds:.1f} s ({(total - earlier) / max(seconds, 1e-9):,.0f}/s)"
-    )
-
-
-def passed_over(skipped: Skipped) -> str:
-    """What was not read, for the summary."""
-    passed = [
-        f"{count:,} {what}"
-        for count, what in ((skipped.hidden, "hidden"), (skipped.other, "other files"))
-        if count
-    ]
-    return f" · passed over: {', '.join(passed)}" if passed else ""

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from tinydigits.classifier import Classifier
-from tinydigits.cli.classify import open_stdin, passed_over, row_settings, say, summary
-from tinydigits.cli.options import settings_of
+from tinydigits.cli.options import open_stdin, row_settings, settings_of
 from tinydigits.cli.signals import Stopped, stoppable
-from tinydigits.errors import SourceError
+from tinydigits.cli.summary import no_image, passed_over, say, summary
 from tinydigits.items import Skipped
 from tinydigits.model import BUNDLED
 from tinydigits.pipeline import Workers
@@ -88,8 +87,7 @@ def classify_parts(ctx: click.Context) -> NoReturn:
         say(f"stopped: {_summary(counts, began)} · --resume goes on with {store}")
         ctx.exit(stopped.exit_code)
     if not any(counts[status] for status in _STATUSES):
-        names = ", ".join(str(place_of(name)) for name in inputs)
-        raise SourceError(f"no image found in {names}{_passed(counts)}")
+        raise no_image(inputs, Skipped(counts["hidden"], counts["other"]))
     say(_summary(counts, began) + _passed(counts))
     ctx.exit(1 if counts["error"] else 0)
 

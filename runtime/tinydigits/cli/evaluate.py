@@ -6,10 +6,10 @@ from contextlib import ExitStack, closing
 import click
 
 from tinydigits.classifier import Classifier
-from tinydigits.cli.classify import passed_over
 from tinydigits.cli.completion import folders
 from tinydigits.cli.options import check_usage, reading_options
 from tinydigits.cli.signals import Stopped, stoppable
+from tinydigits.cli.summary import passed_over
 from tinydigits.evaluation import Tally
 from tinydigits.items import Skipped, chunked
 from tinydigits.judging import Prediction

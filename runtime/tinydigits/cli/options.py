@@ -1,13 +1,15 @@
 """Options that several commands have, and which of them go together."""
 
 import os
+import sys
 from functools import wraps
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 import click
 
-from tinydigits.classifier import BATCH_SIZE
+from tinydigits.classifier import BATCH_SIZE, Classifier
 from tinydigits.cli.completion import files, models
+from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
 from tinydigits.images import MOST_PIXELS, Limits
 from tinydigits.model import BUNDLED
@@ -15,6 +17,8 @@ from tinydigits.names import Kind, kind_by_ending, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
 from tinydigits.remote.location import Location
+from tinydigits.sinks.rows import Shown
+from tinydigits.version import __version__
 
 _LIMITS = Limits()
 INVERT = {"auto": None, "yes": True, "no": False}
@@ -126,6 +130,36 @@ def settings_of(options: dict[str, Any]) -> Settings:
         options["min_score"],
         Limits(options["max_pixels"], options["max_bytes"]),
     )
+
+
+def row_settings(
+    classifier: Classifier, shown: Shown, format_: str, batch_size: int
+) -> dict[str, object]:
+    """Return everything but the inputs that the rows of a run depend on."""
+    return {
+        "tinydigits": __version__,
+        "model": classifier.info.name,
+        "model_sha256": classifier.model_sha256,
+        "fit": classifier.reader.fit,
+        "invert": next(
+            name for name, value in INVERT.items() if value is classifier.settings.invert
+        ),
+        "min_score": classifier.thresholds.min_score,
+        "max_ratio": classifier.thresholds.max_ratio,
+        "max_pixels": classifier.settings.limits.max_pixels,
+        "max_bytes": classifier.settings.limits.max_bytes,
+        "batch_size": batch_size,
+        "format": format_,
+        "scores": shown.scores,
+        "top_k": shown.top,
+    }
+
+
+def open_stdin() -> BinaryIO:
+    """Return the stream that `-` stands for. Raises SourceError where it is closed."""
+    if sys.stdin is None:
+        raise SourceError("-: stdin is closed, where a list of files was expected")
+    return sys.stdin.buffer
 
 
 def check_usage(options: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol, cast
 
 from tinydigits.errors import SinkError, SinkRefused
 from tinydigits.remote.location import Location, place_of
-from tinydigits.sinks.output import replaced, writing
+from tinydigits.sinks.files import replaced, writing
 
 ANSWERED_IN = 25  # s: the most that a store takes for what is small, all tries together
 PUT_RATE = 1 << 20  # bytes/s: what is written at less is given up

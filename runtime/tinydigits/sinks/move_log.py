@@ -1,35 +1,36 @@
-"""Moving: single files change places without being overwritten or lost, and a log that knows of it.
+"""Moves: files change places without being overwritten or lost, and a log records each step.
 
-For `sort`, which writes the log, and `unsort`, which follows it back.
+`sort` writes the log, and `unsort` follows it back.
 """
 
 import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from tinydigits.errors import ImageError
 from tinydigits.regular import open_regular
+from tinydigits.sinks.files import write_new
 
 LOG = "sort-log.jsonl"
-CANCELLED = "nothing"  # stands as `by` in a line that takes an earlier one back
+CANCELLED = "nothing"  # the value of `by` in a line that takes an earlier one back
 LINE_BYTES = 1 << 18  # more than a line has: two paths of 4096 bytes, escaped sixfold
 BLOCK_BYTES = 1 << 20  # what is copied at a time
 
 
 class Log:
-    """A log that is written, and made at its first line."""
+    """A log that is created when its first line is written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
 
     def record(self, by: str, origin: Path | str, target: Path) -> None:
-        """Says what is about to be done. Raises OSError."""
+        """Record what is about to be done. Raises OSError."""
         if self._file is None:
             self._file = _appended(self._path)
         fields = {"by": by, "from": str(origin), "to": str(target)}
@@ -41,7 +42,7 @@ class Log:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def cancel(self, origin: Path | str, target: Path) -> None:
-        """Says that it was not done after all."""
+        """Record that it was not done after all."""
         self.record(CANCELLED, origin, target)
 
     def close(self) -> None:
@@ -51,9 +52,9 @@ class Log:
 
 
 def copy_file(source: Path, target: Path, durable: bool = False) -> None:
-    """Copies a file with its times and mode; `durable` waits until the disk has it.
+    """Copy a file with its times and mode. With `durable`, wait until it is on the disk.
 
-    Raises ImageError where `source` cannot be read, FileExistsError where `target` is there, and
+    Raises ImageError where `source` cannot be read, FileExistsError where `target` exists, and
     other OSErrors where it cannot be written.
     """
     with _opened(source) as file:
@@ -63,9 +64,9 @@ def copy_file(source: Path, target: Path, durable: bool = False) -> None:
 
 
 def move_file(source: Path, target: Path) -> None:
-    """Moves a directory entry, a link as a link, across file systems where that is needed.
+    """Move a directory entry, a link as a link, across file systems where that is needed.
 
-    Raises as `copy_file`; then `source` is where it was.
+    Raises the errors of `copy_file`; then `source` is still where it was.
     """
     if source.is_symlink():
         target.symlink_to(source.readlink())
@@ -84,25 +85,10 @@ def move_file(source: Path, target: Path) -> None:
 
 
 def make_folders(folder: Path) -> None:
-    """A folder and those above it. Raises OSError."""
+    """Make a folder and those above it. Raises OSError."""
     if not folder.is_dir():
         for missing in reversed((folder, *folder.parents)):  # pathlib recurses: too deep for some
             missing.mkdir(exist_ok=True)
-
-
-def write_new(target: Path, blocks: Iterable[bytes], durable: bool = False) -> None:
-    """A new file, whole or not at all. Raises OSError, FileExistsError where one is there."""
-    file = target.open("xb")
-    try:
-        with file:
-            for block in blocks:
-                file.write(block)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-    except BaseException:
-        target.unlink()
-        raise
 
 
 def _opened(source: Path) -> BinaryIO:
@@ -116,7 +102,7 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
     while True:
         try:
             block = file.read(BLOCK_BYTES)
-        except OSError as error:  # of the source, not of what is written meanwhile
+        except OSError as error:  # while reading; an error of writing is raised elsewhere
             raise ImageError(error.strerror or str(error)) from error
         if not block:
             return
@@ -124,8 +110,8 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _appended(path: Path) -> BinaryIO:
-    """The log at its end, unbuffered: what a line says is done only when the system has it. A last
-    line that a crash tore is cut off: it was not acted upon.
+    """Open a log at its end, unbuffered: a step is taken only once the system has its line. A last
+    line that a crash cut short is removed: its step was not taken.
     """
     make_folders(path.parent)
     file = path.open("a+b", buffering=0)

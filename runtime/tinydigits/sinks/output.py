@@ -1,52 +1,38 @@
-"""Sinks: where the Answers go, on a stream or in files.
+"""Rows on stdout or in a file, and pictures of what the model saw."""
 
-A file is written beside its name and takes the name when it is complete, so whatever stood there
-before is whole until then.
-"""
-
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from io import FileIO
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 from PIL import Image
 
 from tinydigits.errors import SinkError, SinkRefused
 from tinydigits.judging import Answers
-from tinydigits.names import PART_PREFIX, Kind, kind_by_ending, kind_of
+from tinydigits.names import kind_by_ending
 from tinydigits.remote.location import place_of
-from tinydigits.sinks.rows import RowFormat, Shown, header, row_format
+from tinydigits.sinks.files import check_outside, completed, replaced, writing
+from tinydigits.sinks.rows import RowFormat, Shown, Write, header, row_format
 
 Format = Literal["text", "csv", "jsonl", "parquet"]
-Write = Callable[[Answers], None]
 
 
-def format_of(path: str) -> Format:
-    """The format that a file's ending names, text where it has none. Raises SinkRefused for an
-    ending that promises another format.
-    """
-    endings: dict[str, Format] = {
-        ".csv": "csv",
-        ".jsonl": "jsonl",
-        ".ndjson": "jsonl",
-        ".parquet": "parquet",
-    }
-    suffix, shown = Path(path).suffix.lower(), place_of(path)
-    if kind_by_ending(path) is not None:
-        raise SinkRefused(f"{shown}: would be an image or a store of images; name another file")
-    if suffix in (".xls", ".xlsx", ".ods", ".tsv", ".json", ".html"):
-        raise SinkRefused(
-            f"{shown}: {suffix} is not written; name a .csv, .jsonl, .parquet or .txt file"
-        )
-    return endings.get(suffix, "text")
+class Written(NamedTuple):
+    """How rows are written in a format."""
+
+    endings: tuple[str, ...]
+    """The file endings that name the format."""
+
+    begin: Callable[[BinaryIO, Shown], AbstractContextManager[Write]]
+    """Begin rows in an open file, which are complete when the context ends."""
 
 
 def stream_sink(stream: BinaryIO, format_: RowFormat, shown: Shown) -> Write:
-    """Writes one row a Prediction to an open stream, CSV's header first."""
+    """Return a function that writes a row for each Prediction; CSV's header is written at once."""
     write_all(stream, header(format_, shown).encode("utf-8", "surrogateescape"))
     row = row_format(format_, shown)
 
@@ -59,130 +45,115 @@ def stream_sink(stream: BinaryIO, format_: RowFormat, shown: Shown) -> Write:
     return write
 
 
+@contextmanager
+def _streamed(format_: RowFormat, file: BinaryIO, shown: Shown) -> Iterator[Write]:
+    yield stream_sink(file, format_, shown)
+
+
+def _parquet(file: BinaryIO, shown: Shown) -> AbstractContextManager[Write]:
+    from tinydigits.sinks.parquet import parquet_sink
+
+    return parquet_sink(file, shown)
+
+
+FORMATS: dict[Format, Written] = {
+    "text": Written((".txt",), partial(_streamed, "text")),
+    "csv": Written((".csv",), partial(_streamed, "csv")),
+    "jsonl": Written((".jsonl", ".ndjson"), partial(_streamed, "jsonl")),
+    "parquet": Written((".parquet",), _parquet),
+}
+_OTHERS = (".xls", ".xlsx", ".ods", ".tsv", ".json", ".html")  # promise a format of their own
+
+
+def format_of(path: str) -> Format:
+    """Return the format that a file's ending names; text for other endings. Raises SinkRefused for
+    an ending that promises another kind of file.
+    """
+    suffix, shown = Path(path).suffix.lower(), place_of(path)
+    if kind_by_ending(path) is not None:
+        raise SinkRefused(f"{shown}: would be an image or a store of images; name another file")
+    if suffix in _OTHERS:
+        raise SinkRefused(
+            f"{shown}: {suffix} is not written; name a .csv, .jsonl, .parquet or .txt file"
+        )
+    return next((name for name, each in FORMATS.items() if suffix in each.endings), "text")
+
+
 def write_all(stream: BinaryIO | FileIO, data: bytes) -> None:
-    """A raw stream, which stdout is under `python -u`, may write a part and say so."""
+    """Write all of the data: a raw stream, such as stdout under `python -u`, may write less than
+    it is given, and returns how much.
+    """
     rest = memoryview(data)
     while rest:
         rest = rest[stream.write(rest) :]
 
 
-def check_outside(folder: str, inputs: Iterable[str]) -> None:
-    """Raises SinkRefused where a folder for pictures lies in an input, or is one: what is put there
-    would be read as well.
-    """
-    target = Path(os.path.realpath(folder))
-    for name in inputs:
-        if kind_of(name) is Kind.FOLDER and target.is_relative_to(os.path.realpath(name)):
-            raise SinkRefused(f"{folder}: lies in the input {name}: name a folder outside it")
+@contextmanager
+def stdout_sink(format_: Format, shown: Shown) -> Iterator[Write]:
+    """Write rows to stdout. Raises SinkError; BrokenPipeError where the reader has gone."""
+    if sys.stdout is None:
+        raise SinkError("stdout is closed: name a file with -o")
+    with _to_stdout(), FORMATS[format_].begin(sys.stdout.buffer, shown) as write:
+
+        def written(answers: Answers) -> None:
+            with _to_stdout():
+                write(answers)
+
+        yield written
 
 
 @contextmanager
-def file_sink(path: str, format_: Format, shown: Shown) -> Iterator[Write]:
-    """Rows in a file that is there only when all are written. Raises SinkError."""
-    with completed(path) as stack:
-        with writing(path):
-            file = stack.enter_context(opened(Path(path)))
-            write = stack.enter_context(_written(file, format_, shown))
-        yield _guarded(write, path)
-
-
-@contextmanager
-def growing_sink(path: str, format_: Format, shown: Shown) -> Iterator[Write]:
-    """Rows in a file that can be read while it grows. Raises SinkError."""
-    with completed(path) as stack:
-        with writing(path):
-            file = stack.enter_context(Path(path).open("wb"))  # noqa: SIM115 - the stack does
-            _forget_journal(Path(path))
-            write = stack.enter_context(_written(file, format_, shown))
-        yield _guarded(write, path)
-
-
-@contextmanager
-def completed(path: str) -> Iterator[ExitStack]:
-    """A stack that is closed at the end; an OSError of closing becomes a SinkError for `path`. If
-    the block raises, that goes on and errors of closing are dropped.
-    """
-    stack = ExitStack()
-    try:
-        yield stack
-    except BaseException:
-        with suppress(OSError):
-            stack.__exit__(*sys.exc_info())
-        raise
-    with writing(path):
-        stack.close()
-
-
-@contextmanager
-def writing(path: str) -> Iterator[None]:
-    """An OSError within becomes a SinkError that names `path`."""
+def _to_stdout() -> Iterator[None]:
     try:
         yield
+    except BrokenPipeError:
+        raise  # the reader has seen enough: click ends the command without a word
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise SinkError(f"stdout cannot be written: {error.strerror}") from error
 
 
-def _guarded(write: Write, path: str) -> Write:
-    def guarded(answers: Answers) -> None:
+@contextmanager
+def file_sink(path: str, format_: Format, shown: Shown, grows: bool = False) -> Iterator[Write]:
+    """Write rows to a file that is there only when all are written, or, where it `grows`, can be
+    read meanwhile. Raises SinkError.
+    """
+    with completed(path) as stack:
         with writing(path):
-            write(answers)
+            file = stack.enter_context(_opened(Path(path), grows))
+            write = stack.enter_context(FORMATS[format_].begin(file, shown))
 
-    return guarded
+        def written(answers: Answers) -> None:
+            with writing(path):
+                write(answers)
 
-
-@contextmanager
-def _written(file: BinaryIO, format_: Format, shown: Shown) -> Iterator[Write]:
-    if format_ == "parquet":
-        from tinydigits.sinks.parquet import parquet_sink
-
-        with parquet_sink(file, shown) as write:
-            yield write
-    else:
-        yield stream_sink(file, format_, shown)
+        yield written
 
 
 @contextmanager
-def opened(target: Path) -> Iterator[BinaryIO]:
-    """Files are replaced when all went well; devices and pipes are written to. Raises OSError."""
-    if target.exists() and not target.is_file():
-        with target.open("wb") as device:
-            yield device
-        return
-    with replaced(target) as file:
+def _opened(target: Path, grows: bool) -> Iterator[BinaryIO]:
+    with target.open("wb") if grows else replaced(target) as file:
+        if grows:
+            _forget_journal(target)
         yield file
     _forget_journal(target)
 
 
 def journal_settings(target: Path) -> Path:
-    """Where `tinydigits.sinks.resume` writes down how the rows of a file come about."""
+    """Return the file beside `target` in which `tinydigits.sinks.resume` keeps its settings."""
     return target.with_name(f"{target.name}.run.json")
 
 
 def _forget_journal(target: Path) -> None:
-    """Rows that replace those of a journal are none of its own."""
+    """Remove the settings of a journal whose rows are replaced."""
     journal_settings(target).unlink(missing_ok=True)
 
 
-@contextmanager
-def replaced(target: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of `target` when all went well. Raises OSError."""
-    target = target.resolve()
-    part = target.with_name(f"{PART_PREFIX}{os.urandom(6).hex()}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-        if target.exists():
-            part.chmod(target.stat().st_mode)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def fit_sink(folder: str, inputs: Iterable[str] = ()) -> Write:
-    """Writes what the model sees of each picture as NUMBER-NAME.png, 28×28 grey, into `folder`.
+    """Return a function that writes what the model sees of each picture as NUMBER-NAME.png, 28×28
+    grey, into `folder`.
 
-    Takes Answers with `fitted` kept. Raises SinkError where the folder cannot be made or written,
-    or lies in one of the folders `inputs`, which would read its pictures as well.
+    It takes Answers whose Reading has `fitted`. Raises SinkError where the folder cannot be made or
+    written, or lies in one of the folders `inputs`, which would read its pictures as well.
     """
     check_outside(folder, inputs)
     target = Path(folder)

@@ -1,4 +1,4 @@
-"""Parquet: rows in typed columns, for those who go on with them in a table (extra `parquet`)."""
+"""Parquet: rows in typed columns, for tools that work on tables (extra `parquet`)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -6,8 +6,7 @@ from typing import Any, BinaryIO
 
 from tinydigits.errors import MissingExtra, SinkError
 from tinydigits.judging import Answers, Prediction
-from tinydigits.sinks.output import Write
-from tinydigits.sinks.rows import Shown
+from tinydigits.sinks.rows import Shown, Write
 
 GROUP_ROWS = 65_536  # rows in memory, and in a row group
 
@@ -16,10 +15,11 @@ GROUP_ROWS = 65_536  # rows in memory, and in a row group
 def parquet_sink(
     file: BinaryIO, shown: Shown, notes: Callable[[], Mapping[str, str]] = dict
 ) -> Iterator[Write]:
-    """The columns of `shown`: strings, float64 for scores, bool for `inverted`; null where there is
-    no value. Bytes of a name that are not UTF-8, which Parquet's strings cannot hold, become \\xff.
-    `notes` gives, when all rows are written, what the file's own metadata says. Raises
-    MissingExtra, and SinkError where PyArrow does not load.
+    """Write the columns of `shown` as strings, scores as float64 and `inverted` as bool; null where
+    there is no value. Bytes of a name that are not UTF-8, which Parquet's strings cannot hold,
+    become \\xff. `notes` is called after the last row; the file's metadata holds what it returns.
+
+    Raises MissingExtra, and SinkError where PyArrow cannot be loaded.
     """
     try:
         import pyarrow
@@ -27,7 +27,7 @@ def parquet_sink(
     except ModuleNotFoundError as error:
         raise MissingExtra("Parquet", "PyArrow", "parquet") from error
     except ImportError as error:
-        raise SinkError(f"PyArrow does not load here: {error}; install it anew") from error
+        raise SinkError(f"PyArrow does not load here: {error}; install it again") from error
     schema = pyarrow.schema(
         [
             (column, pyarrow.bool_() if column == "inverted" else _type(column, pyarrow))

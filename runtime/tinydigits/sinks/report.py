@@ -1,8 +1,8 @@
-"""Report: one HTML page that shows what was read, what needs eyes first.
+"""Report: one HTML page that shows what was read; what a person should check comes first.
 
-The page is one file without any address in it: pictures, style and script are inside. What comes
-from file names goes in as JSON and is shown as text, never as markup. Page and memory are bounded,
-however many pictures are read: only those that need eyes most are kept.
+The page is one file that loads nothing: pictures, style and script are inside. File names go in as
+JSON and are shown as text, never as markup. Page and memory are bounded, however many pictures are
+read: only those that most need to be checked are kept.
 """
 
 import heapq
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
+from string import Template
 from typing import BinaryIO
 
 import numpy as np
@@ -24,15 +25,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.judging import Answers, Prediction
-from tinydigits.sinks.output import Write, completed, opened, writing
+from tinydigits.sinks.files import completed, replaced, writing
+from tinydigits.sinks.rows import Write
 from tinydigits.text import printable
 
-PICTURES = 10_000  # pictures on a page: a browser shows these without effort
+PICTURES = 10_000  # on a page: a browser shows these without effort
 ERRORS = 2_000  # unreadable ones that are listed
 BUDGET = 18_000_000  # bytes of pictures and text on a page
-TEXT = 200  # characters of a name or a reason: of a longer one the end is shown
+TEXT = 200  # characters of a name or a reason; a longer one is cut at the beginning
 
-_MARK = "{{data}}"
 _SCORE_DIGITS = 4
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -42,16 +43,16 @@ Truth = Callable[[Prediction], str | None]
 
 @contextmanager
 def report_sink(path: str, labels: tuple[str, ...], truth: Truth | None = None) -> Iterator[Write]:
-    """An HTML page, which is there only when the run has ended well. Raises SinkError.
+    """Write an HTML page, which is there only when the block ends without an error.
 
-    Takes Answers with `fitted` and `thumbnails` kept. `labels` are the model's, in order. `truth`
-    gives what a picture really shows, None where that is not known; the page then shows mistakes
-    first.
+    It takes Answers whose Reading has `fitted` and `thumbnails`. `labels` are the model's, in
+    order. `truth` returns what a picture really shows, or None where that is not known; with it the
+    page shows mistakes first. Raises SinkError.
     """
     page = _Page(labels, truth)
     with completed(path) as stack:
         with writing(path):  # before the first picture is read: a run may take hours
-            file = stack.enter_context(opened(Path(path)))
+            file = stack.enter_context(replaced(Path(path)))
         yield page.add
         with writing(path):
             page.write(file)
@@ -64,14 +65,14 @@ class _Picture:
     prediction: Prediction
     truth: str | None
     pixels: NDArray[np.uint8]
-    """uint8 [28, 28]: what the model saw."""
+    """What the model saw: uint8 [28, 28]."""
 
     original: bytes | None
     """A small WebP."""
 
 
-# Mistake or not, uncertain or not, minus the score, minus the place: what is larger needs eyes
-# more, and of two pictures one is always the larger.
+# Mistake or not, uncertain or not, minus the score, minus the place: the larger it is, the more the
+# picture needs to be checked. No two pictures have the same.
 _Need = tuple[bool, bool, float, int]
 
 
@@ -82,16 +83,16 @@ class _Page:
     labels: tuple[str, ...]
     truth: Truth | None
     kept: list[tuple[_Need, _Picture]] = field(default_factory=list)
-    """A heap, whose first is what needs eyes least."""
+    """A heap: its first picture needs to be checked least."""
 
     errors: list[tuple[Prediction, str | None]] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     read_as: Counter[str | None] = field(default_factory=Counter)
-    """How many pictures were given each label, without those that could not be read."""
+    """How many pictures got each label, without those that could not be read."""
 
     mistakes: int = 0
     known: int = 0
-    """Pictures of which there is a truth."""
+    """How many pictures have a truth."""
 
     places: Iterator[int] = field(default_factory=count)
 
@@ -115,7 +116,7 @@ class _Page:
                 self.errors.append((prediction, truth))
             return
         self.read_as[prediction.label] += 1
-        # A blank one has no score. It comes after the doubtful ones, which it would crowd out.
+        # A blank picture has no score. It comes after the doubtful ones, which it would crowd out.
         score = 2.0 if prediction.score is None else prediction.score
         need = mistaken, prediction.status != "ok", -score, -next(self.places)
         if len(self.kept) >= PICTURES and need < self.kept[0][0]:
@@ -128,19 +129,19 @@ class _Page:
             heapq.heapreplace(self.kept, entry)
 
     def write(self, file: BinaryIO) -> None:
-        """The whole page. Raises OSError."""
-        template = files("tinydigits.sinks").joinpath("report.html").read_text("utf-8")
-        head, tail = template.split(_MARK)
+        """Write the whole page. Raises OSError."""
         pictures = [picture for _, picture in sorted(self.kept, reverse=True)]
         errors = [
             _json([_shown(each.path), _shown(each.reason), truth]) for each, truth in self.errors
         ]
         rows = _rows(pictures, self.labels, BUDGET - sum(map(len, errors)))
-        file.write(head.encode())
-        file.write(b'{"summary":' + _json(self._summary()))
-        file.write(b',"pictures":[' + b",\n".join(rows))
-        file.write(b'],"errors":[' + b",\n".join(errors) + b"]}")
-        file.write(tail.encode())
+        data = [
+            *(b'{"summary":', _json(self._summary())),
+            *(b',"pictures":[', b",\n".join(rows)),
+            *(b'],"errors":[', b",\n".join(errors), b"]}"),
+        ]
+        template = files("tinydigits.sinks").joinpath("report.html").read_text("utf-8")
+        file.write(Template(template).substitute(data=b"".join(data).decode()).encode())
 
     def _summary(self) -> dict[str, object]:
         return {
@@ -153,8 +154,8 @@ class _Page:
 
 
 def _rows(pictures: list[_Picture], labels: tuple[str, ...], budget: int) -> list[bytes]:
-    """A JSON array for each picture, with as many images as the budget allows: first what the
-    model saw, then the originals, each from the picture that needs eyes most.
+    """Return a JSON array for each picture, with as many images as the budget allows: first what
+    the model saw, then the originals, beginning with the picture that most needs to be checked.
     """
     numbers = {label: number for number, label in enumerate(labels)}
     texts = [_text(picture, numbers) for picture in pictures]
@@ -168,7 +169,7 @@ def _rows(pictures: list[_Picture], labels: tuple[str, ...], budget: int) -> lis
 
 
 def _text(picture: _Picture, numbers: dict[str, int]) -> bytes:
-    """All of a picture's row but its images, for which it is left open."""
+    """Return a picture's row without its images and without the bracket that closes it."""
     answer = picture.prediction
     score = None if answer.score is None else round(answer.score, _SCORE_DIGITS)
     number = None if answer.label is None else numbers[answer.label]
@@ -176,7 +177,7 @@ def _text(picture: _Picture, numbers: dict[str, int]) -> bytes:
 
 
 def _affordable(images: Iterator[bytes], budget: int) -> tuple[list[bytes], int]:
-    """Base64 of each, empty from the first that the budget does not hold; and what is left."""
+    """Return each image as Base64, empty from the first over the budget; and what is left."""
     encoded: list[bytes] = []
     for image in images:
         image = b64encode(image)
@@ -186,19 +187,19 @@ def _affordable(images: Iterator[bytes], budget: int) -> tuple[list[bytes], int]
 
 
 def _webp(pixels: NDArray[np.uint8]) -> bytes:
-    """Lossless: 200 bytes for a digit, where PNG takes 265."""
+    """Return a lossless WebP: 200 bytes for a digit, where PNG takes 265."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "WEBP", lossless=True)
     return file.getvalue()
 
 
 def _shown(text: str | None) -> str:
-    """On one line, with an escape for what has no glyph: \\xff for a byte that is not UTF-8."""
+    """Return a text on one line. \\xff shows a byte that is not UTF-8."""
     whole = printable(_NOT_UTF8.sub(lambda m: f"\\x{ord(m[0]) - 0xDC00:02x}", text or ""))
     return whole if len(whole) <= TEXT else "…" + whole[1 - TEXT :]
 
 
 def _json(value: object) -> bytes:
-    """JSON that may stand in a script element: no character of it begins markup."""
+    """Return JSON for a script element: no character of it begins markup."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.translate(_UNSAFE).encode("utf-8", "backslashreplace")

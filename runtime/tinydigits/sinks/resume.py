@@ -1,9 +1,9 @@
-"""Journal: rows that outlive the run that writes them, so that another run can go on.
+"""Journal: an output file that a later run can go on with.
 
-The output file itself is the journal. Beside it, NAME.run.json says how its rows came about; a run
-with other settings would not give the same rows, and is refused. Chunks end where the inputs alone
-decide, and a chunk is done again unless all its rows are there, so that a file written in many runs
-is the same, byte by byte, as one written in a single run.
+The file itself is the journal. Beside it, NAME.run.json holds the settings of the run; a run with
+other settings would not give the same rows, and is refused. The inputs alone decide where chunks
+end, and a chunk is read again unless all its rows are there, so a file written in many runs is the
+same, byte for byte, as one written in a single run.
 """
 
 import csv
@@ -20,7 +20,8 @@ from typing import BinaryIO, Literal, NamedTuple
 from tinydigits.errors import ResumeError, SinkError
 from tinydigits.items import Chunk
 from tinydigits.judging import Answers
-from tinydigits.sinks.output import journal_settings, replaced, write_all, writing
+from tinydigits.sinks.files import replaced, writing
+from tinydigits.sinks.output import journal_settings, write_all
 from tinydigits.sinks.rows import COLUMNS, Shown, header, row_format
 
 JournalFormat = Literal["csv", "jsonl"]
@@ -28,12 +29,12 @@ Settings = Mapping[str, object]
 
 
 class WrittenRow(NamedTuple):
-    """One that is there."""
+    """A row that the file already has."""
 
     path: str
     status: str
     end: int
-    """Where it ends in the file, in bytes."""
+    """The offset in the file at which it ends, in bytes."""
 
 
 class Journal:
@@ -41,7 +42,7 @@ class Journal:
 
     def __init__(self, path: Path, format_: JournalFormat, shown: Shown, file: FileIO) -> None:
         self.found = Counter[str]()
-        """How many rows of each status were there."""
+        """How many rows of each status the file already had."""
 
         self._path, self._format, self._file = path, format_, file
         self._row = row_format(format_, shown)
@@ -50,15 +51,15 @@ class Journal:
         start = file.read(len(head)) or b""
         if start == head:
             self._end = len(head)
-        elif head.startswith(start):  # empty, or torn in its first line
+        elif head.startswith(start):  # empty, or cut off in its first line
             self._keep(0)
             self._append(head)
         else:
-            raise ResumeError(f"{path}: does not start as rows in this format do")
+            raise ResumeError(f"{path}: does not start like rows in this format; name another file")
 
     def remaining(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """The chunks whose rows are not all there; what is there of them is taken back. Raises
-        ResumeError where the rows are of other inputs.
+        """Yield the chunks whose rows are not all there; rows of the first of them are removed.
+        Raises ResumeError where the rows belong to other inputs.
         """
         chunks = iter(chunks)
         with self._path.open("rb") as file:
@@ -70,7 +71,7 @@ class Journal:
                     if row.path != name:
                         raise ResumeError(
                             f"{self._path}: has a row for {row.path!r} where the inputs now have "
-                            f"{name!r}; delete it to start anew"
+                            f"{name!r}; delete the file to start again"
                         )
                 if len(there) < len(chunk.names):
                     chunks = chain([chunk], chunks)
@@ -81,13 +82,13 @@ class Journal:
                 if (more := next(rows, None)) is not None:
                     raise ResumeError(
                         f"{self._path}: has a row for {more.path!r}, which the inputs no longer "
-                        "have; delete it to start anew"
+                        "have; delete the file to start again"
                     )
         self._keep(self._end)
         yield from chunks
 
     def write(self, answers: Answers) -> None:
-        """Whole rows, or none of them where the disk is full."""
+        """Write whole rows, or none of them where the disk is full."""
         rows = "".join(map(self._row, answers.predictions))
         try:
             self._append(rows.encode("utf-8", "surrogateescape"))
@@ -110,7 +111,7 @@ class Journal:
         self._file.seek(end)
 
     def _rows(self, file: BinaryIO) -> Iterator[WrittenRow]:
-        """Complete rows, up to the first that is torn."""
+        """Yield complete rows, up to the first that was cut off."""
         end, row, quotes = self._end, b"", 0
         for line in file:
             row += line
@@ -128,8 +129,8 @@ class Journal:
                 yield WrittenRow(values["path"], values["status"], end)
             except (ValueError, KeyError, TypeError, csv.Error):
                 raise ResumeError(
-                    f"{self._path}: the row before byte {end:,} is none of tinydigits'; delete the "
-                    "file to start anew"
+                    f"{self._path}: the row before byte {end:,} was not written by tinydigits; "
+                    "delete the file to start again"
                 ) from None
             row, quotes = b"", 0
 
@@ -138,25 +139,25 @@ class Journal:
 def open_journal(
     path: str, format_: JournalFormat, shown: Shown, settings: Settings
 ) -> Iterator[Journal]:
-    """The file that `path` names, begun or resumed. Raises ResumeError where it holds rows of
-    another kind of run or is in use by another run, SinkError where it cannot be written.
+    """Open the file that `path` names, new or to go on with. Raises ResumeError where its rows come
+    from other settings or another run is writing it, SinkError where it cannot be written.
     """
     target = Path(path)
     with ExitStack() as stack:
         with writing(path):
             if target.exists() and not target.is_file():
-                raise ResumeError(f"{target}: not a file, which alone can be resumed; name a file")
+                raise ResumeError(f"{target}: not a file: --resume needs a file")
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
             descriptor = os.open(target, flags, 0o666)
             file = stack.enter_context(open(descriptor, "r+b", buffering=0))  # noqa: PTH123
-            _lock(file, target)  # before the settings, which are another run's where it is locked
+            _lock(file, target)  # first: the settings of a locked file belong to another run
             _check_settings(target, settings)
             journal = Journal(target, format_, shown, file)
         yield journal
 
 
 def _check_settings(target: Path, settings: Settings) -> None:
-    """Writes down how rows come about, or compares it with what is written down."""
+    """Write the settings beside a new file, or compare them with those beside an old one."""
     beside = journal_settings(target)
     if not target.stat().st_size:
         with replaced(beside) as file:
@@ -164,13 +165,15 @@ def _check_settings(target: Path, settings: Settings) -> None:
         return
     if not beside.exists():
         raise ResumeError(
-            f"{target}: was not begun with --resume, so how its rows came about is not known; "
-            "delete it, or leave out --resume to replace it"
+            f"{target}: was not begun with --resume, so its settings are not known; delete the "
+            "file, or leave out --resume to replace it"
         )
     try:
         before = dict(json.loads(beside.read_bytes()))
     except (ValueError, TypeError) as error:
-        raise ResumeError(f"{beside}: damaged: {error}; delete both to start anew") from error
+        raise ResumeError(
+            f"{beside}: damaged: {error}; delete it and {target} to start again"
+        ) from error
     differing = [
         f"{key} was {before.get(key)} and is {value}"
         for key, value in settings.items()
@@ -178,15 +181,15 @@ def _check_settings(target: Path, settings: Settings) -> None:
     ]
     if differing:
         raise ResumeError(
-            f"{target}: was begun with other settings: {'; '.join(differing)}; repeat those, or "
-            f"delete it to start anew"
+            f"{target}: was begun with other settings: {'; '.join(differing)}; use those again, or "
+            "delete the file to start again"
         )
 
 
 def _lock(file: FileIO, target: Path) -> None:
     try:
         import fcntl
-    except ModuleNotFoundError:  # Windows: two runs at once are not noticed there
+    except ModuleNotFoundError:  # Windows, where two runs at once go unnoticed
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

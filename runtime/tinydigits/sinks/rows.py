@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from tinydigits.judging import Prediction
+from tinydigits.judging import Answers, Prediction
 from tinydigits.text import printable
 
 RowFormat = Literal["text", "csv", "jsonl"]
 Formatter = Callable[[Prediction], str]
+Write = Callable[[Answers], None]
+"""What every sink is: a function that takes the Answers of each chunk."""
 
 COLUMNS = ("path", "label", "score", "status", "reason", "inverted")
 SCORE_DIGITS = 6  # decimals in CSV and JSONL: float32 has about seven
@@ -18,31 +20,31 @@ _QUOTED = re.compile(r'["\r\n]')
 
 
 class Shown(NamedTuple):
-    """What rows show beside COLUMNS."""
+    """What rows show in addition to COLUMNS."""
 
     labels: tuple[str, ...] = ()
-    """The model's."""
+    """The labels of the model, in order."""
 
     scores: bool = False
-    """The score of every label."""
+    """Whether the score of every label is shown."""
 
     top: int = 1
-    """How many of the best labels are shown, each with its score; 1: only the row's own."""
+    """How many of the best labels are shown, each with its score. 1 shows the row's own only."""
 
     def columns(self) -> tuple[str, ...]:
-        """The header of a table."""
+        """Return the names of a table's columns."""
         places = range(2, min(self.top, len(self.labels)) + 1)
         top = [f"top{place}_{what}" for place in places for what in ("label", "score")]
         scores = [f"score_{label}" for label in self.labels] if self.scores else []
         return (*COLUMNS, *top, *scores)
 
     def best(self, prediction: Prediction) -> list[tuple[str, float]]:
-        """The best `top` labels of a readable picture and their scores, best first."""
+        """Return the best `top` labels of a readable picture and their scores, best first."""
         scored = zip(self.labels, prediction.scores or (), strict=False)
         return sorted(scored, key=lambda pair: -pair[1])[: self.top]
 
     def values(self, prediction: Prediction) -> list[object]:
-        """The fields of `columns`; None where there is no value."""
+        """Return the values of `columns`; None where there is no value."""
         values = _plain_values(prediction)
         if self.top > 1:
             best = [value for pair in self.best(prediction)[1:] for value in pair]
@@ -54,7 +56,7 @@ class Shown(NamedTuple):
 
 
 def row_format(format_: RowFormat, shown: Shown) -> Formatter:
-    """Makes one row, with its line end, of a Prediction."""
+    """Return a function that makes one row, with its line end, of a Prediction."""
     rows: dict[RowFormat, Callable[[Prediction, Shown], str]]
     rows = {"text": _text_row, "csv": _csv_row, "jsonl": _jsonl_row}
     row = rows[format_]
@@ -62,12 +64,12 @@ def row_format(format_: RowFormat, shown: Shown) -> Formatter:
 
 
 def header(format_: RowFormat, shown: Shown) -> str:
-    """What comes before the first row."""
+    """Return the text that comes before the first row."""
     return _csv_line(shown.columns()) if format_ == "csv" else ""
 
 
 def _text_row(prediction: Prediction, shown: Shown) -> str:
-    """For people: `path: 7  0.98`."""
+    """Return a row for people: `path: 7  0.98`."""
     path = printable(prediction.path or "")
     if prediction.status == "error":
         return f"{path}: error: {printable(prediction.reason or '')}\n"
@@ -90,12 +92,14 @@ def _scored(pair: tuple[str, float]) -> str:
 
 
 def _csv_row(prediction: Prediction, shown: Shown) -> str:
-    """The columns of `shown`, empty where there is no value (RFC 4180, lines ended by LF)."""
+    """Return the columns of `shown`, empty where there is no value (RFC 4180, but for LF as the
+    line end).
+    """
     return _csv_line(["" if value is None else str(value) for value in shown.values(prediction)])
 
 
 def _jsonl_row(prediction: Prediction, shown: Shown) -> str:
-    """One JSON object on one line, with the keys of COLUMNS, and `top` and `scores` if shown."""
+    """Return a JSON object on one line: the keys of COLUMNS, and `top` and `scores` if shown."""
     fields: dict[str, object] = dict(zip(COLUMNS, _plain_values(prediction), strict=True))
     if shown.top > 1:
         fields["top"] = [[label, _rounded(score)] for label, score in shown.best(prediction)]
@@ -120,10 +124,10 @@ def _rounded(value: object) -> object:
 def _csv_line(values: Sequence[str]) -> str:
     line = ",".join(values)
     if line.count(",") < len(values) and not _QUOTED.search(line):
-        return line + "\n"  # nearly every one, in a third of the time
+        return line + "\n"  # nearly every line is plain, and this takes a third of the time
     import csv
 
     quoted = io.StringIO()
-    # csv quotes what holds a character of its line end, so both of them are named to it.
+    # csv quotes values that hold a character of its line end, so it is given both of them.
     csv.writer(quoted, lineterminator="\r\n").writerow(values)
     return quoted.getvalue().removesuffix("\r\n") + "\n"

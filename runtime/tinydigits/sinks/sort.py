@@ -25,8 +25,8 @@ from tinydigits.errors import ImageError, SinkError, SinkRefused
 from tinydigits.judging import Answers, Prediction
 from tinydigits.names import Kind, kind_of
 from tinydigits.remote.location import Location, place_of
-from tinydigits.sinks.move_log import LOG, Log, copy_file, make_folders, move_file, write_new
-from tinydigits.sinks.output import check_outside
+from tinydigits.sinks.files import check_outside, write_new
+from tinydigits.sinks.move_log import LOG, Log, copy_file, make_folders, move_file
 from tinydigits.text import printable
 
 SortBy = Literal["copy", "link", "move"]

@@ -13,7 +13,7 @@ from tinydigits import Classifier, Prediction, SinkError
 from tinydigits.items import Chunk
 from tinydigits.judging import Status
 from tinydigits.reading import Keep, Reading
-from tinydigits.sinks.output import file_sink, fit_sink, format_of, growing_sink
+from tinydigits.sinks.output import file_sink, fit_sink, format_of
 from tinydigits.sinks.rows import Shown
 
 ROW = answers_of([Prediction("a.png", "7", 0.98, Status.OK, None, inverted=True)])
@@ -90,7 +90,7 @@ def test_where_nothing_can_be_written_it_is_said(tmp_path: Path) -> None:
 
 def test_a_growing_file_shows_its_rows_at_once(tmp_path: Path) -> None:
     path = tmp_path / "rows.txt"
-    with growing_sink(str(path), "text", PLAIN) as write:
+    with file_sink(str(path), "text", PLAIN, grows=True) as write:
         write(ROW)
         assert path.read_text() == "a.png: 7  0.98\n"
 

@@ -1,0 +1,45 @@
+"""What a command that reads pictures says at its end, on stderr."""
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+
+import click
+
+from tinydigits.errors import SourceError
+from tinydigits.items import Skipped
+from tinydigits.remote.location import place_of
+
+
+def say(sentence: str) -> None:
+    """Print a sentence on stderr, if that is possible."""
+    with suppress(OSError):  # a closed stderr changes nothing
+        click.echo(sentence, err=True)
+
+
+def summary(counts: Counter[str], seconds: float, earlier: int = 0) -> str:
+    """Return the line that ends a run. `counts` are its rows by status, of which `earlier` come
+    from an earlier run.
+    """
+    total = counts.total()
+    return (
+        f"{total:,} image{'' if total == 1 else 's'}: {counts['ok']:,} ok, "
+        f"{counts['uncertain']:,} uncertain, {counts['error']:,} unreadable · "
+        f"{seconds:.1f} s ({(total - earlier) / max(seconds, 1e-9):,.0f}/s)"
+    )
+
+
+def passed_over(skipped: Skipped) -> str:
+    """Return what was skipped, to be put after a summary; empty if nothing was."""
+    passed = [
+        f"{count:,} {what}"
+        for count, what in ((skipped.hidden, "hidden"), (skipped.other, "other files"))
+        if count
+    ]
+    return f" · skipped: {', '.join(passed)}" if passed else ""
+
+
+def no_image(inputs: Iterable[str], skipped: Skipped) -> SourceError:
+    """Return the error of a run that found no picture."""
+    names = ", ".join(str(place_of(name)) for name in inputs)
+    return SourceError(f"no image found in {names}{passed_over(skipped)}")

@@ -1,0 +1,110 @@
+"""Outputs: everything that a run writes, begun, written and completed in the order that is safe."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tinydigits.items import Chunk
+from tinydigits.judging import Answers
+from tinydigits.reading import Keep
+from tinydigits.sinks.output import Format, file_sink, fit_sink, stdout_sink
+from tinydigits.sinks.rows import Shown, Write
+
+if TYPE_CHECKING:
+    from tinydigits.sinks.sort import SortBy
+
+
+@dataclass(slots=True)
+class Outputs:
+    """Everything that a run writes. `opened` begins and completes it."""
+
+    shown: Shown
+    """The columns of the rows."""
+
+    format: Format = "text"
+    output: str | None = None
+    """The file of rows; None for stdout."""
+
+    grows: bool = False
+    """Whether rows can be read from the file before the run ends."""
+
+    resumed: Mapping[str, object] | None = None
+    """The settings of a run that goes on with `output`; None if it replaces it."""
+
+    save_fit: str | None = None
+    """A folder for what the model sees."""
+
+    report: str | None = None
+    """An HTML file."""
+
+    sort_into: str | None = None
+    """A folder that pictures are sorted into."""
+
+    sort_by: "SortBy" = "copy"
+    dry_run: Callable[[str], None] | None = None
+    """Called with what sorting would do, instead of doing it."""
+
+    earlier: Counter[str] = field(default_factory=Counter, init=False)
+    """Rows of the run that this one goes on with, by status: those that `remaining` left out."""
+
+    unsorted: list[tuple[str, str]] = field(default_factory=list, init=False)
+    """Pictures that could not be sorted, and why."""
+
+    remaining: Callable[[Iterable[Chunk]], Iterable[Chunk]] = field(default=iter, init=False)
+    """Leaves out the chunks whose rows are in `output` already."""
+
+    _writes: list[Write] = field(default_factory=list, init=False)
+
+    @property
+    def keep(self) -> Keep:
+        """What each Reading has to keep for these outputs."""
+        return Keep(fitted=bool(self.save_fit or self.report), thumbnails=bool(self.report))
+
+    @contextmanager
+    def opened(self, inputs: tuple[str, ...]) -> Iterator[Write]:
+        """Begin all outputs, and complete them if the block ends without an error. Yield the
+        function that writes Answers to each of them.
+
+        Rows are begun last, so that whatever is refused leaves their file as it was; written first,
+        so that a picture is moved only when it has a row; and completed last, when all else is
+        there. Raises SinkError and ResumeError.
+        """
+        with ExitStack() as rows, ExitStack() as others:
+            if self.save_fit is not None:
+                self._writes.append(fit_sink(self.save_fit, inputs))
+            if self.report is not None:
+                from tinydigits.sinks.report import report_sink
+
+                report = report_sink(self.report, self.shown.labels)
+                self._writes.append(others.enter_context(report))
+            if self.sort_into is not None:
+                from tinydigits.sinks.sort import sort_sink
+
+                sort = sort_sink(self.sort_into, self.sort_by, inputs, self.dry_run)
+                sorter = others.enter_context(sort)
+                self.unsorted = sorter.failed
+                self._writes.append(sorter)
+            self._writes.insert(0, rows.enter_context(self._rows()))
+            yield self._write
+
+    def _write(self, answers: Answers) -> None:
+        for write in self._writes:
+            write(answers)
+
+    @contextmanager
+    def _rows(self) -> Iterator[Write]:
+        if self.output is None:
+            with stdout_sink(self.format, self.shown) as write:
+                yield write
+        elif self.resumed is None:
+            with file_sink(self.output, self.format, self.shown, self.grows) as write:
+                yield write
+        else:
+            from tinydigits.sinks.resume import open_journal
+
+            assert self.format in ("csv", "jsonl")
+            with open_journal(self.output, self.format, self.shown, self.resumed) as journal:
+                self.remaining, self.earlier = journal.remaining, journal.found
+                yield journal.write
