@@ -1,7 +1,7 @@
-"""Writes commands.md from the commands themselves: `python docs/make_commands.py`.
+"""Write commands.md from the commands themselves: `python docs/make_commands.py`.
 
-What it says is what `--help` says, laid out for reading: the examples become blocks that a test
-runs like those of every other page.
+The page has the text of `--help`, laid out for reading. Its examples become blocks that a test
+runs, like those of every other page.
 """
 
 import inspect
@@ -14,18 +14,18 @@ import click
 from tinydigits.cli.main import main
 
 PAGE = Path(__file__).with_name("commands.md")
-_KEPT = "\b\n"  # click leaves the lines of a paragraph that begins so as they are
+_KEPT = "\b\n"  # click does not wrap a paragraph that begins with this
 _HEAD = """\
 # Commands
 
-What `tinydigits COMMAND --help` says, on one page, made by `python docs/make_commands.py`.
-[Getting started](getting-started.md) shows how to have the shell complete commands, options,
-models and files.
+This page holds the text of `tinydigits COMMAND --help` for each command; `python
+docs/make_commands.py` writes it. [Getting started](getting-started.md) shows how to let the shell
+complete commands, options, models and files.
 """
 
 
 def commands() -> Iterator[tuple[click.Command, click.Context]]:
-    """Each command, with the context that its texts are made in."""
+    """Yield each command, with the context that its texts are made in."""
     group = click.Context(main, info_name="tinydigits", **main.context_settings)
     for name in main.list_commands(group):
         command = main.get_command(group, name)
@@ -34,7 +34,7 @@ def commands() -> Iterator[tuple[click.Command, click.Context]]:
 
 
 def page() -> str:
-    """The whole of commands.md."""
+    """Return the text of commands.md."""
     return _HEAD + "".join(_section(*each) for each in commands())
 
 

@@ -1,4 +1,4 @@
-"""`tinydigits classify`: parsing and printing."""
+"""`tinydigits classify`: parse options, read, write, and print the summary."""
 
 import sys
 import time
@@ -27,7 +27,7 @@ from tinydigits.sinks.rows import Shown
 from tinydigits.sources import Opening, at_hand, open_inputs
 from tinydigits.text import printable
 
-WATCH_BATCH = 32  # images: fewer than otherwise, so that rows and signals wait less
+WATCH_BATCH = 32  # images in a chunk: few, so that rows and signals wait less
 
 
 @click.command()
@@ -44,14 +44,18 @@ WATCH_BATCH = 32  # images: fewer than otherwise, so that rows and signals wait 
     "--format",
     "format_",
     type=click.Choice(get_args(Format)),
-    help="How rows are written. Default: by the ending of -o, else text.",
+    help="Format of the rows. Default: the one that the ending of -o names, or text.",
 )
 @click.option("--scores", is_flag=True, help="Show the score of every class.")
 @click.option(
-    "--top-k", type=click.IntRange(1), default=1, show_default=True, help="Show the best K classes."
+    "--top-k", type=click.IntRange(1), default=1, show_default=True, help="Show the K best classes."
 )
-@click.option("--resume", is_flag=True, help="Go on with the rows that an earlier run left in -o.")
-@click.option("--watch", is_flag=True, help="Keep going: read pictures as they arrive.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the rows that an earlier run left in the file -o."
+)
+@click.option(
+    "--watch", is_flag=True, help="Keep running, and read pictures as they arrive in the folders."
+)
 @click.option(
     "--sort-into",
     metavar="DIR",
@@ -61,23 +65,30 @@ WATCH_BATCH = 32  # images: fewer than otherwise, so that rows and signals wait 
 @click.option(
     "--sort-by",
     type=click.Choice(("copy", "link", "move")),
-    help="How they get there. `tinydigits unsort DIR/sort-log.jsonl` undoes a move. Default: copy.",
+    help="How to sort. `tinydigits unsort DIR/sort-log.jsonl` undoes a move. Default: copy.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say how pictures would be sorted.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print how --sort-into would sort the pictures, and sort none."
+)
 @click.option(
     "--save-fit",
     metavar="DIR",
     shell_complete=folders,
-    help="Write what the model sees of each picture here, as PNG.",
+    help="Write the 28×28 picture that the model sees of each image into this folder, as PNG.",
 )
 @click.option(
     "--engine",
     type=click.Choice(("local", "ray")),
     default="local",
     show_default=True,
-    help="ray: many machines read, and write Parquet parts into the folder -o.",
+    help="Where to read: on this machine, or on a Ray cluster, which writes Parquet files into "
+    "the folder -o.",
 )
-@click.option("--ray-address", metavar="HOST:PORT", help="Of a Ray cluster; else one starts here.")
+@click.option(
+    "--ray-address",
+    metavar="HOST:PORT",
+    help="Address of a running Ray cluster. Default: start one on this machine.",
+)
 @click.pass_context
 def classify(
     ctx: click.Context,
@@ -99,12 +110,12 @@ def classify(
     engine: Literal["local", "ray"],
     ray_address: str | None,
 ) -> None:
-    """Read the digit in each image: one row an image, in order.
+    """Read the digit in each image, and print one row for each image, in order.
 
-    INPUTS are images, folders (searched through), .zip, .tar, .tar.gz and .tar.zst archives, IDX
-    files as of MNIST, .npy and .npz of uint8 [N, 28, 28], or - for a list of files on stdin, one
-    a line or each ended by NUL. All of them may be at addresses: s3://, gs://, https:// and those
-    of other fsspec packages.
+    INPUTS are images; folders, which are searched with their sub-folders; .zip, .tar, .tar.gz and
+    .tar.zst archives; IDX files such as those of MNIST; .npy and .npz files of uint8 [N, 28, 28];
+    or - for a list of files on stdin, one on each line or each ended by NUL. An input can also be
+    an address: s3://, gs://, https:// or any other that an fsspec package reads.
 
     \b
     Examples:
@@ -116,10 +127,10 @@ def classify(
 
     \b
     Exit status:
-      0         all were read
-      1         some could not be read or sorted, or rows not be written
-      2         wrong usage, no model, or no image
-      130, 143  stopped by Ctrl-C, by SIGTERM
+      0         all images were read
+      1         an image could not be read or sorted, or rows could not be written
+      2         wrong usage, no such model, or no image found
+      130, 143  stopped by Ctrl-C or by SIGTERM
     """
     if engine == "ray":
         from tinydigits.cli.cluster import classify_parts
@@ -207,7 +218,9 @@ def _chunks(inputs: tuple[str, ...], opening: Opening, size: int) -> Iterator[It
 
 
 def _arriving(inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped) -> Iterator[Chunk]:
-    """Raises SourceError, at once."""
+    """Return chunks of pictures as they arrive, until a signal stops them. Raises SourceError at
+    once where an input cannot be watched.
+    """
     from tinydigits.sources.watch import watched_files
 
     def stopped() -> bool:

@@ -1,4 +1,4 @@
-"""Shell completion: what may stand where, as far as click cannot tell by itself.
+"""Shell completion for arguments that click cannot complete by itself.
 
 `_TINYDIGITS_COMPLETE=bash_source tinydigits` prints the script that asks for it, and so do
 `zsh_source` and `fish_source`.
@@ -13,18 +13,20 @@ if TYPE_CHECKING:
 
 
 def models(_ctx: click.Context, _param: click.Parameter, start: str) -> "list[CompletionItem]":
-    """The bundled models whose names begin so, and files, which bash offers if there are none."""
+    """Return the bundled models whose names begin with `start`, and files, which bash offers if
+    there is no such model.
+    """
     from click.shell_completion import CompletionItem
 
     from tinydigits.model import BUNDLED
 
     names = [CompletionItem(name) for name in BUNDLED if name.startswith(start)]
-    # Files first: in bash they throw away what came before them.
+    # Files come first: in bash they replace what came before them.
     return [CompletionItem(start, type="file"), *names]
 
 
 def files(_ctx: click.Context, _param: click.Parameter, start: str) -> "list[CompletionItem]":
-    """Files and folders."""
+    """Return a request for files and folders."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(start, type="file")]

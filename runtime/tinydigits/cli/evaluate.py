@@ -1,4 +1,4 @@
-"""`tinydigits evaluate`: parsing and printing."""
+"""`tinydigits evaluate`: parse options, count answers, and print the figures."""
 
 import time
 from contextlib import ExitStack, closing
@@ -35,11 +35,11 @@ def evaluate(
     report: str | None,
     as_json: bool,
 ) -> None:
-    """Say how well a model reads pictures whose classes are known.
+    """Measure how well a model reads pictures whose classes are known.
 
-    The sub-folders of FOLDER are the truth: FOLDER/7/a.png is a 7. Shown are the accuracy with
-    its 95 % interval, precision and recall of each class, who was taken for whom, and the worst
-    mistakes.
+    The sub-folders of FOLDER name the classes: FOLDER/7/a.png is a 7. The command prints the
+    accuracy with its 95 % interval, the precision and recall of each class, which classes were
+    taken for which others, and the worst mistakes.
 
     \b
     Examples:
@@ -49,10 +49,10 @@ def evaluate(
 
     \b
     Exit status:
-      0         all were read
-      1         some could not be read, or the report not be written
-      2         wrong usage, no model, no image, or folders that are no classes
-      130, 143  stopped by Ctrl-C, by SIGTERM
+      0         all images were read
+      1         an image could not be read, or the report could not be written
+      2         wrong usage, no such model, no image found, or a folder that is not a class
+      130, 143  stopped by Ctrl-C or by SIGTERM
     """
     check_usage(ctx.params | {"inputs": (folder,)})
     began = time.monotonic()

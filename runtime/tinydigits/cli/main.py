@@ -54,7 +54,7 @@ def run() -> NoReturn:
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
-    """For as long as nothing is written that would have to be whole."""
+    """End the process: until a command installs `stoppable`, there is nothing to undo."""
     del frame
     with suppress(OSError):
         os.write(2, b"stopped\n")
@@ -82,7 +82,7 @@ class _Commands(click.Group):
             _complain(error)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
-            raise  # whoever reads has seen enough: click ends the run without a word
+            raise  # the reader has seen enough: click ends the command without a word
         except OSError as error:  # too many open files, a folder that is gone
             _complain(error)
             ctx.exit(1)
@@ -90,7 +90,9 @@ class _Commands(click.Group):
 
 def _complain(error: Exception) -> None:
     text = f"error: {error}"
-    if not text.isprintable():  # it may hold a name that anyone gave; a compiler has several lines
+    if (
+        not text.isprintable()
+    ):  # a file name may hold control characters; a compiler prints several lines
         from tinydigits.text import printable
 
         text = "\n".join(map(printable, text.split("\n")))
@@ -116,10 +118,10 @@ def main() -> None:
 @click.argument("model", required=False, shell_complete=models)
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 def info(model: str | None, as_json: bool) -> None:
-    """Say what a model is.
+    """Print what a model is: its recipe, size, thresholds and figures.
 
-    MODEL is the name of a bundled one, or an .onnx or .tflite file; without it, the model that
-    `classify` takes by default.
+    MODEL is the name of a bundled model, or an .onnx or .tflite file. Default: the model that
+    `classify` uses by default.
 
     \b
     Examples:
@@ -129,11 +131,13 @@ def info(model: str | None, as_json: bool) -> None:
 
     \b
     Exit status:
-      0  it is a model
-      2  wrong usage, no such model, or none that runs here
+      0  the model was printed
+      2  wrong usage, no such model, or a model that cannot run here
     """
     from tinydigits.model import load_model
-    from tinydigits.text import printable  # it is anyone's file, and a terminal obeys
+    from tinydigits.text import (
+        printable,
+    )  # a file may hold control characters, which a terminal obeys
 
     card = load_model(model)[1]
     if as_json:
@@ -149,8 +153,8 @@ def info(model: str | None, as_json: bool) -> None:
 def unsort(ctx: click.Context, log: str) -> None:
     """Move sorted pictures back to where they came from.
 
-    LOG is the sort-log.jsonl that `classify --sort-into DIR --sort-by move` left in DIR. Undo only
-    logs of your own: what is in DIR goes to wherever the log says, if nothing is there.
+    LOG is the sort-log.jsonl that `classify --sort-into DIR --sort-by move` left in DIR. Use only
+    your own logs: each file in DIR goes to the place that the log names, if that place is free.
 
     \b
     Examples:
@@ -159,10 +163,10 @@ def unsort(ctx: click.Context, log: str) -> None:
 
     \b
     Exit status:
-      0         all are back
+      0         all pictures are back
       1         some are not
       2         wrong usage, or no such log
-      130, 143  stopped by Ctrl-C, by SIGTERM
+      130, 143  stopped by Ctrl-C or by SIGTERM
     """
     from tinydigits.cli.signals import Stopped, stoppable
     from tinydigits.sinks.unsort import unsort as undo
@@ -172,7 +176,7 @@ def unsort(ctx: click.Context, log: str) -> None:
         try:
             moved, left = undo(log, stopper.held)
         except Stopped as stopped:
-            click.echo("stopped: run it again to go on", err=True)
+            click.echo("stopped: run the command again to go on", err=True)
             ctx.exit(stopped.exit_code)
     for path, why in left:
         click.echo(f"{printable(path)} stays: {printable(why)}", err=True)

@@ -1,4 +1,4 @@
-"""Options that several commands have, and which of them go together."""
+"""Options that several commands share, and checks of options that exclude or need each other."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ INVERT = {"auto": None, "yes": True, "no": False}
 
 
 class WorkersType(click.ParamType):  # type: ignore[type-arg] # generic in stubs, not at run time
-    """`auto` or a number of processes."""
+    """A number of processes, or `auto`."""
 
     name = "auto|N"
 
@@ -62,9 +62,9 @@ def reading_options(function: Any) -> Any:
             click.option(
                 "--fit",
                 type=click.Choice(get_args(Fit)),
-                help="How pictures become 28×28. auto: what already looks like MNIST stays as it "
-                "is; mnist: nothing does; resize: only the size is changed; none: all must be "
-                "28×28. Default: the model's own.",
+                help="How to bring pictures to 28×28. auto: find the digit and centre it as MNIST "
+                "does, unless the picture already looks like MNIST; mnist: always do so; resize: "
+                "change only the size; none: refuse other sizes. Default: the model's own.",
             ),
             click.option(
                 "--invert",
@@ -76,41 +76,41 @@ def reading_options(function: Any) -> Any:
             click.option(
                 "--min-score",
                 type=click.FloatRange(0, 1),
-                help="Below this score an answer is uncertain. Default: the model's own.",
+                help="Mark answers below this score as uncertain. Default: the model's own.",
             ),
             click.option(
                 "--max-pixels",
                 type=click.IntRange(1, MOST_PIXELS),
                 default=_LIMITS.max_pixels,
                 show_default=True,
-                help="Refuse images with more pixels, width × height.",
+                help="Refuse images with more pixels (width × height).",
             ),
             click.option(
                 "--max-bytes",
                 type=click.IntRange(1),
                 default=_LIMITS.max_bytes,
                 show_default=True,
-                help="Refuse larger files.",
+                help="Refuse files with more bytes.",
             ),
             click.option(
                 "--workers",
                 type=WorkersType(),
                 default="auto",
                 show_default=True,
-                help="Processes that share a large job; auto: one for each CPU.",
+                help="Number of processes for a large job. auto: one for each CPU.",
             ),
             click.option(
                 "--batch-size",
                 type=click.IntRange(1, 65536),
                 default=BATCH_SIZE,
                 show_default=True,
-                help="Images that a process reads at a time.",
+                help="Number of images that a process reads at a time.",
             ),
             click.option(
                 "--report",
                 metavar="FILE.html",
                 shell_complete=files,
-                help="Write a page that shows every picture.",
+                help="Write an HTML page that shows the pictures and their answers.",
             ),
         )
     ):
@@ -122,7 +122,7 @@ _TAKEN = {"model", "fit", "invert", "min_score", "max_pixels", "max_bytes"}
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
-    """The Settings that the options of `reading_options` ask for."""
+    """Return the Settings that the options of `reading_options` ask for."""
     return Settings(
         options["model"],
         options["fit"],
@@ -141,9 +141,7 @@ def row_settings(
         "model": classifier.info.name,
         "model_sha256": classifier.model_sha256,
         "fit": classifier.reader.fit,
-        "invert": next(
-            name for name, value in INVERT.items() if value is classifier.settings.invert
-        ),
+        "invert": {value: name for name, value in INVERT.items()}[classifier.settings.invert],
         "min_score": classifier.thresholds.min_score,
         "max_ratio": classifier.thresholds.max_ratio,
         "max_pixels": classifier.settings.limits.max_pixels,
@@ -163,40 +161,42 @@ def open_stdin() -> BinaryIO:
 
 
 def check_usage(options: dict[str, Any]) -> None:
-    """Raises UsageError where options do not go together, or would write over what is read."""
+    """Raise UsageError where options exclude each other, or an output would replace an input."""
     for name in ("output", "report", "sort_into", "save_fit"):
         if options.get(name) == "":
             raise click.UsageError(f"--{name.replace('_', '-')} has an empty name")
         if address := Location.parse(options.get(name) or ""):
             raise click.UsageError(
-                f"{address}: results are written to files of this machine: name one, and "
-                "copy it there; or, with --engine ray, -o a folder there"
+                f"{address}: results are written to files on this machine: name a file here and "
+                "copy it; or use --engine ray and -o with a folder at that address"
             )
     output, report, inputs = options.get("output"), options.get("report"), options["inputs"]
     if output and report and os.path.realpath(output) == os.path.realpath(report):
-        raise click.UsageError("-o and --report name one file")
+        raise click.UsageError("-o and --report name the same file: name two")
     if report and kind_by_ending(report) is not None:
-        raise click.UsageError(f"--report {report} would be an image: name a .html file")
+        raise click.UsageError(
+            f"--report {report} would be an image or hold images: name a .html file"
+        )
     for name in filter(None, (output, report)):
         if any(os.path.realpath(name) == os.path.realpath(each) for each in inputs):
-            raise click.UsageError(f"{name} would be read and written over")
+            raise click.UsageError(f"{name} is an input and would be replaced: name another file")
     resume, watch = options.get("resume"), options.get("watch")
     if resume and (not output or options["format_"] not in ("csv", "jsonl")):
-        raise click.UsageError("--resume goes on with the rows in -o FILE.csv or FILE.jsonl")
+        raise click.UsageError("--resume needs -o FILE.csv or -o FILE.jsonl")
     if resume and (watch or report or options["sort_into"] or options["save_fit"]):
         raise click.UsageError(
-            "--resume goes with rows alone, not with --watch, --sort-into, --report or --save-fit"
+            "--resume cannot be used with --watch, --sort-into, --report or --save-fit"
         )
     if options.get("dry_run") and not options["sort_into"]:
-        raise click.UsageError("--dry-run says how --sort-into DIR would sort")
+        raise click.UsageError("--dry-run needs --sort-into DIR")
     if options.get("sort_by") and not options["sort_into"]:
-        raise click.UsageError("--sort-by says how --sort-into DIR sorts")
+        raise click.UsageError("--sort-by needs --sort-into DIR")
     kinds = set(map(kind_of, inputs)) if watch else set()
     if Kind.STDIN in kinds:
         raise click.UsageError("--watch watches folders and files, not a list on stdin")
     if Kind.REMOTE in kinds:
         raise click.UsageError("--watch watches folders and files, not addresses")
     if watch and options["workers"] not in ("auto", 1):
-        raise click.UsageError("--watch reads in one process")
+        raise click.UsageError("--watch reads in one process: leave out --workers")
     if options.get("format_") == "parquet" and (watch or not output):
-        raise click.UsageError("Parquet is written to -o FILE, and not while --watch goes on")
+        raise click.UsageError("Parquet needs -o FILE, and cannot be used with --watch")

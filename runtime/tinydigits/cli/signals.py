@@ -1,4 +1,4 @@
-"""Stopping: Ctrl-C and SIGTERM end a run between two rows."""
+"""Signals: Ctrl-C and SIGTERM end a run between two rows."""
 
 import os
 import signal
@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-PATIENCE = 1.0  # s: a second signal after this does not wait for anything
+PATIENCE = 1.0  # s: a second signal after this ends the process at once
 
 
 class Stopped(BaseException):
-    """A signal asked for the end. No Exception, so that nothing takes it for a damaged file."""
+    """A signal asked the run to end. It is no Exception, so that no code takes it for a damaged
+    file.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -19,16 +21,16 @@ class Stopped(BaseException):
 
 
 class Stopper:
-    """What became of the signals."""
+    """A handler of signals, which remembers the first one."""
 
     def __init__(self, raises: bool) -> None:
         self.asked: int | None = None
-        """The signal that came."""
+        """The first signal; None so far."""
 
         self._raises, self._held, self._since = raises, False, 0.0
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Raises Stopped wherever the program is, once, or leaves it to be asked for."""
+        """Raise Stopped once, or only set `asked`."""
         del frame
         if self.asked is None:
             self.asked, self._since = number, time.monotonic()
@@ -39,7 +41,7 @@ class Stopper:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Within, a signal waits for the end, so that what is written is written whole."""
+        """Let a signal wait until the block ends, so that rows are written whole."""
         self._held = True
         try:
             yield
@@ -51,7 +53,9 @@ class Stopper:
 
 @contextmanager
 def stoppable(raises: bool = True) -> Iterator[Stopper]:
-    """SIGINT and SIGTERM are the Stopper's within: they raise Stopped, or else only set `asked`."""
+    """Let SIGINT and SIGTERM raise Stopped within the block, or only set `asked`. The handlers that
+    were there before come back afterwards.
+    """
     stopper = Stopper(raises)
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, stopper.handle) for number in numbers]

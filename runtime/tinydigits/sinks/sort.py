@@ -1,8 +1,8 @@
-"""Sort: each picture goes into a folder that is called what was read in it.
+"""Sort: each picture goes into a folder that is named for its class.
 
-Nothing is ever overwritten: a target is made exclusively, and where there is one already the next
-of `name~2.png`, `name~3.png` is taken. Every step is in a log before it is done, so that
-`tinydigits.sinks.unsort` finds the way back from wherever a run ended.
+Nothing is ever overwritten: where a name is taken, the next of `name~2.png`, `name~3.png` is used.
+Every step is logged before it is taken, so that `tinydigits.sinks.unsort` can undo a run that ended
+anywhere.
 """
 
 import errno
@@ -34,11 +34,11 @@ SortBy = Literal["copy", "link", "move"]
 UNCERTAIN = "_uncertain"
 UNREADABLE = "_unreadable"
 
-NAME_BYTES = 255  # what file systems allow a name
-LABEL_BYTES = 200  # beyond this a label's folder is called by its beginning and a hash
-ENDING_BYTES = 16  # what is longer is no ending that is worth keeping whole
+NAME_BYTES = 255  # the longest name that file systems allow
+LABEL_BYTES = 200  # a longer label's folder is named by its beginning and a hash
+ENDING_BYTES = 16  # a longer ending is not kept whole
 
-# Of a name that the file system of the sort folder cannot hold.
+# Raised for a name that the file system of the sort folder cannot hold.
 _NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 _ONLY_COPIES = "pictures in archives, in arrays and at addresses can only be copied: sort by copy"
 _WINDOWS = os.name == "nt"
@@ -54,15 +54,15 @@ def sort_sink(
     inputs: tuple[str, ...],
     dry_run: Callable[[str], None] | None = None,
 ) -> Iterator["Sorter"]:
-    """A sink that puts each picture into `folder`/CLASS/SUB-PATH.
+    """Yield a sink that puts each picture into `folder`/CLASS/SUB-PATH.
 
     CLASS is the label (see `class_folder`), `_uncertain` or `_unreadable`; SUB-PATH is the path
-    below the one of `inputs` that the picture came from. With `dry_run` nothing is made, and it is
+    below the one of `inputs` that the picture came from. With `dry_run` nothing is sorted: it is
     called with a sentence for each picture instead.
 
     Raises SinkError, before anything is done, where `folder` lies in an input folder or is no
     folder, and where archives or arrays are to be linked or moved; later, where `folder` cannot be
-    written. A picture that cannot be sorted ends nothing: see `Sorter.failed`.
+    written. A picture that cannot be sorted is added to `Sorter.failed`.
     """
     _check(folder, by, inputs)
     sorter = Sorter(folder, by, inputs, dry_run)
@@ -80,8 +80,10 @@ class _Picture(NamedTuple):
 
 
 class Sorter:
-    """What `sort_sink` gives: a sink that remembers what failed. `folder`/sort-log.jsonl has a line
-    {"by", "from", "to"} for each picture, with absolute paths; a later run appends to it.
+    """A sink that remembers which pictures failed. Made by `sort_sink`.
+
+    `folder`/sort-log.jsonl gets a line {"by", "from", "to"} for each picture, with absolute paths.
+    A later run appends to it.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class Sorter:
         dry_run: Callable[[str], None] | None,
     ) -> None:
         self.failed: list[tuple[str, str]] = []
-        """Pictures that were not sorted, and why; it may be emptied at any time."""
+        """Pictures that were not sorted, and why. It may be emptied at any time."""
         self._folder = folder
         self._root = Path(os.path.realpath(folder))
         self._by = by
@@ -104,7 +106,7 @@ class Sorter:
         self._log = Log(self._root / LOG)
 
     def __call__(self, answers: Answers) -> None:
-        """Sorts the pictures of a chunk. Raises SinkError."""
+        """Sort the pictures of a chunk. Raises SinkError."""
         for prediction, image in zip(answers.predictions, answers.chunk.images, strict=True):
             name = prediction.path or "image"
             try:
@@ -123,7 +125,7 @@ class Sorter:
         self._log.close()
 
     def _picture(self, name: str, image: Any, prediction: Prediction) -> _Picture | None:
-        """None where there is nothing that could be sorted."""
+        """Return None where there is nothing to sort."""
         if isinstance(image, ImageError):
             return None
         if isinstance(image, str | os.PathLike):
@@ -141,7 +143,7 @@ class Sorter:
         return _Picture(name, origin, _encoded(image), ending)
 
     def _absolute(self, path: str) -> Path:
-        """The directory entry itself: links above it are resolved, it is not."""
+        """Return the absolute path of a directory entry: links above it are resolved, it is not."""
         parent, name = os.path.split(path)
         return Path(self._real(parent), name)
 
@@ -160,7 +162,7 @@ class Sorter:
                 return
 
     def _carried_out(self, picture: _Picture, target: Path) -> bool:
-        """False where another process was quicker to take the name."""
+        """Return False where another process took the name first."""
         make_folders(target.parent)
         self._log.record(self._by, picture.origin, target)
         try:
@@ -180,7 +182,7 @@ class Sorter:
         return True
 
     def _parts(self, picture: _Picture) -> list[str]:
-        """The sub-path. What lies in the sort folder is sorted anew and keeps the one it has."""
+        """Return the sub-path. A picture in the sort folder keeps the one it has."""
         at = picture.origin
         if picture.content is None and isinstance(at, Path) and at.is_relative_to(self._root):
             below = at.relative_to(self._root).parts
@@ -188,7 +190,7 @@ class Sorter:
         return self._sub_paths.of(picture.source)
 
     def _place(self, prediction: Prediction, folders: list[str]) -> Path:
-        """The folder that a picture belongs into, which need not be there yet."""
+        """Return the folder that a picture belongs in, which may not exist yet."""
         classes = {"error": UNREADABLE, "uncertain": UNCERTAIN}
         class_name = classes.get(prediction.status) or class_folder(prediction.label or "")
         place = self._root / class_name
@@ -216,7 +218,7 @@ class Sorter:
 
 
 class _SubPaths:
-    """Where in its class a picture goes: its path below the input that it came from."""
+    """The places of pictures in their class: their paths below the inputs that they came from."""
 
     def __init__(self, inputs: tuple[str, ...]) -> None:
         self._files: set[str] = set()
@@ -230,7 +232,7 @@ class _SubPaths:
                 self._tops[_slashed(prefix)] = _base_name(name)
 
     def of(self, name: str) -> list[str]:
-        """The components, at least one, none of which leads anywhere else."""
+        """Return the components of the sub-path, at least one; none leads out of the class."""
         name = name if name not in self._files else Path(name).name
         name = _slashed(name)
         end = len(name)
@@ -242,13 +244,13 @@ class _SubPaths:
 
 
 def class_folder(label: str) -> str:
-    """The name of a label's folder: the label, as far as it can be a folder's name.
+    """Return the name of a label's folder: the label, with some characters percent-encoded (UTF-8).
 
-    Percent-encoded, in UTF-8, are what file systems or terminals take for something else (`/`,
-    `\\`, `:`, control characters and the like), `%` itself, a dot, underscore or blank at the
-    beginning, and a dot or blank at the end: so no label leaves the sort folder, hides, or is one
-    of `_uncertain` and `_unreadable`. Over LABEL_BYTES the rest is replaced by a hash. Different
-    labels have different folders, where the file system tells their letters apart.
+    They are those to which file systems or terminals give a meaning (`/`, `\\`, `:`, control
+    characters and the like), `%` itself, a dot, underscore or blank at the beginning, and a dot or
+    blank at the end. So no label leaves the sort folder, is hidden, or equals `_uncertain` or
+    `_unreadable`. Beyond LABEL_BYTES a hash replaces the rest. Different labels have different
+    folders, if the file system tells their letters apart.
     """
     if not label:
         return "%"
@@ -287,7 +289,7 @@ def _is_regular(path: str) -> bool:
 
 
 def _encoded(image: Any) -> bytes:
-    """Bytes as they are; an array as a PNG."""
+    """Return bytes unchanged; an array as a PNG."""
     if isinstance(image, bytes):
         return image
     if not isinstance(image, np.ndarray):
@@ -296,12 +298,12 @@ def _encoded(image: Any) -> bytes:
     try:
         Image.fromarray(image).save(file, "PNG")
     except (OSError, TypeError, ValueError) as error:
-        raise ImageError(f"an array that is no picture: {error}") from error
+        raise ImageError(f"an array that is not a picture: {error}") from error
     return file.getvalue()
 
 
 def _base_name(name: str) -> str:
-    """What a folder or archive is called, also when it was named as `.` or `..`."""
+    """Return the name of a folder or archive, even where it was given as `.` or `..`."""
     base = Path(name).name
     return base if base not in ("", "..") else Path(os.path.realpath(name)).name
 
@@ -311,7 +313,7 @@ def _slashed(name: str) -> str:
 
 
 def _components(name: str) -> list[str]:
-    """Of a name that may be hostile: nothing that leads up or nowhere, nothing too long."""
+    """Return the components of a name that may be hostile: none leads up, is empty or too long."""
     parts = [part for part in name.split("/") if part not in ("", ".", "..")]
     safe = [_NOT_IN_NAMES.sub(lambda match: _percent(match[0]), part) for part in parts]
     return [_fitting(part) for part in safe] or ["image"]
@@ -322,14 +324,14 @@ def _percent(letter: str) -> str:
 
 
 def _numbered(path: Path, first: int = 1) -> Iterator[Path]:
-    """name.png, name~2.png, name~3.png and so on."""
+    """Yield name.png, name~2.png, name~3.png and so on."""
     for number in count(first):
         addition = f"~{number}" if number > 1 else ""
         yield path.with_name(_fitting(path.name, addition))
 
 
 def _fitting(name: str, addition: str = "") -> str:
-    """With `addition` before the ending, and the stem cut where it gets longer than NAME_BYTES."""
+    """Return a name with `addition` before the ending, its stem cut to fit in NAME_BYTES."""
     if not addition and len(os.fsencode(name)) <= NAME_BYTES:
         return name
     stem, ending = Path(name).stem, Path(name).suffix
@@ -338,5 +340,5 @@ def _fitting(name: str, addition: str = "") -> str:
     room = NAME_BYTES - len(os.fsencode(addition + ending))
     stem = stem[:room]
     while len(os.fsencode(stem)) > room:
-        stem = stem[:-1]  # by letters, so that none is cut in two
+        stem = stem[:-1]  # by letters, so that none is cut in half
     return f"{stem}{addition}{ending}"

@@ -1,7 +1,7 @@
-"""Unsort: the log of a sort, the moves that it holds, and the way back.
+"""Unsort: read the log of a sort, and move its pictures back.
 
-A log may come from anywhere, so all of it is checked before the first file is touched: nothing is
-taken from outside the log's folder, and nothing is put where something is.
+A log may come from anywhere, so all of it is checked before the first file is touched: no file is
+taken from outside the log's folder, and none is overwritten.
 """
 
 import json
@@ -21,18 +21,18 @@ from tinydigits.sinks.move_log import CANCELLED, LOG, make_folders, move_file
 def unsort(
     log: str, held: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> tuple[int, list[tuple[str, str]]]:
-    """Undoes the moves of a log, the last one first; `log` may be the folder that holds it.
+    """Undo the moves of a log, the last one first. `log` may be the folder that holds it.
 
-    Gives the number of files that are back, and those that were left with the reason: their place
-    is taken, or they are no longer there. A file that was sorted again and again goes back to
-    where it was first. What was never carried out is passed over. Folders that became empty are
-    removed, and once nothing is left to undo the log is renamed to sort-log.undone.jsonl.
+    Return how many files are back, and the files that were left, each with the reason: its place is
+    taken, or it no longer exists. A file that was sorted several times goes back to its first
+    place. Moves that were never carried out are skipped. Empty folders are removed, and once
+    nothing is left to undo the log is renamed to sort-log.undone.jsonl.
 
-    Each file goes back within `held()`, for signals to wait (see `stopping.Stopper.held`): half a
-    file, or both of it, would be in the way of the next run.
+    Each file goes back within `held()`, so that signals wait: half a file, or a file in both
+    places, would be in the way of the next run.
 
     Raises SourceError, before anything is done, where the log cannot be read, is damaged before
-    its last line, names a file outside its own folder, or knows of copies or links alone.
+    its last line, names a file outside its own folder, or records only copies or links.
     """
     path = Path(log)
     if path.is_dir():
@@ -43,7 +43,8 @@ def unsort(
     kept = len(entries) - len(moves)
     if kept and not moves:
         raise SourceError(
-            f"{path}: sorted by {entries[0].by}: the originals are where they were; delete {root}"
+            f"{path}: sorted by {entries[0].by}: the originals are still in place; to undo it, "
+            f"delete {root}"
         )
     undone, left = 0, []
     for ways in reversed(_histories(moves)):
@@ -54,7 +55,7 @@ def unsort(
                 left.append((ways[-1], getattr(error, "strerror", None) or str(error)))
     _remove_empty({str(Path(entry.target).parent) for entry in moves}, root)
     if kept:
-        left.append((str(root), f"{kept:,} copies and links: their originals are where they were"))
+        left.append((str(root), f"{kept:,} copies and links: their originals are still in place"))
     if not left:
         _rename_away(path)
     return undone, left
@@ -67,12 +68,14 @@ class _Entry(NamedTuple):
 
 
 def _entries(path: Path, root: Path) -> list[_Entry]:
-    """What the log says was done, without what it took back."""
+    """Return the steps in the log, without those that it cancels."""
     try:
         *lines, last = path.read_bytes().split(b"\n")
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    real = lru_cache(maxsize=256)(os.path.realpath)  # of folders, hundreds of entries in each
+    real = lru_cache(maxsize=256)(
+        os.path.realpath
+    )  # of folders, each of which has hundreds of entries
     done: dict[int, _Entry] = {}
     numbers: dict[tuple[str, str], int] = {}
     for number, line in enumerate([*lines, last], 1):
@@ -80,7 +83,7 @@ def _entries(path: Path, root: Path) -> list[_Entry]:
             entry = _entry(line)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             if number > len(lines):
-                break  # torn, or empty as in a whole log
+                break  # cut off by a crash, or empty as in a complete log
             raise SourceError(f"{path}: line {number} is damaged: nothing was undone") from error
         parent, name = os.path.split(entry.target)
         if name == ".." or not Path(real(parent)).is_relative_to(root):
@@ -109,19 +112,19 @@ def _entry(line: bytes) -> _Entry:
 
 
 def _histories(moves: list[_Entry]) -> list[list[str]]:
-    """For each file all places where it may be, its first one first: one that was sorted twice,
-    out of `_uncertain` for instance, has more than two.
+    """Return for each file all places where it may be, the first place first. A file that was
+    sorted twice, for instance out of `_uncertain`, has more than two.
     """
     histories: list[list[str]] = []
     by_place: dict[str, list[str]] = {}
     for _, origin, target in moves:
-        if target in by_place:  # free again for another file
+        if target in by_place:  # the place was freed for another file
             by_place.pop(target).remove(target)
         history = by_place.get(origin)
         if history is None:
             history = [origin]
             histories.append(history)
-        for place in history[history.index(origin) + 1 :]:  # was logged and never carried out
+        for place in history[history.index(origin) + 1 :]:  # logged and never carried out
             by_place.pop(place, None)
             history.remove(place)
         history.append(target)
@@ -130,7 +133,9 @@ def _histories(moves: list[_Entry]) -> list[list[str]]:
 
 
 def _undone(history: list[str]) -> bool:
-    """False where there is nothing to undo. Raises ImageError, OSError where it stays."""
+    """Move a file back. Return False where there is nothing to undo. Raises ImageError or OSError
+    where the file stays.
+    """
     origin, *places = map(Path, history)
     place = next((place for place in reversed(places) if os.path.lexists(place)), None)
     if place is None:
@@ -148,7 +153,7 @@ def _undone(history: list[str]) -> bool:
 
 
 def _are_twins(one: Path, other: Path) -> bool:
-    """Two entries of the same file, so that either of them may go."""
+    """Return whether two entries are the same file, so that either of them may be removed."""
     status = one.lstat()
     return (
         status.st_nlink > 1
@@ -158,22 +163,22 @@ def _are_twins(one: Path, other: Path) -> bool:
 
 
 def _remove_empty(folders: set[str], root: Path) -> None:
-    """These folders and those above them, up to the sort folder, which stays."""
+    """Remove these folders and those above them, if empty, up to the sort folder, which stays."""
     for folder in list(folders):
         folders.update(
             str(parent) for parent in Path(folder).parents if parent.is_relative_to(root)
         )
     folders.discard(str(root))
     for folder in sorted(folders, key=lambda folder: -len(Path(folder).parts)):
-        with suppress(OSError):  # what is not empty stays
+        with suppress(OSError):  # a folder that is not empty stays
             Path(folder).rmdir()
 
 
 def _rename_away(log: Path) -> None:
-    """So that it is not undone twice."""
+    """Rename a log, so that it is not undone twice."""
     for number in count(1):
         name = f"{log.stem}.undone{f'~{number}' if number > 1 else ''}{log.suffix}"
         if not os.path.lexists(log.with_name(name)):
-            with suppress(OSError):  # undone it is, whatever it is called
+            with suppress(OSError):  # it is undone even if it keeps its name
                 log.rename(log.with_name(name))
             return

@@ -55,7 +55,7 @@ def test_what_does_not_go_together(
 def test_an_address_is_rays_alone(tmp_path: Path) -> None:
     done = classify(SCANS, "--ray-address", "head:6379", "-o", tmp_path / "rows.csv")
     assert done.exit_code == 2
-    assert "--ray-address goes with --engine ray" in done.stderr
+    assert "--ray-address needs --engine ray" in done.stderr
 
 
 def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,6 +217,14 @@ def test_progress_does_not_mix_with_rows_on_one_terminal(tmp_path: Path) -> None
     assert b"28 images\r" not in shown
 
 
+def test_the_package_is_run_as_the_command_is() -> None:
+    for words, status in ((["--version"], 0), (["classify", "none.png"], 1)):
+        command = [sys.executable, "-m", "tinydigits", *words]
+        done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False)
+        assert done.returncode == status
+        assert done.stdout.decode() == run(*words)[1]
+
+
 def test_version_and_info() -> None:
     assert run("--version")[1] == f"tinydigits {__version__}\n"
     status, text, _ = run("info")

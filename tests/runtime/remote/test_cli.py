@@ -240,7 +240,7 @@ def test_pictures_are_sorted_reported_and_saved(run: Run, tmp_path: Path) -> Non
     assert "s3://more/1/a.png" in (tmp_path / "page.html").read_text()
     assert len(list((tmp_path / "fit").iterdir())) == len(BLOBS) + 1
     undone = run("unsort", "sorted")
-    assert "sorted by copy: the originals are where they were" in undone.stderr
+    assert "sorted by copy: the originals are still in place" in undone.stderr
 
 
 def test_a_bucket_is_evaluated_by_its_prefixes(run: Run) -> None:

@@ -145,7 +145,7 @@ def test_a_signal_waits_for_a_copy_to_be_whole_and_the_next_run_goes_on(number: 
     )  # fmt: skip
     assert (stopped.returncode, stopped.stderr) == (
         128 + number,
-        b"stopped: run it again to go on\n",
+        b"stopped: run the command again to go on\n",
     )
     assert held("scans") == {"b.png": "scans/b.png"}
     assert held() == {"7/a.png": "scans/a.png"}
@@ -193,7 +193,7 @@ def test_a_log_cannot_have_a_file_deleted(tmp_path: Path) -> None:
 def test_copies_and_links_are_not_undone(by: SortBy) -> None:
     touch("scans/a.png", "scans/b.png")
     sort(by, ("scans",), ("scans/a.png", "7"))
-    with pytest.raises(SourceError, match=f"sorted by {by}: the originals are where they were"):
+    with pytest.raises(SourceError, match=f"sorted by {by}: the originals are still in place"):
         unsort("out")
     sort("move", ("scans",), ("scans/b.png", "7"))
     undone, left = unsort("out")
