@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinydigits import SinkError, __version__
 from tinydigits.info import Thresholds
-from tinydigits.names import PART_PREFIX
+from tinydigits.sinks.files import replaced_path, writing
 from tinydigits_train.batches import augmented_lesson, calibrated, plain_lesson, scores_of
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
@@ -146,19 +145,14 @@ def save(trained: Trained, path: Path) -> Path:
     for target in (path, record_path):
         if target.is_dir():
             raise SinkError(f"{target}: a folder is in the way")
-    part = path.with_name(f"{PART_PREFIX}{os.getpid()}.keras")
-    record_part = part.with_suffix(".json")
-    try:
+    with (
+        writing(str(path)),
+        replaced_path(record_path) as record_part,
+        replaced_path(path) as part,
+    ):
         trained.model.save(part)
         record = json.dumps(_record(trained, part.read_bytes()), indent=2)
         record_part.write_text(record + "\n", "utf-8")
-        part.replace(path)
-        record_part.replace(record_path)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
-        record_part.unlink(missing_ok=True)
     return record_path
 
 
