@@ -164,7 +164,7 @@ def test_bad_input_is_said_before_anything_is_written(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("-o", "s3://scans/rows.csv"), "results are written to files of this machine"),
+        (("-o", "s3://scans/rows.csv"), "results are written to files on this machine"),
         (("--report", "https://a/b.html?SIGNATURE"), "https://a/b.html: results are written to"),
         (("--watch",), "--watch watches folders and files, not addresses"),
         (("--sort-into", "sorted", "--sort-by", "move"), "at addresses can only be copied"),
