@@ -9,36 +9,24 @@ import dataclasses
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
 from tinydigits.info import Artifact, Parity, Thresholds, read_info
-from tinydigits.model import Backend, open_backend
-from tinydigits_export.c.files import BESIDE, c_files, open_c
+from tinydigits.model import Backend
+from tinydigits_export.formats import FORMATS, by_file
 from tinydigits_export.keras_model import Original, open_original
-from tinydigits_export.manifest import (
-    ENDINGS,
-    card_of,
-    formats_of,
-    names_of,
-    of_another_model,
-    with_earlier,
-)
-from tinydigits_export.page.browser import HtmlBackend
-from tinydigits_export.page.to_html import to_html
-from tinydigits_export.proof import TOLERANCES, Reference, compare, failures
-from tinydigits_export.to_onnx import to_onnx
-from tinydigits_export.to_tflite import to_int8, to_tflite
+from tinydigits_export.manifest import card_of, names_of, of_another_model, with_earlier
+from tinydigits_export.proof import Reference, compare, failures
 from tinydigits_train.batches import calibrated
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 
-IN_C = ("c", "tiny")
 REFUSED_SHARE = 0.01  # of the training digits, by each of the two thresholds
 
 
@@ -59,7 +47,7 @@ class Receipt:
 
 
 def export(original: Original, folder: Path, formats: Sequence[str], data: Dataset) -> Receipt:
-    """Writes and proves the artefacts of `formats` (of `cli.FORMATS`) into `folder`.
+    """Writes and proves the artefacts of `formats` (of `FORMATS`) into `folder`.
 
     What another model of that name left there is removed, so that it does not pass for this one's.
     Raises SinkError where the folder cannot be written, and ProofError, with nothing left behind,
@@ -67,21 +55,13 @@ def export(original: Original, folder: Path, formats: Sequence[str], data: Datas
     """
     name = original.path.stem
     info = _describe(original, name, data)
-    makers: Mapping[str, Callable[[], bytes]] = {
-        "onnx": lambda: to_onnx(original, info),
-        "tflite": lambda: to_tflite(original),
-        "int8": lambda: to_int8(original, data.train.images),
-        "html": lambda: to_html(original, info),
-    }
     try:
         with _staging(folder) as staging:
             made: list[str] = []
-            for format_ in formats:
-                if format_ in IN_C:
-                    files = c_files(format_, original, info, data)
-                else:
-                    files = {f"{name}{ENDINGS[format_]}": makers[format_]()}
-                for file, content in files.items():
+            for format_ in map(FORMATS.__getitem__, formats):
+                files = format_.files(name)
+                contents = format_.write(original, info, data)
+                for file, content in zip(files, contents, strict=True):
                     (staging / file).write_bytes(content)
                 made += files
             receipt = _proved(original, info, staging, made, data.test)
@@ -140,9 +120,9 @@ def open_bundle(path: Path) -> Bundle:
         raise ModelError(f"{original.path}: not the model that {card.name} was made from")
     if path.is_dir() or path == card:
         return Bundle(original, info, tuple(info.artifacts))
-    # What lies beside a .c is proved with it.
-    whole = {path.with_suffix(".c").name, path.name} if path.suffix in BESIDE else {path.name}
-    return Bundle(original, info, tuple(name for name in info.artifacts if name in whole))
+    # A file that lies beside another is proved with it.
+    first = next(f.files(info.name)[0] for f in FORMATS.values() if path.name in f.files(info.name))
+    return Bundle(original, info, tuple(n for n in info.artifacts if n in (first, path.name)))
 
 
 def verify(bundle: Bundle, test: Digits) -> Receipt:
@@ -198,6 +178,7 @@ def _proved(
 ) -> Receipt:
     """Compares the artefacts `names` in `folder` with the original."""
     reference = Reference(original.scores(test.images), test)
+    proved = by_file(info.name)
     artifacts: dict[str, Artifact] = {}
     parity: dict[str, Parity] = {}
     failed: dict[str, list[str]] = {}
@@ -208,28 +189,20 @@ def _proved(
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror}, but {info.name}.json lists it") from error
         artifacts[name] = Artifact(len(data), hashlib.sha256(data).hexdigest())
-        if path.suffix in BESIDE:
+        if name not in proved:
             continue
+        format_ = proved[name]
         try:
-            backend = _opened(path, data)
+            backend = format_.open(path, data)
             _check_description(backend, info)
             parity[name] = compare(reference, backend)
         except ModelError as error:
             failed[name] = [str(error)]
             continue
-        format_ = formats_of(info.name)[name]
-        if broken := failures(parity[name], reference, TOLERANCES[format_]):
+        if broken := failures(parity[name], reference, format_.tolerance):
             failed[name] = broken
-    proved = dataclasses.replace(info, artifacts=artifacts, parity=parity)
-    return Receipt(proved, reference.accuracy, failed)
-
-
-def _opened(path: Path, data: bytes) -> Backend:
-    if path.suffix == ".c":
-        return open_c(path)
-    if path.suffix == ".html":
-        return HtmlBackend(data, str(path))
-    return open_backend(path, data)
+    info = dataclasses.replace(info, artifacts=artifacts, parity=parity)
+    return Receipt(info, reference.accuracy, failed)
 
 
 def _check_description(backend: Backend, info: ModelInfo) -> None:

@@ -7,14 +7,16 @@ import click
 
 from tinydigits import MissingExtra, SourceError
 from tinydigits.cli.completion import folders
+from tinydigits_export.formats import FORMATS, by_file
+from tinydigits_export.proof import NO_SCORES
 
 if TYPE_CHECKING:
     from tinydigits_export.bundle import Receipt
     from tinydigits_export.keras_model import Original
     from tinydigits_train.data import Dataset
 
-FORMATS = ("onnx", "tflite", "int8", "c", "tiny", "html")
 DEFAULT = ("onnx", "tflite", "int8")
+_USES = ", ".join(f"{name} ({format_.use})" for name, format_ in FORMATS.items())
 
 _data = click.option(
     "--data",
@@ -41,7 +43,7 @@ def _split(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
 )  # fmt: skip
 @click.option("--formats", callback=_split, default=",".join(DEFAULT), show_default=True,
     metavar="LIST",
-    help=f"Of {', '.join(FORMATS)}; c, tiny: for microcontrollers; html: a page to draw on.",
+    help=f"What to write, separated by commas: {_USES}.",
 )  # fmt: skip
 @_data
 def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> None:
@@ -69,7 +71,12 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     found = _matching(original, data, "export")
     receipt = export_bundle(original, output, formats, found)
     _show(receipt)
-    sources = [output / name for name in receipt.info.artifacts if name.endswith(".c")]
+    formats_of = by_file(receipt.info.name)
+    sources = [
+        output / name
+        for name in receipt.info.artifacts
+        if name in formats_of and formats_of[name].on_devices
+    ]
     if sources:
         _show_devices(sources, found)
     click.echo(f"wrote {', '.join(receipt.info.artifacts)} to {output}", err=True)
@@ -137,8 +144,6 @@ def _matching(original: "Original", data: str, purpose: str) -> "Dataset":
 
 
 def _show(receipt: "Receipt") -> None:
-    from tinydigits_export.c.files import TINY
-
     info = receipt.info
     images = next((parity.images for parity in info.parity.values()), 0)
     click.echo(
@@ -146,6 +151,7 @@ def _show(receipt: "Receipt") -> None:
         f"{receipt.keras_accuracy:.2%}"
     )
     width = max(len(name) for name in info.artifacts)
+    formats = by_file(info.name)
     click.echo(
         f"{'artefact':<{width}}  {'bytes':>9}  accuracy  agreement  max |Δ|  ties  differ  "
         "SHA-256       proof"
@@ -154,7 +160,8 @@ def _show(receipt: "Receipt") -> None:
         figures = " " * 42
         parity = info.parity.get(name)
         if parity:
-            delta = "" if name == TINY else f"{parity.max_delta:.1e}"  # it gives no scores
+            has_scores = formats[name].tolerance.max_delta != NO_SCORES
+            delta = f"{parity.max_delta:.1e}" if has_scores else ""
             figures = (
                 f"{parity.accuracy:>8.2%}  {parity.agreement:>9.2%}  {delta:>7}  "
                 f"{parity.ties:>4}  {len(parity.disagreeing):>6}"

@@ -5,31 +5,16 @@ A folder can hold several, of models with different names.
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits.info import info_path, read_info
-from tinydigits_export.c.files import BESIDE, TINY
-
-ENDINGS: Mapping[str, str] = {
-    "onnx": ".onnx",
-    "tflite": ".tflite",
-    "int8": ".int8.tflite",
-    "c": ".c",
-    "html": ".html",
-}
-
-
-def formats_of(name: str) -> dict[str, str]:
-    """The file of each format → the format, for a model of that name."""
-    return {TINY: "tiny"} | {f"{name}{ending}": format_ for format_, ending in ENDINGS.items()}
+from tinydigits_export.formats import FORMATS
 
 
 def names_of(name: str) -> set[str]:
-    """Of all files that `export` can list for a model of that name."""
-    made = set(formats_of(name))
-    return made | {str(Path(file).with_suffix(end)) for file in made for end in BESIDE}
+    """Return the names of all files that `export` can write for a model of that name."""
+    return {file for format_ in FORMATS.values() for file in format_.files(name)}
 
 
 def with_earlier(info: ModelInfo, folder: Path) -> ModelInfo:

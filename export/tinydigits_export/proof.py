@@ -5,7 +5,6 @@ a page, the layers and weights in it are run.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +14,15 @@ from tinydigits.info import Parity
 from tinydigits.model import Backend
 from tinydigits_train.labelled_folder import Digits
 
+NO_SCORES = math.inf
+
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """What an artefact of one format may differ by."""
 
     max_delta: float
-    """Largest |score − score of Keras|."""
+    """Largest |score − score of Keras|; NO_SCORES where the format gives none."""
 
     min_agreement: float
     """Share of the test images decided as Keras decides them, in [0, 1]."""
@@ -31,19 +32,6 @@ class Tolerance:
 
     max_ties: int | None
     """Images, of 10,000, whose two best scores may be equal. None: as many as Keras has."""
-
-
-_FLOAT = Tolerance(max_delta=1e-5, min_agreement=1.0, max_accuracy_loss=0.0, max_ties=None)
-TOLERANCES: Mapping[str, Tolerance] = {
-    "onnx": _FLOAT,
-    "tflite": _FLOAT,
-    "html": _FLOAT,
-    # Scores may differ as 8-bit weights make them: what is held is what is decided.
-    "int8": Tolerance(max_delta=1.0, min_agreement=0.995, max_accuracy_loss=0.002, max_ties=9),
-    "c": Tolerance(max_delta=1.0, min_agreement=0.997, max_accuracy_loss=0.001, max_ties=9),
-    # Another network, which has the data and the labels in common with the original.
-    "tiny": Tolerance(max_delta=1.0, min_agreement=0.0, max_accuracy_loss=0.007, max_ties=9),
-}
 
 
 @dataclass(frozen=True, slots=True)

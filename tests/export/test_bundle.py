@@ -10,7 +10,7 @@ import pytest
 
 from tinydigits import Classifier, ModelError, ProofError, SinkError
 from tinydigits.info import read_info
-from tinydigits_export import bundle as bundle_module
+from tinydigits_export import formats as formats_module
 from tinydigits_export.bundle import export, open_bundle, verify
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_export.to_tflite import to_tflite
@@ -81,7 +81,7 @@ def test_int8_is_calibrated_on_training_digits(
         given.append(images)
         return to_tflite(original)
 
-    monkeypatch.setattr(bundle_module, "to_int8", watched)
+    monkeypatch.setattr(formats_module, "to_int8", watched)
     export(open_original(keras_path), tmp_path, ("int8",), mnist)
     assert len(given) == 1
     assert given[0] is mnist.train.images
@@ -165,7 +165,7 @@ def test_a_failed_proof_leaves_nothing(
         original.model.set_weights(weights)  # type: ignore[attr-defined]
         return data
 
-    monkeypatch.setattr(bundle_module, "to_tflite", damaged)
+    monkeypatch.setattr(formats_module, "to_tflite", damaged)
     for folder in (tmp_path / "new", tmp_path):
         before = sorted(tmp_path.iterdir())
         with pytest.raises(ProofError, match=r"nothing was written: digits\.tflite: max \|Δ"):

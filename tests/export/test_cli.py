@@ -64,9 +64,9 @@ def test_a_failed_proof_exits_1_and_leaves_nothing(
     program = f"""
 import dataclasses, sys
 from tinydigits.cli.main import main
-from tinydigits_export import bundle
-strict = dataclasses.replace(bundle.TOLERANCES["onnx"], max_delta=-1.0)
-bundle.TOLERANCES = {{"onnx": strict}}
+from tinydigits_export.formats import FORMATS
+strict = dataclasses.replace(FORMATS["onnx"].tolerance, max_delta=-1.0)
+FORMATS["onnx"] = dataclasses.replace(FORMATS["onnx"], tolerance=strict)
 sys.argv = ["tinydigits", "export", {str(keras_path)!r}, "-o", "out", "--formats", "onnx"]
 sys.argv += ["--data", {str(mnist_dir)!r}]
 main()

@@ -7,10 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tinydigits.info import ModelInfo
-from tinydigits_export.proof import TOLERANCES, Reference, Tolerance, compare, failures
+from tinydigits_export.formats import FORMATS
+from tinydigits_export.proof import Reference, Tolerance, compare, failures
 from tinydigits_train.labelled_folder import Digits
 
 COUNT = 1000
+TOLERANCES = {name: format_.tolerance for name, format_ in FORMATS.items()}
 LABELS = np.arange(COUNT, dtype=np.uint8) % 10
 SCORES = np.full((COUNT, 10), 0.1, np.float32)
 SCORES[np.arange(COUNT), LABELS] = 0.9

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
-from tinydigits_export.c.dense import PIXELS, CSource
+from tinydigits_export.c.source import PIXELS, CSource
 
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
@@ -68,9 +68,9 @@ def read_source(path: Path) -> CSource:
         raise ModelError(f"{path}: cannot be read with its .h: {error}") from error
     classes = re.search(r"_CLASSES (\d+)$", h, re.MULTILINE)
     fraction = re.search(r"_ONE \(\(int32_t\)1 << (\d+)\)$", h, re.MULTILINE)
-    if not (classes and fraction):
+    if not classes:
         raise ModelError(f"{path.with_suffix('.h')}: not as `tinydigits export` writes it")
-    return CSource(path.stem, c, h, "", "", int(classes[1]), int(fraction[1]))
+    return CSource(path.stem, c, h, "", "", int(classes[1]), int(fraction[1]) if fraction else 0)
 
 
 class CBackend:

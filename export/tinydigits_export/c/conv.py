@@ -4,13 +4,10 @@ Of each map only the rows that the next layer still needs are kept (Alwani et al
 Accelerators", 2016).
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c.dense import MAX_CLASSES, CSource
 from tinydigits_export.c.quantise_conv import (
     SHIFT,
     SIDE,
@@ -19,7 +16,15 @@ from tinydigits_export.c.quantise_conv import (
     QuantisedConv,
     quantise_conv,
 )
-from tinydigits_export.c.text import STEPS, common, filled, registers, rows
+from tinydigits_export.c.source import (
+    STEPS,
+    CSource,
+    check_classes,
+    filled,
+    filled_source,
+    registers,
+    rows,
+)
 from tinydigits_export.keras_model import Original
 
 NAMES = ("first", "second", "third", "fourth", "fifth")
@@ -31,17 +36,12 @@ def to_conv(original: Original, info: ModelInfo, train_images: NDArray[np.uint8]
 
     Raises ModelError where the network is not of the conv recipe.
     """
-    if not 2 <= len(info.labels) <= MAX_CLASSES:
-        raise ModelError(
-            f"{original.path}: {len(info.labels)} classes, where C can be written for 2 to "
-            f"{MAX_CLASSES}"
-        )
+    check_classes(original.path, len(info.labels))
     return written(info, quantise_conv(original, train_images))
 
 
 def written(info: ModelInfo, model: QuantisedConv) -> CSource:
     """The files. Raises ModelError where one of the layers is too wide for a byte to count."""
-    name = info.name
     groups = [group(layer) for layer in model.convolutions]
     for layer, size in zip(model.convolutions, groups, strict=True):
         if max(3 * layer.weights.shape[2], size * layer.weights.shape[2]) > 255:
@@ -53,9 +53,7 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
     classes = len(info.labels)
     tables = sum(layer.weights.size + 4 * layer.biases.size for layer in model.convolutions)
     tables += maps[1] + model.places.size + 4 * maps[4] + 2 * model.head.size + 4 * classes
-    values: dict[str, Any] = {
-        **common(name, info),
-        "fraction": model.fraction,
+    values = {
         **{f"maps_{number}": count for number, count in enumerate(maps, 1)},
         "state_bytes": state_bytes(maps),
         "table_bytes": tables + STEPS + 1,
@@ -69,8 +67,7 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
         "sums": "".join(map(_sums, sorted(set(groups)))),
         "convolutions": "\n".join(map(_calls, NAMES, model.convolutions, groups)),
     }
-    texts = {ending: filled(f"conv.{ending}", values) for ending in ("c", "h", "ino", "md")}
-    return CSource(name, texts["c"], texts["h"], texts["ino"], texts["md"], classes, model.fraction)
+    return filled_source("conv", info, model.fraction, values)
 
 
 def state_bytes(maps: list[int]) -> int:

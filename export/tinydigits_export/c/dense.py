@@ -8,42 +8,27 @@ plain rounding gives 29.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c.text import STEPS, common, filled, registers, rows
+from tinydigits_export.c.source import (
+    PIXELS,
+    STEPS,
+    CSource,
+    check_classes,
+    filled_source,
+    registers,
+    rows,
+)
 from tinydigits_export.fold import folded
 from tinydigits_export.keras_model import Original
 
-PIXELS = 784
-MAX_CLASSES = 100
 GROUP = 10  # classes at most that are summed in one walk: as many as an AVR has registers for
 MAX_RUN = 127  # of a run's two numbers: they lie among the weights, which are int8
 MAX_SUM = 2**23 - 1  # 24 bits on an AVR
 DAMPING = 0.01  # of the mean pixel's power: keeps the inverse sound where pixels go together
-
-
-@dataclass(frozen=True, slots=True)
-class CSource:
-    """The files, as text."""
-
-    name: str
-    """A C identifier: names the files, and begins the functions."""
-
-    c: str
-    h: str
-    sketch: str
-    """Arduino: answers 784 bytes that come over the serial line with the class."""
-
-    readme: str
-    classes: int
-    """K."""
-
-    fraction: int
-    """Logits have 2 ** fraction to the one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +91,7 @@ def dense_layer(original: Original) -> tuple[NDArray[np.float64], NDArray[np.flo
             "`conv`"
         )
     kernel, bias = (np.asarray(values, np.float64) for values in layers[0].get_weights())
-    if not 2 <= len(bias) <= MAX_CLASSES:
-        raise ModelError(
-            f"{original.path}: {len(bias)} classes, where C can be written for 2 to {MAX_CLASSES}"
-        )
+    check_classes(original.path, len(bias))
     return kernel, bias
 
 
@@ -168,10 +150,7 @@ def _written(info: ModelInfo, model: Quantised, lit: NDArray[np.bool_]) -> CSour
     groups = -(-classes // GROUP)
     group = -(-classes // groups)
     weights = _stream(model.weights, lit, group)
-    name = info.name
-    values: dict[str, Any] = {
-        **common(name, info),
-        "fraction": model.fraction,
+    values = {
         "group": group,
         "groups": groups,
         "stack": (24 if groups == 1 else 44) + 4 * group * groups,  # measured on a Cortex-M0+
@@ -184,8 +163,7 @@ def _written(info: ModelInfo, model: Quantised, lit: NDArray[np.bool_]) -> CSour
         "each": registers(group),
         "each_k": " ".join(f"DO({k})" for k in range(group)),
     }
-    texts = {ending: filled(f"dense.{ending}", values) for ending in ("c", "h", "ino", "md")}
-    return CSource(name, texts["c"], texts["h"], texts["ino"], texts["md"], classes, model.fraction)
+    return filled_source("dense", info, model.fraction, values)
 
 
 def _stream(weights: NDArray[np.int64], lit: NDArray[np.bool_], group: int) -> list[int]:

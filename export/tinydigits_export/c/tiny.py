@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tinydigits import ModelError, ModelInfo
 from tinydigits_export.c.backend import WARNINGS, compiled, host_compiler
 from tinydigits_export.c.quantise import Floats, accuracy, learn, rounded
-from tinydigits_export.c.text import filled, in_comment, rows
+from tinydigits_export.c.source import filled, in_comment, rows
 from tinydigits_train.batches import split
 from tinydigits_train.data import DIGITS
 from tinydigits_train.labelled_folder import Digits

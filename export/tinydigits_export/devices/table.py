@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits_export.c.backend import read_source
-from tinydigits_export.c.dense import CSource
-from tinydigits_export.c.files import TINY
+from tinydigits_export.c.source import CSource
 from tinydigits_export.devices.simulation import (
     ATMEGA328P,
     ATTINY13A,
@@ -19,14 +18,13 @@ from tinydigits_export.devices.simulation import (
     CORTEX_M4,
     DoesNotFit,
     Firmware,
-    Sizes,
     Target,
     build,
 )
 
 TARGETS = (ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4)
-IMAGES, IMAGES_BY_ROW = 100, 5  # a million instructions of an ARM take half a second
 TINY_TARGETS = (ATTINY13A, *TARGETS)
+IMAGES, IMAGES_BY_ROW = 100, 5  # a million instructions of an ARM take half a second
 CALL_OF_MAIN = 2  # bytes of stack on an AVR, which the simulator's count leaves out
 
 # Answers class, score and logits; the class alone is counted.
@@ -72,23 +70,47 @@ int main(void) {{
 """
 
 # Answers the class; pixels come one by one.
-MAIN_OF_TINY = """
+MAIN_BY_PIXEL = """
 #include "device.h"
-#include "tiny.h"
-int main(void) {
-    for (;;) {
+#include "{name}.h"
+int main(void) {{
+    for (;;) {{
         uint16_t left = 784;
         uint8_t digit;
         device_start();
-        tiny_begin();
-        do tiny_push(device_read());
+        {name}_begin();
+        do {name}_push(device_read());
         while (--left);
-        digit = tiny_end();
+        digit = {name}_end();
         device_stop();
         device_write(digit);
-    }
-}
+    }}
+}}
 """
+
+
+class Way(NamedTuple):
+    """A way in which C takes its image, and how such C is measured."""
+
+    declared: str
+    """What the header declares; {name} is the name of the model."""
+
+    main: str
+    images: int
+    """How many are run."""
+
+    targets: tuple[Target, ...] = TARGETS
+    optimize: str = "-O2"
+    whole: bool = False
+    """Whether the whole program is counted, because flash has no room for another."""
+
+
+# The first that a header declares counts.
+WAYS = (
+    Way("void {name}_push(uint8_t pixel)", MAIN_BY_PIXEL, IMAGES, TINY_TARGETS, "-Os", whole=True),
+    Way("void {name}_push(const uint8_t row[28])", MAIN_BY_ROW, IMAGES_BY_ROW),
+    Way("{name}_classify(const uint8_t ", MAIN, IMAGES),
+)
 
 
 class Measured(NamedTuple):
@@ -125,64 +147,48 @@ class TooSmall(NamedTuple):
 
 
 def measured_file(path: Path, images: NDArray[np.uint8]) -> list[Measured | TooSmall]:
-    """The rows of `measured` for a .c file that `export` wrote, with the .h beside it, over the
-    first of `images`: so few that they are run within a minute."""
-    if path.name == TINY:
-        c, h = (file.read_text("utf-8") for file in (path, path.with_suffix(".h")))
-        return measured_tiny(c, h, images[:IMAGES])
+    """Return the rows of `measured` for a .c file that `export` wrote, with the .h beside it, over
+    the first of `images`: so few that it takes less than a minute.
+    """
     source = read_source(path)
-    return measured(source, images[: IMAGES_BY_ROW if reads_rows(source) else IMAGES])
+    return measured(source, images[: _way(source).images])
 
 
 def measured(
-    source: CSource, images: NDArray[np.uint8], targets: Sequence[Target] = TARGETS
+    source: CSource, images: NDArray[np.uint8], targets: Sequence[Target] | None = None
 ) -> list[Measured | TooSmall]:
-    """A row for each target. Where a model has functions that take rows, these are measured.
+    """Build and run a model for each target, and return a row for each.
 
-    images: uint8 [N, 28, 28], N from 1. Raises MissingTool or MissingExtra without the compilers
-    and simulators, and ModelError where a program crashes.
+    images: uint8 [N, 28, 28], N from 1. targets: by default those that the model is made for.
+    Raises MissingTool or MissingExtra without the compilers and simulators, and ModelError where a
+    program crashes.
     """
-    files = {f"{source.name}.c": source.c, f"{source.name}.h": source.h}
-    text = MAIN_BY_ROW if reads_rows(source) else MAIN
-    main = text.format(name=source.name, classes=source.classes)
-    return [_row(files, main, target, images, "-O2") for target in targets]
+    way = _way(source)
+    return [_row(source, way, target, images) for target in targets or way.targets]
 
 
-def reads_rows(source: CSource) -> bool:
-    """Whether it has functions that take an image row by row."""
-    return f"void {source.name}_push(" in source.h
-
-
-def measured_tiny(
-    c: str, h: str, images: NDArray[np.uint8], targets: Sequence[Target] = TINY_TARGETS
-) -> list[Measured | TooSmall]:
-    """The same of tiny.c and tiny.h. Flash and RAM are those of a whole program with them, but for
-    the vector table of an ARM."""
-    files = {"tiny.c": c, "tiny.h": h}
-    return [_row(files, MAIN_OF_TINY, target, images, "-Os", True) for target in targets]
+def _way(source: CSource) -> Way:
+    return next(way for way in WAYS if way.declared.format(name=source.name) in source.h)
 
 
 def _row(
-    files: Mapping[str, str],
-    main: str,
-    target: Target,
-    images: NDArray[np.uint8],
-    optimize: str,
-    whole: bool = False,
+    source: CSource, way: Way, target: Target, images: NDArray[np.uint8]
 ) -> Measured | TooSmall:
     ink = np.full_like(images[:1], 255)
     inputs = np.concatenate([images, ink]).reshape(len(images) + 1, -1)
+    files = {f"{source.name}.c": source.c, f"{source.name}.h": source.h}
+    main = way.main.format(name=source.name, classes=source.classes)
     try:
-        for text in files.values():
-            check_tables(text, target)
+        check_tables(source.c, target)
         with tempfile.TemporaryDirectory(prefix="tinydigits-device-") as folder:
-            firmware = build(files, target, main, Path(folder), optimize)
+            firmware = build(files, target, main, Path(folder), way.optimize)
             run = firmware.run(inputs)
-        stack = run.stack + (CALL_OF_MAIN if whole and target.prefix == "avr-" else 0)
+        called = way.whole and target.prefix == "avr-"
+        stack = run.stack + (CALL_OF_MAIN if called else 0)
         check_ram(firmware, stack)
     except DoesNotFit as error:
         return TooSmall(target, str(error))
-    sizes: Sizes = firmware.program if whole else firmware.model
+    sizes = firmware.program if way.whole else firmware.model
     mean, worst = float(run.cycles[:-1].mean()), int(run.cycles.max())
     return Measured(target, sizes.flash, sizes.ram, stack, mean, worst)
 

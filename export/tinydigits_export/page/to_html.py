@@ -7,7 +7,7 @@ JavaScript, and its looks. Nothing is fetched, and its content security policy a
 import json
 from base64 import b64encode
 from collections.abc import Mapping
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,9 @@ from tinydigits.errors import ModelError
 from tinydigits.info import ModelInfo
 from tinydigits_export.fold import folded
 from tinydigits_export.keras_model import Original
+from tinydigits_export.templates import fill
 
+TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (  # in the order in which the page reads them
     *("resample.js", "ink.js", "pieces.js", "fit.js", "network.js"),
     *("pictures.js", "strokes.js", "answer.js", "page.js"),
@@ -42,19 +44,11 @@ def to_html(original: Original, info: ModelInfo) -> bytes:
     }
     text = json.dumps(model, ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE)
     parts = {
-        "style": _template("page.css"),
+        "style": (TEMPLATES / "page.css").read_text("utf-8"),
         "model": text,
-        "script": "\n".join(_template(name) for name in SCRIPTS),
+        "script": "\n".join((TEMPLATES / name).read_text("utf-8") for name in SCRIPTS),
     }
-    page = _template("page.html")
-    for name, part in parts.items():
-        head, tail = page.split("{{" + name + "}}")
-        page = head + part + tail
-    return page.encode("utf-8", "backslashreplace")
-
-
-def _template(name: str) -> str:
-    return files("tinydigits_export.page").joinpath("templates", name).read_text("utf-8")
+    return fill(TEMPLATES / "page.html", parts).encode("utf-8", "backslashreplace")
 
 
 def network_of(original: Original) -> tuple[list[dict[str, Any]], Weights]:

@@ -15,8 +15,8 @@ from tinydigits import MissingExtra, ModelError
 from tinydigits.info import ModelInfo
 from tinydigits_export.c.backend import WARNINGS, CBackend, MissingTool, host_compiler
 from tinydigits_export.c.conv import state_bytes, to_conv, written
-from tinydigits_export.c.dense import CSource
 from tinydigits_export.c.quantise_conv import QuantisedConv, quantise_conv
+from tinydigits_export.c.source import CSource
 from tinydigits_export.devices.simulation import ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4, Target, build
 from tinydigits_export.devices.table import MAIN_BY_ROW
 from tinydigits_export.keras_model import Original

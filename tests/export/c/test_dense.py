@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tinydigits import ModelError
 from tinydigits.info import ModelInfo, read_info
 from tinydigits_export.c.backend import WARNINGS, CBackend, MissingTool, host_compiler
-from tinydigits_export.c.dense import CSource, quantise, to_c
-from tinydigits_export.c.text import c_string
+from tinydigits_export.c.dense import quantise, to_c
+from tinydigits_export.c.source import CSource, c_string
 from tinydigits_export.keras_model import Original
 from tinydigits_export.proof import Reference, compare
 from tinydigits_train.data import Dataset

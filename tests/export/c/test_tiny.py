@@ -26,7 +26,7 @@ from tinydigits_export.c.tiny import (
     written,
 )
 from tinydigits_export.devices.simulation import ATTINY13A, Firmware, Run, build
-from tinydigits_export.devices.table import CALL_OF_MAIN, MAIN_OF_TINY
+from tinydigits_export.devices.table import CALL_OF_MAIN, MAIN_BY_PIXEL
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
 
@@ -63,7 +63,7 @@ def simulated(source: TinySource, images: NDArray[np.uint8], folder: Path) -> tu
     """Skips the test where the compiler or the simulator is missing."""
     files = {"tiny.c": source.c, "tiny.h": source.h}
     try:
-        firmware = build(files, ATTINY13A, MAIN_OF_TINY, folder, "-Os")
+        firmware = build(files, ATTINY13A, MAIN_BY_PIXEL.format(name="tiny"), folder, "-Os")
         return firmware, firmware.run(images.reshape(-1, 784))
     except ModelError:
         raise

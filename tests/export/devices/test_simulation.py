@@ -18,7 +18,8 @@ from tinydigits import ModelError
 from tinydigits.errors import TinydigitsError
 from tinydigits.info import read_info
 from tinydigits_export.c.backend import CBackend
-from tinydigits_export.c.dense import CSource, to_c
+from tinydigits_export.c.dense import to_c
+from tinydigits_export.c.source import CSource
 from tinydigits_export.devices.simulation import (
     ATMEGA328P,
     ATTINY13A,

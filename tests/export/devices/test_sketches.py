@@ -22,7 +22,8 @@ from tinydigits.info import read_info
 from tinydigits_export.c import conv as to_conv
 from tinydigits_export.c import tiny as to_tiny
 from tinydigits_export.c.backend import CBackend
-from tinydigits_export.c.dense import CSource, to_c
+from tinydigits_export.c.dense import to_c
+from tinydigits_export.c.source import CSource
 from tinydigits_export.c.tiny import TinyBackend, TinyNetwork, TinySource
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_train.data import Dataset

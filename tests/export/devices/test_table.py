@@ -13,17 +13,17 @@ from tests.export.c.test_tiny import random_network
 from tests.export.devices.test_simulation import ECHO, TWICE, built
 from tinydigits_export.c import tiny as to_tiny
 from tinydigits_export.c.conv import to_conv
-from tinydigits_export.c.dense import CSource, to_c
+from tinydigits_export.c.dense import to_c
+from tinydigits_export.c.source import CSource
 from tinydigits_export.devices.simulation import ATMEGA328P, ATTINY13A, CORTEX_M4, Target, build
 from tinydigits_export.devices.table import (
     MAIN,
-    MAIN_OF_TINY,
+    MAIN_BY_PIXEL,
     TARGETS,
     TINY_TARGETS,
     Measured,
     TooSmall,
     measured,
-    measured_tiny,
 )
 from tinydigits_export.keras_model import Original
 from tinydigits_train.data import Dataset
@@ -112,11 +112,12 @@ def test_conv_is_measured_row_by_row_so_that_2_kb_of_ram_hold_it(
 
 def test_of_tiny_the_whole_program_counts(images: NDArray[np.uint8], tmp_path: Path) -> None:
     source = to_tiny.written(random_network(10), info_of(random_original(10)))
-    rows = figures(measured_tiny(source.c, source.h, images))
+    tiny = CSource("tiny", source.c, source.h, "", "", 10, 0)
+    rows = figures(measured(tiny, images))
     assert [row.target for row in rows] == list(TINY_TARGETS)
     smallest = rows[0]
     files = {"tiny.c": source.c, "tiny.h": source.h}
-    program = build(files, ATTINY13A, MAIN_OF_TINY, tmp_path, "-Os").program
+    program = build(files, ATTINY13A, MAIN_BY_PIXEL.format(name="tiny"), tmp_path, "-Os").program
     assert (smallest.flash, smallest.static) == (program.flash, program.ram)
     assert smallest.flash <= ATTINY13A.flash
     assert smallest.static + smallest.stack <= ATTINY13A.ram

@@ -28,7 +28,7 @@ typedef __int24 sum_t; /* the bounds above fit */
 typedef int32_t sum_t;
 #endif
 
-#include "noinline.h"
+$noinline
 
 enum { SIDE = 28, HALF = 14, QUARTER = 7 };
 enum { MAPS_1 = $maps_1, MAPS_2 = $maps_2, MAPS_3 = $maps_3, MAPS_4 = $maps_4, MAPS_5 = $maps_5 };
@@ -240,14 +240,14 @@ static void go_on(uint8_t y) {
     if (y == SIDE - 1) third_row(HALF - 1);
 }
 
-void ${prefix}_begin(void) {
+void ${name}_begin(void) {
     uint8_t k;
     for (k = 0; k < 5; k++) clear(state.image[k], SIDE);
     for (k = 0; k < MAPS_5; k++) state.features[k] = (sum_t)pgm_read_dword(PLACE_BIASES + k);
     state.rows = 0;
 }
 
-void ${prefix}_push(const uint8_t row[28]) {
+void ${name}_push(const uint8_t row[28]) {
     if (state.rows >= SIDE) return;
     copy(state.image[state.rows % 5], row, SIDE);
     state.rows++;
@@ -278,9 +278,9 @@ static int32_t logit(uint8_t k) {
     return sum;
 }
 
-#include "probability.c"
+$probability
 
-uint8_t ${prefix}_end(uint8_t *probability) {
+uint8_t ${name}_end(uint8_t *probability) {
     int32_t best;
     uint8_t k, best_k = 0;
     finish();
@@ -298,18 +298,18 @@ uint8_t ${prefix}_end(uint8_t *probability) {
 
 static void push_all(const uint8_t image[784]) {
     uint8_t y;
-    ${prefix}_begin();
-    for (y = 0; y < SIDE; y++) ${prefix}_push(image + y * SIDE);
+    ${name}_begin();
+    for (y = 0; y < SIDE; y++) ${name}_push(image + y * SIDE);
 }
 
-void ${prefix}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]) {
+void ${name}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]) {
     uint8_t k;
     push_all(image);
     finish();
     for (k = 0; k < ${guard}_CLASSES; k++) logits[k] = logit(k);
 }
 
-uint8_t ${prefix}_classify(const uint8_t image[784], uint8_t *probability) {
+uint8_t ${name}_classify(const uint8_t image[784], uint8_t *probability) {
     push_all(image);
-    return ${prefix}_end(probability);
+    return ${name}_end(probability);
 }

@@ -2,13 +2,13 @@
  *
  *     uint8_t image[784];                  28 rows of 28, ink bright: 0 is paper, 255 is ink
  *     uint8_t probability;                 its score, see below
- *     uint8_t digit = ${prefix}_classify(image, &probability);
+ *     uint8_t digit = ${name}_classify(image, &probability);
  *
  * or, where there is no room for an image, row by row:
  *
- *     ${prefix}_begin();
- *     for each of the 28 rows:  ${prefix}_push(row);
- *     uint8_t digit = ${prefix}_end(&probability);
+ *     ${name}_begin();
+ *     for each of the 28 rows:  ${name}_push(row);
+ *     uint8_t digit = ${name}_end(&probability);
  *
  * Model:    $recipe, $classes classes; exported from Keras by
  *           $created_by
@@ -18,12 +18,12 @@
  *
  * C99 without any library. Nothing here allocates, prints or knows of floats. One image at a time.
  */
-#include "api.h"
+$api
 
 /* The same in 28 + 2 steps. Most of the work is done as rows come. */
-void ${prefix}_begin(void);
-void ${prefix}_push(const uint8_t row[28]);
-uint8_t ${prefix}_end(uint8_t *probability);
+void ${name}_begin(void);
+void ${name}_push(const uint8_t row[28]);
+uint8_t ${name}_end(uint8_t *probability);
 
 #ifdef __cplusplus
 }

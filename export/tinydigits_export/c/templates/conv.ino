@@ -11,13 +11,13 @@ void setup() {
 
 void loop() {
     uint8_t row[28], rows, probability;
-    ${prefix}_begin();
+    ${name}_begin();
     for (rows = 0; rows < 28; rows++) {
         if (Serial.readBytes(row, sizeof row) < sizeof row) return;
-        ${prefix}_push(row);
+        ${name}_push(row);
         Serial.print('.');
     }
-    Serial.print(${prefix}_end(&probability));
+    Serial.print(${name}_end(&probability));
     Serial.print(' ');
     Serial.println(probability);
 }

@@ -27,7 +27,7 @@ typedef int32_t sum_t;
 #define GROUP $group
 #define GROUPS $groups
 
-#include "noinline.h"
+$noinline
 
 /* For each group of classes: runs of pixels that training images ever lit. A run is how many pixels
  * to skip, how many to take, and the weights of those, GROUP for each pixel. A run that takes none
@@ -185,7 +185,7 @@ static int32_t logit(uint8_t k, sum_t sum) {
     return sum * scale + (int32_t)pgm_read_dword(BIASES + k);
 }
 
-#include "probability.c"
+$probability
 
 #ifdef __AVR__
 #define LOGIT(k) logit(k, sums[k])
@@ -213,13 +213,13 @@ NOINLINE static void give(const sum_t *sums, int32_t *logits) {
     for (k = 0; k < ${guard}_CLASSES; k++) logits[k] = logit(k, sums[k]);
 }
 
-void ${prefix}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]) {
+void ${name}_scores(const uint8_t image[784], int32_t logits[${guard}_CLASSES]) {
     sum_t sums[GROUPS * GROUP];
     add_up_all(image, sums);
     give(sums, logits);
 }
 
-uint8_t ${prefix}_classify(const uint8_t image[784], uint8_t *probability) {
+uint8_t ${name}_classify(const uint8_t image[784], uint8_t *probability) {
     sum_t sums[GROUPS * GROUP];
     add_up_all(image, sums);
 #ifndef __AVR__

@@ -2,7 +2,7 @@
  *
  *     uint8_t image[784];                  28 rows of 28, ink bright: 0 is paper, 255 is ink
  *     uint8_t probability;                 its score, see below
- *     uint8_t digit = ${prefix}_classify(image, &probability);
+ *     uint8_t digit = ${name}_classify(image, &probability);
  *
  * Model:    $recipe, $classes classes; exported from Keras by
  *           $created_by
@@ -12,7 +12,7 @@
  *
  * C99 without any library. Nothing here allocates, prints or divides, or knows of floats.
  */
-#include "api.h"
+$api
 
 #ifdef __cplusplus
 }

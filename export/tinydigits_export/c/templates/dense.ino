@@ -13,7 +13,7 @@ void setup() {
 void loop() {
     uint8_t probability;
     if (Serial.readBytes(image, sizeof image) < sizeof image) return;
-    Serial.print(${prefix}_classify(image, &probability));
+    Serial.print(${name}_classify(image, &probability));
     Serial.print(' ');
     Serial.println(probability);
 }

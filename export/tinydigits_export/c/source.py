@@ -1,35 +1,62 @@
-"""What the writers of C have in common: names, strings and rows of numbers, as text."""
+"""C as text: what the writers of C have in common."""
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
 
-from tinydigits import ModelInfo
+from tinydigits import ModelError, ModelInfo
+from tinydigits_export.templates import fill
 from tinydigits_train.data import DIGITS
 
 TEMPLATES = Path(__file__).with_name("templates")
-# Templates that others include: their text is put in, so that what is written needs no more files.
-PARTS = re.compile(r'^#include "(api\.h|noinline\.h|probability\.c)"\n', re.MULTILINE)
+PIXELS = 784
+MAX_CLASSES = 100
 STEPS = 32  # of the sigmoid table, of 1/4 each
 
 
+@dataclass(frozen=True, slots=True)
+class CSource:
+    """The files of a network, as text."""
+
+    name: str
+    """A C identifier: the name of the files, and the beginning of the names of functions."""
+
+    c: str
+    h: str
+    sketch: str
+    """Arduino: answers 784 bytes that come over the serial line with the class."""
+
+    readme: str
+    classes: int
+    """K."""
+
+    fraction: int
+    """The logit 1.0 is 2 ** fraction. 0 where the C gives no logits."""
+
+    @property
+    def contents(self) -> tuple[bytes, ...]:
+        """The .c, .h, .ino and .md."""
+        return tuple(text.encode() for text in (self.c, self.h, self.sketch, self.readme))
+
+
 def filled(template: str, values: Mapping[str, Any]) -> str:
-    """The text of a file in `templates`, its PARTS put in and its $names replaced by `values`."""
-    text = (TEMPLATES / template).read_text("utf-8")
-    text = PARTS.sub(lambda part: (TEMPLATES / part[1]).read_text("utf-8"), text)
-    return Template(text).substitute(values)
+    """Return a file of `templates` with its $names replaced by `values`."""
+    return fill(TEMPLATES / template, values)
 
 
-def common(name: str, info: ModelInfo) -> dict[str, Any]:
-    """What every template asks for. name: a C identifier, which the functions begin with."""
-    classes = len(info.labels)
-    return {
+def filled_source(kind: str, info: ModelInfo, fraction: int, values: Mapping[str, Any]) -> CSource:
+    """Return the files of a network that gives logits.
+
+    kind: the name of its templates. values: their $names beside those that all kinds have. Raises
+    ModelError where there are more classes than C can be written for.
+    """
+    name, classes = info.name, len(info.labels)
+    known: dict[str, Any] = {
         "name": name,
-        "prefix": name,
         "guard": name.upper(),
         "what": "digit" if info.labels == DIGITS else "character",
         "recipe": in_comment(info.recipe),
@@ -40,7 +67,21 @@ def common(name: str, info: ModelInfo) -> dict[str, Any]:
         "labels": ", ".join(map(c_string, info.labels)),
         "label_list": ", ".join(info.labels),
         "sigmoid": rows(np.rint(255 / (1 + np.exp(-np.arange(STEPS + 1) / 4))).astype(int)),
+        "fraction": fraction,
+        **values,
     }
+    for part in ("api.h", "noinline.h", "probability.c"):
+        known[part.partition(".")[0]] = filled(part, known).removesuffix("\n")
+    c, h, sketch, readme = (filled(f"{kind}.{end}", known) for end in ("c", "h", "ino", "md"))
+    return CSource(name, c, h, sketch, readme, classes, fraction)
+
+
+def check_classes(origin: Path, classes: int) -> None:
+    """Raises ModelError where C cannot be written for that number of classes."""
+    if not 2 <= classes <= MAX_CLASSES:
+        raise ModelError(
+            f"{origin}: {classes} classes, where C can be written for 2 to {MAX_CLASSES}"
+        )
 
 
 def in_comment(text: str) -> str:

@@ -1,0 +1,90 @@
+"""The formats that `tinydigits export` writes: one row each, and one module that writes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinydigits.info import ModelInfo
+from tinydigits.model import Backend, open_backend
+from tinydigits_export.c.kinds import open_c, open_tiny, write_c, write_tiny
+from tinydigits_export.keras_model import Original
+from tinydigits_export.page.browser import HtmlBackend
+from tinydigits_export.page.to_html import to_html
+from tinydigits_export.proof import NO_SCORES, Tolerance
+from tinydigits_export.to_onnx import to_onnx
+from tinydigits_export.to_tflite import to_int8, to_tflite
+from tinydigits_train.data import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a model is written in one format, opened again and judged."""
+
+    name: str
+    """As `--formats` takes it."""
+
+    use: str
+    """Where such a file runs, for the help of `export`."""
+
+    ending: str
+    """What follows the name of the model in the name of the file. Without a dot in front it is the
+    whole name."""
+
+    beside: tuple[str, ...]
+    """Endings of further files, which replace the last ending of the first file."""
+
+    write: Callable[[Original, ModelInfo, Dataset], tuple[bytes, ...]]
+    """Return the contents of the file and of those beside it."""
+
+    open: Callable[[Path, bytes], Backend]
+    """Open the file. Takes its path and its bytes. Raises ModelError or MissingTool."""
+
+    tolerance: Tolerance
+
+    on_devices: bool = False
+    """Whether it is C for microcontrollers, which `devices.table` measures."""
+
+    def files(self, model: str) -> tuple[str, ...]:
+        """Return the names of the files for a model of that name, first the one that is proved."""
+        first = model + self.ending if self.ending.startswith(".") else self.ending
+        return first, *(str(Path(first).with_suffix(ending)) for ending in self.beside)
+
+
+# The same numbers in another order of operations: float32 differs in the last digits.
+_SAME = Tolerance(max_delta=1e-5, min_agreement=1.0, max_accuracy_loss=0.0, max_ties=None)
+# Weights of 8 bits change scores. What the model decides is what counts.
+_INT8 = Tolerance(max_delta=1.0, min_agreement=0.995, max_accuracy_loss=0.002, max_ties=9)
+_C = Tolerance(max_delta=1.0, min_agreement=0.997, max_accuracy_loss=0.001, max_ties=9)
+# Another network, which shares only data and labels with the original.
+_TINY = Tolerance(max_delta=NO_SCORES, min_agreement=0.0, max_accuracy_loss=0.007, max_ties=9)
+
+_C_FILES = (".h", ".ino", ".md")
+_ROWS = (
+    Format(
+        "onnx", "servers and desktops", ".onnx", (),
+        lambda original, info, _: (to_onnx(original, info),), open_backend, _SAME,
+    ),
+    Format(
+        "tflite", "phones and boards", ".tflite", (),
+        lambda original, _info, _data: (to_tflite(original),), open_backend, _SAME,
+    ),
+    Format(
+        "int8", "the same, a third of the size", ".int8.tflite", (),
+        lambda original, _, data: (to_int8(original, data.train.images),), open_backend, _INT8,
+    ),
+    Format("c", "microcontrollers", ".c", _C_FILES, write_c, open_c, _C, on_devices=True),
+    Format(
+        "tiny", "1 kB of flash", "tiny.c", _C_FILES, write_tiny, open_tiny, _TINY, on_devices=True
+    ),
+    Format(
+        "html", "a page to draw on", ".html", (),
+        lambda original, info, _: (to_html(original, info),),
+        lambda path, data: HtmlBackend(data, str(path)), _SAME,
+    ),
+)  # fmt: skip
+FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
+
+
+def by_file(model: str) -> dict[str, Format]:
+    """Return the formats by the files that are proved, for a model of that name."""
+    return {format_.files(model)[0]: format_ for format_ in FORMATS.values()}
