@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 import subprocess
 import sys
@@ -76,6 +77,16 @@ main()
     assert done.returncode == 1
     assert b"so nothing was written: digits.onnx: max" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_temporary_file_stays_behind(keras_path: Path, mnist_dir: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    words = ["export", str(keras_path), "-o", str(tmp_path / "out"), "--formats", "onnx,tflite"]
+    command = [sys.executable, "-c", "from tinydigits.cli.main import run; run()", *words]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    subprocess.run([*command, "--data", str(mnist_dir)], env=environment, check=True)
+    assert list(temporary.iterdir()) == []
 
 
 def test_mlp_reaches_97_percent_and_is_proved(

@@ -50,7 +50,9 @@ def run() -> NoReturn:
         status = status or 1
     with suppress(OSError, AttributeError):  # what cannot be said changes nothing
         sys.stderr.flush()
-    os._exit(status)  # nothing is left to be undone
+    if any(package in sys.modules for package in ("tinydigits_train", "tinydigits_export")):
+        sys.exit(status)  # TensorFlow removes temporary files when Python ends
+    os._exit(status)  # nothing is left to undo
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
