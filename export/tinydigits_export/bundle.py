@@ -1,4 +1,4 @@
-"""Export and verify: write every artefact to a temporary folder, prove it, then move it into place.
+"""Export and verify: write each artefact to a temporary folder, prove it, and move it into place.
 
 A bundle is a folder with NAME.keras and its record, its artefacts, and NAME.json, which lists each
 with its size, SHA-256 and receipt. It can be verified anywhere, because the original travels with
@@ -32,26 +32,26 @@ REFUSED_SHARE = 0.01  # of the training digits, by each of the two thresholds
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What `export` and `verify` found."""
+    """The result of `export` or `verify`."""
 
     info: ModelInfo
     keras_accuracy: float
     failures: Mapping[str, list[str]]
-    """File name → what does not hold; no entry where the proof holds."""
+    """File name → what is wrong, one sentence each. No entry where the proof holds."""
 
     removed: tuple[str, ...] = ()
     """Files of an earlier model that `export` removed."""
 
     left: tuple[str, ...] = ()
-    """Likewise, but changed since they were written: these it leaves."""
+    """Files of an earlier model that it left, because they were changed since."""
 
 
 def export(original: Original, folder: Path, formats: Sequence[str], data: Dataset) -> Receipt:
-    """Writes and proves the artefacts of `formats` (of `FORMATS`) into `folder`.
+    """Write the artefacts of `formats` (names in `FORMATS`) into `folder`, and prove them.
 
-    What another model of that name left there is removed, so that it does not pass for this one's.
-    Raises SinkError where the folder cannot be written, and ProofError, with nothing left behind,
-    where an artefact differs from the original.
+    Artefacts of another model of that name are removed, so that nobody takes them for this one's.
+    Raises SinkError if the folder cannot be written, and ProofError, with nothing left behind, if
+    an artefact differs from the original.
     """
     name = original.path.stem
     info = _describe(original, name, data)
@@ -87,7 +87,7 @@ def export(original: Original, folder: Path, formats: Sequence[str], data: Datas
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What `export` wrote, opened to be proved again."""
+    """A folder that `export` wrote, opened to be proved again."""
 
     original: Original
     info: ModelInfo
@@ -100,8 +100,8 @@ class Bundle:
 
 
 def open_bundle(path: Path) -> Bundle:
-    """`path`: a folder with one NAME.json, or one artefact. Raises ModelError where that is not
-    whole.
+    """Open a folder with one NAME.json, or one artefact. Raises ModelError if a part of the bundle
+    is missing or does not belong to it.
     """
     if not path.exists():
         raise ModelError(f"{path}: no such folder or file; `tinydigits export` makes one")
@@ -126,7 +126,7 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def verify(bundle: Bundle, test: Digits) -> Receipt:
-    """Proves again what is in a bundle. What is not equal, or not as listed, is in the Receipt."""
+    """Prove a bundle again. The Receipt has what is not equal, or not as listed."""
     info = bundle.info
     receipt = _proved(bundle.original, info, bundle.folder, bundle.wanted, test)
     found = {name: list(reasons) for name, reasons in receipt.failures.items()}
@@ -144,14 +144,14 @@ def verify(bundle: Bundle, test: Digits) -> Receipt:
 
 
 def _figures(parity: Parity) -> str:
-    """What of a receipt must come out the same again. Scores of floats differ between processors in
-    the last digits, so their distance is held to the tolerance only."""
+    """Return the figures of a receipt that must be the same each time. Scores differ between
+    processors in the last digits, so only the tolerance limits their distance."""
     return f"{parity.images:,} images, accuracy {parity.accuracy:.4f}, ties {parity.ties}"
 
 
 @contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
-    """A temporary folder in `folder`, which is made for it, and unmade if nothing came of it."""
+    """Make a temporary folder in `folder`, which is also made, and removed again after an error."""
     new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -164,7 +164,7 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 
 def _move(staging: Path, folder: Path, card: str) -> None:
-    """Everything into the folder, the description last."""
+    """Move everything into the folder, the description last."""
     paths = sorted(staging.iterdir(), key=lambda path: path.name == card)
     for path in paths:
         if (folder / path.name).is_dir():
@@ -176,7 +176,7 @@ def _move(staging: Path, folder: Path, card: str) -> None:
 def _proved(
     original: Original, info: ModelInfo, folder: Path, names: Sequence[str], test: Digits
 ) -> Receipt:
-    """Compares the artefacts `names` in `folder` with the original."""
+    """Compare the artefacts `names` in `folder` with the original."""
     reference = Reference(original.scores(test.images), test)
     proved = by_file(info.name)
     artifacts: dict[str, Artifact] = {}
@@ -206,7 +206,8 @@ def _proved(
 
 
 def _check_description(backend: Backend, info: ModelInfo) -> None:
-    """The file has as many scores as labels, and says of itself what its NAME.json says."""
+    """Raise ModelError unless the file has a score for each label and describes itself as NAME.json
+    does."""
     if backend.classes != len(info.labels):
         raise ModelError(f"{backend.classes} scores, where {len(info.labels)} were expected")
     said = backend.metadata

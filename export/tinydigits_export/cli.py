@@ -24,7 +24,8 @@ _data = click.option(
     show_default=True,
     metavar="DIR",
     shell_complete=folders,
-    help="What the model was trained on, as in `tinydigits train`: its test images prove.",
+    help="The data that the model was trained on, as in `tinydigits train`. Its test images are "
+    "the ones that every file is checked with.",
 )
 
 
@@ -47,10 +48,10 @@ def _split(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
 )  # fmt: skip
 @_data
 def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> None:
-    """Turn a Keras model into other formats, each proved.
+    """Write a Keras model in other formats, and prove each file.
 
-    MODEL is a .keras file. Every artefact is run over the test images and held to what Keras
-    answers; nothing is written unless the proof holds for all of them.
+    MODEL is a .keras file. Each file that is written is run over the test images and compared
+    with the Keras model. If one of them differs by more than its format allows, nothing is written.
 
     \b
     Examples:
@@ -59,9 +60,9 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
 
     \b
     Exit status:
-      0  all are proved and written
+      0  all files are proved and written
       1  a proof failed, or the files cannot be written
-      2  wrong usage, no model of the contract, no data, or a package is missing
+      2  wrong usage, not a model that can be exported, no data, or a missing package
     """
 
     from tinydigits_export.bundle import export as export_bundle
@@ -96,9 +97,9 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
 @_data
 @click.pass_context
 def verify(ctx: click.Context, model: Path, data: str) -> None:
-    """Prove again what `export` wrote.
+    """Prove the files that `export` wrote once more.
 
-    MODEL is the folder that was exported to, or one artefact in it.
+    MODEL is the folder that `export` wrote to, or one file in it.
 
     \b
     Examples:
@@ -108,8 +109,8 @@ def verify(ctx: click.Context, model: Path, data: str) -> None:
     \b
     Exit status:
       0  all proofs hold
-      1  some do not
-      2  wrong usage, or something is missing or cannot be opened
+      1  a file differs, or was changed since it was exported
+      2  wrong usage, or a file or package is missing or cannot be opened
     """
 
     from tinydigits_export.bundle import open_bundle
@@ -125,7 +126,7 @@ def verify(ctx: click.Context, model: Path, data: str) -> None:
 
 
 def _matching(original: "Original", data: str, purpose: str) -> "Dataset":
-    """The data that the model was trained on, split as it was then."""
+    """Load the data that the model was trained on, split as it was then."""
     from tinydigits_train.data import load_data
 
     found = load_data(
@@ -137,7 +138,7 @@ def _matching(original: "Original", data: str, purpose: str) -> "Dataset":
     )
     if found.labels != original.labels:
         raise SourceError(
-            f"{original.path} knows the classes {', '.join(original.labels)}, and the data has "
+            f"{original.path} has the classes {', '.join(original.labels)}, and the data has "
             f"{', '.join(found.labels)}: pass --data with the folder that it was trained on"
         )
     return found
@@ -184,7 +185,7 @@ def _show_devices(sources: list[Path], data: "Dataset") -> None:
     except (MissingTool, MissingExtra) as error:
         click.echo(f"devices: not measured: {error}", err=True)
         return
-    click.echo("in simulation; of Cortex-M, cycles are instructions; worst: ink everywhere")
+    click.echo("in simulation; for Cortex-M, cycles are instructions; worst: ink everywhere")
     width = max(map(len, tables))
     click.echo(
         f"{'':<{width}}  device           flash  static  stack  mean cycles       worst  mean time"

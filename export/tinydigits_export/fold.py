@@ -1,8 +1,8 @@
-"""Fold: batch normalisation disappears into the layer before it.
+"""Folding batch normalisation into the layer before it.
 
 At inference it multiplies each map by a constant and adds another, which the weights and bias of a
 linear layer can do themselves (Jacob et al., 2018, section 3.2). The converters fold it after some
-kinds of layer and not after others; here it is folded after all, once, for every format.
+kinds of layers only; this module folds it after all of them, once, for every format.
 """
 
 from typing import Any
@@ -13,9 +13,9 @@ from tinydigits_train.tensorflow import load_tensorflow
 
 
 def folded(model: Any) -> Any:
-    """The same function without BatchNormalization layers that follow a linear layer directly.
+    """Return the same function without BatchNormalization layers directly after a linear layer.
 
-    Models that are not a plain chain of layers are returned as they are.
+    A model that is not a plain chain of layers is returned as it is.
     """
     keras = load_tensorflow("export", "export").keras
     linear = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
@@ -44,13 +44,13 @@ def _linear(keras: Any) -> Any:
 
 
 def _with_bias(layer: Any) -> list[Any]:
-    """Kernel and bias; zeros where the layer has none."""
+    """Return kernel and bias; zeros for a layer without a bias."""
     values = layer.get_weights()
     return values if layer.use_bias else [*values, np.zeros(layer.output.shape[-1], np.float32)]
 
 
 def _absorbed(keras: Any, layer: Any, weights: list[Any], normalisation: Any) -> list[Any]:
-    """Kernel and bias of `layer` that do what it and `normalisation` after it do."""
+    """Return the kernel and bias with which `layer` does the work of `normalisation` too."""
     kernel, bias = (values.astype(np.float64) for values in weights)
     ones = np.ones(len(bias))
     gamma = np.asarray(normalisation.gamma) if normalisation.scale else ones

@@ -32,16 +32,17 @@ class Original:
     sha256: str
     labels: tuple[str, ...]
     record: Mapping[str, Any]
-    """What `tinydigits train` wrote beside it; empty where that is of another file or missing."""
+    """The record that `tinydigits train` wrote beside it. Empty if that is missing, or belongs to
+    another file."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one image, as the network takes it: (784,), (28, 28) or (28, 28, 1)."""
+        """The shape of one image, as the network takes it: (784,), (28, 28) or (28, 28, 1)."""
         return tuple(self.model.input_shape[1:])
 
     @property
     def fit(self) -> Fit:
-        """How the pictures that it was trained on were brought to 28×28."""
+        """How its training pictures were brought to 28×28."""
         found = self.record.get("fit", "auto")
         if found not in get_args(Fit):
             raise ModelError(f"{self.path}: its record asks for fit={found!r}, unknown here")
@@ -49,16 +50,16 @@ class Original:
         return fit
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """images: uint8 [N, 28, 28] → float32 [N, K], as Keras computes them."""
+        """Run the model in Keras. images: uint8 [N, 28, 28] → float32 [N, K]."""
         return scores_of(self.model, images)
 
 
 def open_original(path: Path, purpose: str = "export") -> Original:
-    """Raises ModelError that says what was found where it is not a model of the contract, and
-    MissingExtra, which names the `purpose`, without TensorFlow.
+    """Open a .keras file. Raises ModelError, which says what was found, if it is not a model of the
+    contract, and MissingExtra, which names the `purpose`, without TensorFlow.
     """
     if path.stem.endswith(".int8"):
-        raise ModelError(f"{path}: rename it: {path.stem}.tflite is how an int8 form is called")
+        raise ModelError(f"{path}: rename it: {path.stem}.tflite is the name of an int8 file")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -89,7 +90,7 @@ def open_original(path: Path, purpose: str = "export") -> Original:
 
 
 def _check(model: Any, path: Path) -> int:
-    """The number of outputs of a model of the contract."""
+    """Return the number of outputs. Raises ModelError if it is not a model of the contract."""
     inputs, outputs = model.inputs, model.outputs
     found = (
         f"{', '.join(f'{i.dtype} {list(i.shape)}' for i in inputs)} → "

@@ -1,6 +1,6 @@
-"""NAME.json, the card of a bundle: where it is, what it may list, and what of an earlier one holds.
+"""NAME.json, the manifest of a bundle: where it is, what it may list, what an earlier one adds.
 
-A folder can hold several, of models with different names.
+A folder can hold several, for models with different names.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ def names_of(name: str) -> set[str]:
 
 
 def with_earlier(info: ModelInfo, folder: Path) -> ModelInfo:
-    """Keeps what an earlier export of the same .keras file wrote in other formats."""
+    """Add what an earlier export of the same .keras file wrote in other formats."""
     earlier = _read(folder / f"{info.name}.json")
     if earlier is None or earlier.keras_sha256 != info.keras_sha256:
         return info
@@ -30,7 +30,8 @@ def with_earlier(info: ModelInfo, folder: Path) -> ModelInfo:
 
 
 def of_another_model(info: ModelInfo, folder: Path) -> dict[str, bool]:
-    """What an export of another .keras file of the same name left → whether it is as it was."""
+    """Return the files that an export of another .keras file of that name left → whether they are
+    unchanged."""
     card = folder / f"{info.name}.json"
     earlier = _read(card)
     if earlier is None or earlier.keras_sha256 == info.keras_sha256:
@@ -45,7 +46,7 @@ def of_another_model(info: ModelInfo, folder: Path) -> dict[str, bool]:
 
 
 def _read(card: Path) -> ModelInfo | None:
-    """None where there is none, or one that is damaged."""
+    """Read a manifest. None if it is missing or damaged."""
     try:
         return read_info(card)
     except ModelError:
@@ -53,13 +54,13 @@ def _read(card: Path) -> ModelInfo | None:
 
 
 def _cards(folder: Path) -> list[Path]:
-    """All in a folder that may be one."""
+    """Return the files in a folder that may be manifests."""
     found = sorted(folder.glob("*.json"))
     return [card for card in found if not card.name.endswith(".train.json")]
 
 
 def card_of(path: Path) -> Path:
-    """The NAME.json of a bundle, from its folder or any of its files."""
+    """Return the NAME.json of a bundle. path: its folder, or any of its files."""
     if not path.is_dir():
         named = info_path(path)
         if path == named:
@@ -78,6 +79,6 @@ def card_of(path: Path) -> Path:
     if len(cards) != 1:
         raise ModelError(
             f"{path}: {len(cards)} model descriptions (NAME.json), where one was expected; "
-            "`tinydigits export` writes it; where there are several, name an artefact"
+            "`tinydigits export` writes it; if there are several, name one of the artefacts"
         )
     return cards[0]

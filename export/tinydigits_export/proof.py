@@ -1,7 +1,7 @@
-"""The proof: every artefact against the Keras model it came from, over the whole test set.
+"""The proof: each artefact is compared with its Keras model, over all test images.
 
-Artefacts are run as users run them: by the runtime's own backends, C by this machine's compiler. Of
-a page, the layers and weights in it are run.
+Artefacts run as they do for users: in the runtime's own backends; C is compiled for this
+machine. For a page, the layers and weights in it are run.
 """
 
 import math
@@ -19,24 +19,24 @@ NO_SCORES = math.inf
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What an artefact of one format may differ by."""
+    """How much an artefact of one format may differ."""
 
     max_delta: float
     """Largest |score − score of Keras|; NO_SCORES where the format gives none."""
 
     min_agreement: float
-    """Share of the test images decided as Keras decides them, in [0, 1]."""
+    """Smallest share of the test images that it decides as Keras does, in [0, 1]."""
 
     max_accuracy_loss: float
-    """Share of the test images, in [0, 1], that may be read worse than by Keras on balance."""
+    """How far its accuracy may be below that of Keras: a share of the test images, in [0, 1]."""
 
     max_ties: int | None
-    """Images, of 10,000, whose two best scores may be equal. None: as many as Keras has."""
+    """How many images in 10,000 may have two best scores that are equal. None: as many as Keras."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What the Keras model answers on the test digits."""
+    """The answers of the Keras model for the test digits."""
 
     scores: NDArray[np.float32]
     """float32 [N, K]."""
@@ -49,7 +49,7 @@ class Reference:
 
 
 def compare(reference: Reference, backend: Backend) -> Parity:
-    """The receipt of one artefact."""
+    """Return the receipt of one artefact."""
     scores = backend.scores(reference.digits.images)
     decisions = scores.argmax(axis=1)
     disagreeing = np.flatnonzero(decisions != reference.scores.argmax(axis=1))
@@ -64,11 +64,11 @@ def compare(reference: Reference, backend: Backend) -> Parity:
 
 
 def failures(parity: Parity, reference: Reference, tolerance: Tolerance) -> list[str]:
-    """What of the tolerance is exceeded, one sentence each; empty where the proof holds."""
+    """Return what exceeds the tolerance, one sentence each; empty where the proof holds."""
     ties_allowed = (
         _ties(reference.scores)
         if tolerance.max_ties is None
-        # Of fewer images fewer, but never less than one: that is chance.
+        # Fewer images may have fewer, but one can always happen by chance.
         else math.ceil(tolerance.max_ties * parity.images / 10_000)
     )
     loss = reference.accuracy - parity.accuracy
@@ -81,7 +81,7 @@ def failures(parity: Parity, reference: Reference, tolerance: Tolerance) -> list
         (
             parity.agreement >= tolerance.min_agreement,
             f"{len(parity.disagreeing)} of {parity.images:,} decided otherwise than by Keras, "
-            f"agreement {parity.agreement:.4f}, at least {tolerance.min_agreement} asked",
+            f"agreement {parity.agreement:.4f}, at least {tolerance.min_agreement} required",
         ),
         (
             loss <= tolerance.max_accuracy_loss + 1e-9,

@@ -12,7 +12,7 @@ OPSET = 17  # every onnxruntime since 1.12 runs it
 
 
 def to_onnx(original: Original, info: ModelInfo) -> bytes:
-    """The ONNX file, checked by onnx.checker, with `info` in its metadata."""
+    """Return the ONNX file, checked by onnx.checker, with `info` in its metadata."""
     try:
         import onnx
         import tf2onnx
@@ -31,7 +31,7 @@ def to_onnx(original: Original, info: ModelInfo) -> bytes:
 
 
 def _named(proto: Any) -> None:
-    """Gives the output and the free dimension the contract's names; tf2onnx invents its own."""
+    """Give the output and the free dimension the names of the contract; tf2onnx invents its own."""
     graph = proto.graph
     invented = graph.output[0].name
     for node in graph.node:

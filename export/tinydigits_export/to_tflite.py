@@ -1,11 +1,11 @@
 """Keras → TFLite, float32 and int8: `images` uint8 [1, 28, 28] → scores float32 [1, K].
 
-int8 has integer weights and activations throughout, but a finer head. The converter's plain form
-gives the logits 8 bits and the sigmoid 8 bits more, and then the two best classes often come out
-equal: on MNIST 241 of 10,000 times with `dense`, 409 with `mlp`. Here the last matrix product keeps
-its int8 weights and gives 16-bit logits, and the sigmoid of those ten numbers is taken in float32,
-which is what the contract returns in any case. That leaves no tie. (A 16-bit integer sigmoid
-leaves 3 and 10: it cannot tell scores above 0.99997 apart.)
+int8 has integer weights and activations throughout, but a finer head. By default the converter
+gives logits and scores 8 bits each, and then the two best classes often have equal scores: on MNIST
+241 of 10,000 times with `dense`, 409 with `mlp`. Here the last matrix product keeps its int8
+weights and gives 16-bit logits, and the sigmoid of those ten numbers is computed in float32, which
+is the type of the scores in any case. That leaves no tie. (A 16-bit integer sigmoid leaves 3
+and 10: it cannot tell scores above 0.99997 apart.)
 
 The integer scheme is that of Jacob et al., "Quantization and Training of Neural Networks for
 Efficient Integer-Arithmetic-Only Inference" (2018), with one scale a class for the weights.
@@ -30,16 +30,16 @@ INT16_MAX = 32767
 
 
 def to_tflite(original: Original) -> bytes:
-    """The float32 TFLite file. Its input is uint8, 0..255, like that of every artefact."""
+    """Return the float32 TFLite file. Its input is uint8, 0..255, as in every artefact."""
     model = _opened(_converted(_converter(original, "uint8")))
     return _closed(model)
 
 
 def to_int8(original: Original, training_images: NDArray[np.uint8]) -> bytes:
-    """The int8 TFLite file.
+    """Return the int8 TFLite file.
 
-    `training_images`: uint8 [N, 28, 28], never test images; CALIBRATION to twice as many of
-    them, evenly spaced, set the ranges of the activations.
+    `training_images`: uint8 [N, 28, 28], never test images. Between CALIBRATION and twice as
+    many of them, evenly spaced, set the ranges of the activations.
     """
     tf = load_tensorflow("export", "export")
     step = max(1, len(training_images) // CALIBRATION)
@@ -75,14 +75,14 @@ def _converted(converter: Any) -> bytes:
 
 
 def _opened(data: bytes) -> Any:
-    """The flatbuffer as a tree of objects."""
+    """Return a flatbuffer as a tree of objects."""
     from tensorflow.lite.tools import flatbuffer_utils
 
     return flatbuffer_utils.read_model_from_bytearray(bytearray(data))
 
 
 def _closed(model: Any) -> bytes:
-    """The flatbuffer again, its input and output under the contract's names."""
+    """Return the flatbuffer of a tree, with the contract's names for input and output."""
     from tensorflow.lite.tools import flatbuffer_utils
 
     graph = model.subgraphs[0]
@@ -92,7 +92,7 @@ def _closed(model: Any) -> bytes:
 
 
 def _refine_head(model: Any) -> None:
-    """Rewrites … → FULLY_CONNECTED (int8) → LOGISTIC (int8) → DEQUANTIZE → scores as
+    """Rewrite … → FULLY_CONNECTED (int8) → LOGISTIC (int8) → DEQUANTIZE → scores as
     … → QUANTIZE (int16) → FULLY_CONNECTED (int16) → DEQUANTIZE → LOGISTIC (float32) → scores.
     """
     from tensorflow.lite.python import schema_py_generated as schema
@@ -143,7 +143,7 @@ def _find(schema: Any, model: Any, name: str) -> Any:
 
 
 def _quantisation(tensor: Any) -> tuple[float, int]:
-    """Scale and zero point of a tensor that has one of each."""
+    """Return scale and zero point of a tensor that has one of each."""
     return float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0])
 
 

@@ -1,6 +1,6 @@
 """Generated C, compiled for this machine and run as a Backend, so that it is proved like the rest.
 
-Also the one place that looks for compilers, and says what to install where there is none.
+This is also the only module that looks for compilers, and says what to install if there is none.
 """
 
 import ctypes
@@ -35,7 +35,7 @@ class MissingTool(TinydigitsError):  # noqa: N818 - named for what the user has 
 
 
 def find_tool(name: str, purpose: str, packages: str) -> str:
-    """The path of the program `name`. Raises MissingTool where it is not installed."""
+    """Return the path of the program `name`. Raises MissingTool if it is not installed."""
     path = shutil.which(name)
     if path is None:
         raise MissingTool(purpose, name, packages)
@@ -43,7 +43,7 @@ def find_tool(name: str, purpose: str, packages: str) -> str:
 
 
 def host_compiler() -> list[str]:
-    """This machine's C compiler: $CC, which may carry options, else cc, gcc or clang."""
+    """Return this machine's C compiler: $CC, which may have options, else cc, gcc or clang."""
     chosen = shlex.split(os.environ.get("CC", ""))
     if chosen:
         return [find_tool(chosen[0], "$CC", "gcc"), *chosen[1:]]
@@ -54,14 +54,14 @@ def host_compiler() -> list[str]:
 
 
 def compiled(command: Sequence[str], what: str) -> None:
-    """Runs a compiler. Raises ModelError with its own words where it refuses."""
+    """Run a compiler. Raises ModelError with the compiler's message if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ModelError(f"{what}: does not compile: {done.stderr.strip()}")
 
 
 def read_source(path: Path) -> CSource:
-    """What `to_c` wrote: the .c file `path` and the .h beside it. Raises ModelError."""
+    """Read a .c file that `export` wrote, and the .h beside it. Raises ModelError."""
     try:
         c, h = path.read_text("utf-8"), path.with_suffix(".h").read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -69,17 +69,17 @@ def read_source(path: Path) -> CSource:
     classes = re.search(r"_CLASSES (\d+)$", h, re.MULTILINE)
     fraction = re.search(r"_ONE \(\(int32_t\)1 << (\d+)\)$", h, re.MULTILINE)
     if not classes:
-        raise ModelError(f"{path.with_suffix('.h')}: not as `tinydigits export` writes it")
+        raise ModelError(f"{path.with_suffix('.h')}: not a file that `tinydigits export` wrote")
     return CSource(path.stem, c, h, "", "", int(classes[1]), int(fraction[1]) if fraction else 0)
 
 
 class CBackend:
-    """A library made for the purpose, which stays loaded until Python ends."""
+    """A library compiled from C, which stays loaded until Python ends."""
 
     metadata: ModelInfo | None = None
 
     def __init__(self, source: CSource, flags: Sequence[str] = ()) -> None:
-        """flags: more of them for the compiler. Raises MissingTool without one."""
+        """Compile the C. flags: further ones for the compiler. Raises MissingTool without one."""
         self.sha256 = hashlib.sha256(source.c.encode()).hexdigest()
         self.classes = source.classes
         self._one = 2.0**source.fraction
@@ -98,7 +98,7 @@ class CBackend:
         self._classify.restype = ctypes.c_uint8
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """images: uint8 [N, 28, 28] → int32 [N, K], 2 ** fraction to the one."""
+        """Compute logits. images: uint8 [N, 28, 28] → int32 [N, K], in units of 2 ** -fraction."""
         images = np.ascontiguousarray(images, np.uint8).reshape(-1, PIXELS)
         result = np.empty((len(images), self.classes), np.int32)
         for image, row in zip(images, result, strict=True):
@@ -106,7 +106,7 @@ class CBackend:
         return result
 
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """images: uint8 [N, 28, 28] → uint8 [N, 2]: class, and its score of 255."""
+        """Classify images. images: uint8 [N, 28, 28] → uint8 [N, 2]: class, and score × 255."""
         images = np.ascontiguousarray(images, np.uint8).reshape(-1, PIXELS)
         result = np.empty((len(images), 2), np.uint8)
         for image, row in zip(images, result, strict=True):

@@ -1,7 +1,7 @@
 """Keras → C: the conv recipe as a .c and a .h that read an image row by row, in 2 kB of RAM.
 
-Of each map only the rows that the next layer still needs are kept (Alwani et al., "Fused-Layer CNN
-Accelerators", 2016).
+It keeps only those rows of each map that the next layer still needs (Alwani et al., "Fused-Layer
+CNN Accelerators", 2016).
 """
 
 import numpy as np
@@ -32,22 +32,22 @@ MAX_GROUP = 8  # maps at most that are summed at once: as many as an AVR has reg
 
 
 def to_conv(original: Original, info: ModelInfo, train_images: NDArray[np.uint8]) -> CSource:
-    """train_images: uint8 [N, 28, 28], never test images.
+    """Write a network of the conv recipe as C. train_images: uint8 [N, 28, 28], never test images.
 
-    Raises ModelError where the network is not of the conv recipe.
+    Raises ModelError if it is another network.
     """
     check_classes(original.path, len(info.labels))
     return written(info, quantise_conv(original, train_images))
 
 
 def written(info: ModelInfo, model: QuantisedConv) -> CSource:
-    """The files. Raises ModelError where one of the layers is too wide for a byte to count."""
+    """Return the files. Raises ModelError if a layer has more maps than a byte can count."""
     groups = [group(layer) for layer in model.convolutions]
     for layer, size in zip(model.convolutions, groups, strict=True):
         if max(3 * layer.weights.shape[2], size * layer.weights.shape[2]) > 255:
             raise ModelError(
                 f"{info.name}: a convolution reads {layer.weights.shape[2]} maps, where C can be "
-                f"written of {255 // MAX_GROUP} at most"
+                f"written for {255 // MAX_GROUP} at most"
             )
     maps = [layer.weights.shape[3] for layer in model.convolutions]
     classes = len(info.labels)
@@ -71,7 +71,7 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
 
 
 def state_bytes(maps: list[int]) -> int:
-    """Of static RAM on an AVR, where a sum has three bytes."""
+    """Return the bytes of static RAM on an AVR, where a sum has three bytes."""
     half, quarter = SIDE // 2, SIDE // 4
     image, first, second = 5 * SIDE, 9 * maps[0], 3 * half * maps[1]
     third, fourth = (2 * half + 3) * maps[2], 3 * quarter * maps[3]
@@ -79,13 +79,13 @@ def state_bytes(maps: list[int]) -> int:
 
 
 def group(layer: Convolution) -> int:
-    """How many maps are summed at once: as many as divide them and fit in registers."""
+    """Return how many maps are summed at once: the most that divide them and fit in registers."""
     maps = layer.weights.shape[3]
     return max(size for size in range(1, MAX_GROUP + 1) if maps % size == 0)
 
 
 def _paper(model: QuantisedConv) -> list[int]:
-    """The second maps where nothing near is ink."""
+    """Return the second maps far from any ink."""
     first, second = model.convolutions[:2]
     blank = np.clip(first.biases >> SHIFT, 0, 255)
     sums = np.einsum("i,yxio->o", blank, second.weights) + second.biases
@@ -115,7 +115,7 @@ def _sums(size: int) -> str:
 
 def _calls(name: str, layer: Convolution, size: int) -> str:
     number = NAMES.index(name)
-    # The first maps that the second layer reads are always whole: 3 places, of which x is 1.
+    # The second layer always reads 3 places of the first maps; x is the middle one.
     width = ("SIDE", "3", "HALF", "HALF", "QUARTER")[number]
     read = f"MAPS_{number}" if number else "1"
     groups = layer.weights.shape[3] // size

@@ -1,10 +1,10 @@
 """Keras → C: one dense layer of sigmoids as a .c and a .h for microcontrollers.
 
-Weights become int8 with one scale a class. They are rounded one pixel after the other, and what a
-rounding does to the logits of training images is made up for by the pixels that are still to come
+Weights become int8 with one scale for each class. They are rounded pixel by pixel, and the weights
+of the remaining pixels compensate for what each rounding does to the logits of training images
 (Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
-Transformers", 2022): of 10,000 MNIST test digits, 5 are then decided otherwise than by Keras, where
-plain rounding gives 29.
+Transformers", 2022): of 10,000 MNIST test digits, 5 are then decided otherwise than by Keras; with
+plain rounding it is 29.
 """
 
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ from tinydigits_export.c.source import (
 from tinydigits_export.fold import folded
 from tinydigits_export.keras_model import Original
 
-GROUP = 10  # classes at most that are summed in one walk: as many as an AVR has registers for
-MAX_RUN = 127  # of a run's two numbers: they lie among the weights, which are int8
+GROUP = 10  # classes at most that are summed in one pass: as many as an AVR has registers for
+MAX_RUN = 127  # of the two numbers of a run, which are stored among the int8 weights
 MAX_SUM = 2**23 - 1  # 24 bits on an AVR
-DAMPING = 0.01  # of the mean pixel's power: keeps the inverse sound where pixels go together
+DAMPING = 0.01  # of the mean power of a pixel: keeps the inverse stable where pixels correlate
 
 
 @dataclass(frozen=True, slots=True)
 class Quantised:
-    """Integers that stand for a dense layer: logit = (pixels @ weights * scales + biases) / one."""
+    """A dense layer in integers: logit = (pixels @ weights * scales + biases) / one."""
 
     weights: NDArray[np.int64]
     """int8 range, [784, K]; 0 for pixels that are left out."""
@@ -49,7 +49,7 @@ class Quantised:
 
     @property
     def sums(self) -> NDArray[np.int64]:
-        """[2, K]: the least and the most that pixels @ weights can be, or be on the way."""
+        """[2, K]: the least and the most that pixels @ weights can be, partial sums included."""
         negative = np.minimum(self.weights, 0).sum(axis=0)
         positive = np.maximum(self.weights, 0).sum(axis=0)
         return 255 * np.stack([negative, positive])
@@ -61,15 +61,15 @@ class Quantised:
 
     @property
     def fits(self) -> bool:
-        """Whether no image can make a sum, a logit or what is between them overflow."""
+        """Whether no image can make a sum, a logit or a value in between overflow."""
         largest = max(abs(self.sums * self.scales).max(), abs(self.logits).max())
         return bool(abs(self.sums).max() <= MAX_SUM and largest < 2**31)
 
 
 def to_c(original: Original, info: ModelInfo, train_images: NDArray[np.uint8]) -> CSource:
-    """train_images: uint8 [N, 28, 28], never test images.
+    """Write a network of one dense layer as C. train_images: uint8 [N, 28, 28], never test images.
 
-    Raises ModelError where the network is not one dense layer of 2 to 100 sigmoids.
+    Raises ModelError if the network is not one dense layer of 2 to 100 sigmoids.
     """
     kernel, bias = dense_layer(original)
     pixels = train_images.reshape(len(train_images), PIXELS)
@@ -77,7 +77,7 @@ def to_c(original: Original, info: ModelInfo, train_images: NDArray[np.uint8]) -
 
 
 def dense_layer(original: Original) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Kernel [784, K] and bias [K] of the only layer."""
+    """Return kernel [784, K] and bias [K] of the only layer."""
     layers = [
         layer
         for layer in folded(original.model).layers
@@ -87,7 +87,7 @@ def dense_layer(original: Original) -> tuple[NDArray[np.float64], NDArray[np.flo
     if found != "Dense":
         raise ModelError(
             f"{original.path}: holds {found} with {original.model.count_params():,} parameters, "
-            "where C can be written of one Dense layer (the recipe `dense`), or of the recipe "
+            "where C can be written for one Dense layer (the recipe `dense`), or for the recipe "
             "`conv`"
         )
     kernel, bias = (np.asarray(values, np.float64) for values in layers[0].get_weights())
@@ -98,9 +98,10 @@ def dense_layer(original: Original) -> tuple[NDArray[np.float64], NDArray[np.flo
 def quantise(
     kernel: NDArray[np.float64], bias: NDArray[np.float64], pixels: NDArray[np.uint8]
 ) -> Quantised:
-    """kernel [784, K] and bias [K] take pixels in [0, 1]; pixels: uint8 [N, 784], training images.
+    """Find the integers. kernel [784, K] and bias [K] are for pixels in [0, 1]; pixels: uint8
+    [N, 784], training images.
 
-    The scales are as fine as 8 bits of scale, and the bounds of sums and logits, allow.
+    The scales are as fine as 8 bits, and the bounds of sums and logits, allow.
     """
     lit = pixels.max(axis=0) > 0
     wanted = np.maximum(np.abs(kernel[lit]).max(axis=0, initial=0), 1e-6) / 127 / 255
@@ -135,7 +136,7 @@ def _error_factors(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _rounded(weights: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """weights [784, K] as whole numbers in -127..127 that change the logits least."""
+    """Round weights [784, K] to whole numbers in -127..127 that change the logits least."""
     left = weights.copy()
     for pixel, factor in enumerate(factors):
         rounded = np.clip(np.rint(left[pixel]), -127, 127)
@@ -167,7 +168,7 @@ def _written(info: ModelInfo, model: Quantised, lit: NDArray[np.bool_]) -> CSour
 
 
 def _stream(weights: NDArray[np.int64], lit: NDArray[np.bool_], group: int) -> list[int]:
-    """For each group of classes: runs of (skip, take, take × group weights), then (0, 0)."""
+    """Return for each group of classes: runs of (skip, take, take × group weights), then (0, 0)."""
     stream = []
     for first in range(0, weights.shape[1], group):
         part = weights[:, first : first + group]
@@ -181,9 +182,8 @@ def _stream(weights: NDArray[np.int64], lit: NDArray[np.bool_], group: int) -> l
 
 
 def _runs(lit: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Where pixels are taken, (start, end) each. Gaps and runs are MAX_RUN long at most; a gap that
-    is too long is broken by a pixel that is taken although its weights are 0, and a short one, that
-    would cost as much as it saves, is closed."""
+    """Return where pixels are taken, (start, end) each. Gaps and runs are MAX_RUN long at most. A
+    pixel with weights of 0 is taken in the middle of a longer gap."""
     runs: list[tuple[int, int]] = []
     at = 0
     for pixel in np.flatnonzero(lit).tolist():

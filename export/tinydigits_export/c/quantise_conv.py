@@ -1,11 +1,11 @@
-"""The conv recipe in integers: what the C form computes, and how the integers are found.
+"""The conv recipe in integers: what the C computes, and how the integers are found.
 
 Weights are int8, activations uint8, and every convolution ends in `(sum + bias) >> 8`, cut off at
-0 and 255: no multiplication to rescale, and on an 8-bit processor not even a shift. That is free
-because a ReLU lets every map have a scale of its own, which the weights that read the map make up
-for (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019):
-the scale of a map is chosen so that the shift is 8. Of 10,000 MNIST test digits 2 are decided
-otherwise than by Keras.
+0 and 255: no multiplication to rescale, and on an 8-bit processor not even a shift. That costs
+nothing, because behind a ReLU each map may have its own scale, for which the weights that read the
+map compensate (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
+Correction", 2019): the scale of a map is chosen so that the shift is 8. It
+decides 2 of 10,000 MNIST test digits otherwise than Keras does.
 """
 
 from collections.abc import Sequence
@@ -47,16 +47,16 @@ class Convolution:
 
     @property
     def largest(self) -> int:
-        """The most that a sum with its bias can be away from 0, or be on the way."""
+        """The largest absolute value of a sum with its bias, partial sums included."""
         return _largest(self.weights.reshape(-1, self.weights.shape[-1]), self.biases)
 
 
 @dataclass(frozen=True, slots=True)
 class QuantisedConv:
-    """Integers that stand for a network of the conv recipe."""
+    """A network of the conv recipe in integers."""
 
     convolutions: tuple[Convolution, ...]
-    """Five; after the second and the fourth, the largest of 2×2 is taken."""
+    """Five. Max pooling over 2×2 follows the second and the fourth."""
 
     places: Integers
     """int8 range, [7, 7, C]: a weight for each place of each of the C last maps."""
@@ -80,12 +80,12 @@ class QuantisedConv:
 
     @property
     def largest_feature_sum(self) -> int:
-        """The most that the sum of a feature, with its bias, can be away from 0."""
+        """The largest absolute value of the sum of a feature, with its bias."""
         return _largest(self.places.reshape(-1, self.places.shape[-1]), self.place_biases)
 
     @property
     def largest_feature(self) -> Integers:
-        """[C]: the most that each can be away from 0."""
+        """[C]: the largest absolute value of each feature."""
         places = self.places.reshape(-1, self.places.shape[-1])
         sums = 255 * np.abs(places).sum(axis=0) + np.abs(self.place_biases)
         result: Integers = sums // 2**SHIFT + 1
@@ -93,11 +93,12 @@ class QuantisedConv:
 
     @property
     def largest_logit(self) -> int:
-        """The most that a logit can be away from 0, or be on the way."""
+        """The largest absolute value of a logit, partial sums included."""
         return int((self.largest_feature @ np.abs(self.head) + np.abs(self.biases)).max())
 
     def logits(self, images: NDArray[np.uint8]) -> Integers:
-        """images: uint8 [N, 28, 28] → int64 [N, K], 2 ** fraction to the one: those of the C."""
+        """Compute what the C computes. images: uint8 [N, 28, 28] → int64 [N, K], in units of
+        2 ** -fraction."""
         parts = [self._logits(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
         return np.concatenate([np.empty((0, len(self.biases)), np.int64), *parts])
 
@@ -113,9 +114,10 @@ class QuantisedConv:
 
 
 def convolved(maps: Integers, weights: Integers) -> Integers:
-    """maps [N, H, W, in] with weights [3, 3, in, out] and a border of zeros → [N, H, W, out].
+    """Convolve maps [N, H, W, in], in a border of zeros, with weights [3, 3, in, out] → [N, H, W,
+    out].
 
-    In float64, whose products are fast; it holds integers of this size exactly.
+    It computes in float64, which is fast and holds integers of this size exactly.
     """
     height, width = maps.shape[1:3]
     padded = np.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0))).astype(np.float64)
@@ -127,7 +129,7 @@ def convolved(maps: Integers, weights: Integers) -> Integers:
 
 
 def pooled(maps: Integers) -> Integers:
-    """[N, H, W, C] → [N, H / 2, W / 2, C]: the largest of each 2×2."""
+    """Take the largest of each 2×2: [N, H, W, C] → [N, H / 2, W / 2, C]."""
     images, height, width, channels = maps.shape
     result: Integers = maps.reshape(images, height // 2, 2, width // 2, 2, channels).max(
         axis=(2, 4)
@@ -136,9 +138,9 @@ def pooled(maps: Integers) -> Integers:
 
 
 def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> QuantisedConv:
-    """train_images: uint8 [N, 28, 28], never test images: the ranges of the maps are theirs.
+    """Find the integers. train_images: uint8 [N, 28, 28], never test images: they set the ranges.
 
-    Raises ModelError where the network is not of the conv recipe, or its numbers are too large.
+    Raises ModelError if the network is not of the conv recipe, or its numbers are too large.
     """
     model = folded(original.model)
     layers = _layers(original, model)
@@ -171,7 +173,8 @@ def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> Quanti
 
 
 def _layers(original: Original, model: Any) -> list[Any]:
-    """Those with weights: five convolutions, the one over all places, and the dense one."""
+    """Return the layers with weights: five convolutions, the depthwise one over all places, and the
+    dense one."""
     found = " → ".join(
         type(layer).__name__ for layer in model.layers if type(layer).__name__ != "InputLayer"
     )
@@ -188,13 +191,13 @@ def _layers(original: Original, model: Any) -> list[Any]:
     if not expected:
         raise ModelError(
             f"{original.path}: holds {found} with {original.model.count_params():,} parameters, "
-            "where C can be written of one Dense layer, or of the layers of the recipe `conv`"
+            "where C can be written for one Dense layer, or for the layers of the recipe `conv`"
         )
     return layers
 
 
 def _ranges(model: Any, layers: Sequence[Any], images: NDArray[np.uint8]) -> list[Floats]:
-    """The most that each map of each convolution was, [maps out] each."""
+    """Return the largest value of each map of each convolution, [maps out] each."""
     keras = load_tensorflow("export", "export").keras
     probe = keras.Model(model.inputs[0], [layer.output for layer in layers])
     found = [np.zeros(layer.output.shape[-1]) for layer in layers]
@@ -206,7 +209,7 @@ def _ranges(model: Any, layers: Sequence[Any], images: NDArray[np.uint8]) -> lis
 
 
 def _values(layer: Any) -> tuple[Floats, Floats]:
-    """Kernel and bias."""
+    """Return kernel and bias."""
     kernel, bias = (np.asarray(values, np.float64) for values in layer.get_weights())
     return kernel, bias
 
@@ -220,6 +223,6 @@ def _bias(values: Floats) -> Integers:
 
 
 def _largest(weights: Integers, biases: Integers) -> int:
-    """weights: [inputs, outputs], of inputs in 0..255."""
+    """Return the largest absolute sum. weights: [inputs, outputs], for inputs in 0..255."""
     ink = 255 * np.maximum(np.maximum(weights, 0).sum(axis=0), -np.minimum(weights, 0).sum(axis=0))
     return int((ink + np.abs(biases)).max())

@@ -77,7 +77,7 @@ def filled_source(kind: str, info: ModelInfo, fraction: int, values: Mapping[str
 
 
 def check_classes(origin: Path, classes: int) -> None:
-    """Raises ModelError where C cannot be written for that number of classes."""
+    """Raise ModelError where C cannot be written for that number of classes."""
     if not 2 <= classes <= MAX_CLASSES:
         raise ModelError(
             f"{origin}: {classes} classes, where C can be written for 2 to {MAX_CLASSES}"
@@ -85,12 +85,12 @@ def check_classes(origin: Path, classes: int) -> None:
 
 
 def in_comment(text: str) -> str:
-    """One line that ends no C comment and begins none."""
+    """Return one line that neither ends nor begins a C comment."""
     return re.sub(r"[^ -)+-.0-~]", "?", text)
 
 
 def c_string(text: str) -> str:
-    """A C string literal in ASCII, UTF-8 as octal escapes."""
+    """Return a C string literal in ASCII; other UTF-8 becomes octal escapes."""
     plain = re.compile(rb"""[ !#-\[\]-~]""")
     escaped = (
         chr(byte) if plain.match(bytes([byte])) and byte != ord("?") else f"\\{byte:03o}"
@@ -100,7 +100,7 @@ def c_string(text: str) -> str:
 
 
 def rows(values: Iterable[int]) -> str:
-    """Numbers, comma separated, in lines of at most 100 characters."""
+    """Return numbers, separated by commas, in lines of at most 100 characters."""
     lines, line = [], "   "
     for value in values:
         if len(line) + len(f" {value},") > 100:
@@ -118,7 +118,7 @@ def accuracy(info: ModelInfo) -> str:
 
 
 def registers(group: int) -> str:
-    """Registers of each sum in the AVR's assembly: those that nothing else is in there."""
+    """Return the registers of each sum in the AVR's assembly: those that hold nothing else."""
     pairs = [*range(2, 16, 2), 20, 22, 24][:group]
     each = [f"DO(r{low}, r{low + 1}, {3 * k + 2})" for k, low in enumerate(pairs)]
     return " \\\n    ".join(" ".join(each[at : at + 5]) for at in range(0, group, 5))

@@ -1,7 +1,7 @@
 """Runs a program on a simulated Cortex-M (Unicorn), feeds it bytes and counts its instructions.
 
-The counterpart of avr_runner.c: same ports (device.h), same results, but for the few instructions
-of `main` around a span that lie in one block with it.
+It is the counterpart of avr_runner.c, with the same ports (device.h) and the same results. It also
+counts the few instructions of `main` that share a basic block with a span.
 """
 
 import struct
@@ -23,9 +23,9 @@ PAINTED = 512  # bytes below the stack pointer that are watched
 def run_cortex_m(
     elf: Path, core: str, ram: int, data: bytes, limit: int
 ) -> tuple[bytes, NDArray[np.int64]]:
-    """The bytes written, and int64 [spans, 2]: instructions and stack bytes of each counted span.
+    """Return the bytes written, and int64 [spans, 2]: instructions and stack bytes of each span.
 
-    core: "M0" (whose instructions the M0+ has) or "M4". Raises ModelError where the program
+    core: "M0" (whose instructions the M0+ has) or "M4". Raises ModelError if the program
     crashes or runs for over `limit` instructions, MissingExtra without Unicorn.
     """
     try:
@@ -44,7 +44,7 @@ def run_cortex_m(
 
 
 class _Machine:
-    """A core, its memory, and what was counted so far."""
+    """A core, its memory, and its counters."""
 
     def __init__(self, unicorn: Any, elf: Path, core: str, ram: int, data: bytes) -> None:
         from unicorn import arm_const
@@ -104,7 +104,7 @@ class _Machine:
 
 
 def _load(uc: Any, elf: bytes) -> int:
-    """Puts the segments of a 32-bit ELF file where they belong. The address of its entry."""
+    """Load the segments of a 32-bit ELF file. Returns the address of its entry."""
     entry, table = struct.unpack_from("<II", elf, 24)
     size, count = struct.unpack_from("<HH", elf, 42)
     for header in range(table, table + size * count, size):
@@ -115,7 +115,8 @@ def _load(uc: Any, elf: bytes) -> int:
 
 
 def _instructions(code: bytes) -> int:
-    """How many Thumb instructions: those whose first half begins 11101, 1111 take two halves."""
+    """Count Thumb instructions. Those that begin with 11101, 11110 or 11111 have 4 bytes, the
+    others 2."""
     count = position = 0
     while position < len(code):
         position += 4 if code[position + 1] >> 3 in (0b11101, 0b11110, 0b11111) else 2

@@ -26,7 +26,7 @@ ends the run. A program whose network reads its pixels one by one, because the c
 the image, calls device_read() within the counted span: on an AVR that costs 1 cycle.
 
 A program whose code or variables outgrow the target is refused when it is built. The stack is known
-only after a run: hold `program.ram + run.stack` to `target.ram` (see `device_table`).
+only after a run: compare `program.ram + run.stack` with `target.ram` (see `table`).
 
 AVR: libsimavr, cycle for cycle. Cortex-M: Unicorn (QEMU's processor cores as a library), which
 counts instructions, not cycles: a Cortex-M0+ takes 1 to 2 cycles for most.
@@ -58,13 +58,13 @@ class Target:
 
     name: str
     mcu: str
-    """As the simulator calls it."""
+    """Its name in the simulator."""
 
     prefix: str
-    """Of the compiler's commands: "avr-" or "arm-none-eabi-"."""
+    """Prefix of the compiler's commands: "avr-" or "arm-none-eabi-"."""
 
     flags: tuple[str, ...]
-    """Which choose the processor. Optimisation is chosen in `build`."""
+    """The flags that choose the processor. `build` chooses the optimisation."""
 
     flash: int
     """bytes."""
@@ -73,7 +73,7 @@ class Target:
     """bytes."""
 
     clock: int
-    """Hz, as usually run."""
+    """Hz, at which it usually runs."""
 
     @property
     def packages(self) -> str:
@@ -87,7 +87,7 @@ ATMEGA328P = Target(
     "ATmega328P", "atmega328p", "avr-", ("-mmcu=atmega328p",), 32 * 1024, 2048, 16_000_000
 )
 ATTINY13A = Target("ATtiny13A", "attiny13a", "avr-", ("-mmcu=attiny13a",), 1024, 64, 9_600_000)
-# Those of an STM32G0 and an STM32F4 of the smaller kind.
+# The cores of small STM32G0 and STM32F4 chips.
 CORTEX_M0PLUS = Target(
     "Cortex-M0+", "M0", "arm-none-eabi-", ("-mcpu=cortex-m0plus", "-mthumb"),
     64 * 1024, 8 * 1024, 64_000_000,
@@ -110,7 +110,7 @@ class DoesNotFit(ModelError):  # noqa: N818 - named for what it says
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a linked program takes."""
+    """The memory that a linked program needs."""
 
     flash: int
     """bytes: code, constants, and the initial values of variables."""
@@ -121,7 +121,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a program answered, and what that cost. N: the number of inputs."""
+    """The answers of a program, and their cost. N: the number of inputs."""
 
     outputs: NDArray[np.uint8]
     """uint8 [N, R], the bytes written for each input."""
@@ -130,7 +130,7 @@ class Run:
     """int64 [N], between device_start and device_stop: cycles of an AVR, instructions of an ARM."""
 
     stack: int
-    """bytes: the most that was in use between the two, beyond what `main` itself uses."""
+    """bytes: the most in use between the two, without what `main` itself uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +140,14 @@ class Firmware:
     elf: Path
     target: Target
     model: Sizes
-    """Of the sources alone, linked with the helpers of the compiler's library that they call."""
+    """The sources alone, with the helpers of the compiler's library that they call."""
 
     program: Sizes
-    """Of the whole, with `main`, start-up code and interrupt vectors."""
+    """All, with `main`, start-up code and interrupt vectors."""
 
     def run(self, inputs: NDArray[np.uint8]) -> Run:
-        """inputs: uint8 [N, B]. Raises ModelError where the program crashes, hangs, or writes
-        other than the same number of bytes for each input; MissingTool without the simulator.
+        """Run the program. inputs: uint8 [N, B]. Raises ModelError if it crashes, hangs, or does
+        not write the same number of bytes for each input; MissingTool without the simulator.
         """
         inputs = np.ascontiguousarray(inputs, np.uint8)
         runner = _run_avr if self.target.prefix == "avr-" else _run_arm
@@ -174,13 +174,13 @@ def build(
     optimize: str = "-O2",
     flags: tuple[str, ...] = (),
 ) -> Firmware:
-    """Compiles and links `sources` (file name → text; every .c among them is compiled) and `main`.
+    """Compile and link `sources` (file name → text; every .c among them is compiled) and `main`.
 
-    folder: an existing one, for the files; call it with a fresh one for each target.
-    optimize, flags: for the sources; `main` is compiled with -Os. Of `dense`, -O2 takes less stack
+    folder: an existing one for the files, another one for each target.
+    optimize, flags: for the sources; `main` is compiled with -Os. For `dense`, -O2 takes less stack
     than -Os, a tenth fewer instructions on a Cortex-M0+, and no more flash on an AVR.
-    Raises MissingTool without the compiler, ModelError where something does not compile, and
-    DoesNotFit where the target is too small for the code or the variables.
+    Raises MissingTool without the compiler, ModelError if something does not compile, and
+    DoesNotFit if the target is too small for the code or the variables.
     """
     for name, text in {**sources, "main.c": main}.items():
         (folder / name).write_text(text, "utf-8")
@@ -194,7 +194,7 @@ def build(
         compiled([*compiler, *sections, *chosen, "-c", str(folder / name), "-o", objects[-1]], name)
     alone, whole = folder / "model.elf", folder / "program.elf"
     link = [*compiler, *(AVR_MEMORY if target.prefix == "avr-" else ARM_MEMORY)]
-    # Without start-up code and --gc-sections: all that the sources define, and nothing else.
+    # Without start-up code and --gc-sections: everything that the sources define, and nothing else.
     compiled([*link, *BARE, "-Wl,-e,0", *objects[:-1], "-o", str(alone)], "the sources")
     # An ARM program starts at main: the simulator lays its memory out and sets its stack.
     start = [] if target.prefix == "avr-" else [*BARE, "-Wl,-e,main"]

@@ -1,4 +1,4 @@
-"""What a model in C takes on microcontrollers: built for each, and run there in simulation."""
+"""What a model in C needs on microcontrollers: it is built for each and run in simulation."""
 
 import re
 import tempfile
@@ -114,23 +114,23 @@ WAYS = (
 
 
 class Measured(NamedTuple):
-    """What one microcontroller needs."""
+    """What a model needs on one microcontroller."""
 
     target: Target
     flash: int
-    """bytes: code and weights; of `tiny`, all that the program holds."""
+    """bytes: code and weights; for `tiny`, the whole program."""
 
     static: int
-    """bytes of variables, beside the image; of `tiny`, all that the program holds."""
+    """bytes of variables without the image; for `tiny`, of the whole program."""
 
     stack: int
-    """bytes, beside what the caller has on it."""
+    """bytes, without what the caller has on it."""
 
     mean: float
-    """Cycles an image (of Cortex-M: instructions), over the images that were run."""
+    """Mean cycles for an image (for Cortex-M: instructions)."""
 
     worst: int
-    """The same of an image of ink everywhere, or of the slowest one where that took longer."""
+    """The same for an image of ink everywhere, or for the slowest image if that took longer."""
 
     @property
     def milliseconds(self) -> float:
@@ -139,7 +139,7 @@ class Measured(NamedTuple):
 
 
 class TooSmall(NamedTuple):
-    """A microcontroller that was not run, because the model does not fit there."""
+    """A microcontroller for which the model is too large."""
 
     target: Target
     reason: str
@@ -194,8 +194,8 @@ def _row(
 
 
 def check_tables(c: str, target: Target) -> None:
-    """Raises DoesNotFit where a table of a .c file is larger than the target's flash: a compiler
-    for AVRs refuses such a one without naming a size."""
+    """Raise DoesNotFit if a table of a .c file is larger than the target's flash: a compiler for
+    AVRs refuses such a table without naming its size."""
     for bits, name, count in re.findall(r"^static const u?int(\d+)_t (\w+)\[(\d+)\]", c, re.M):
         if int(bits) // 8 * int(count) > target.flash:
             size = int(bits) // 8 * int(count)
@@ -203,7 +203,7 @@ def check_tables(c: str, target: Target) -> None:
 
 
 def check_ram(firmware: Firmware, stack: int) -> None:
-    """Raises DoesNotFit where variables and `stack` bytes of stack are more than there is."""
+    """Raise DoesNotFit if variables and `stack` bytes of stack exceed the RAM."""
     needed, target = firmware.program.ram + stack, firmware.target
     if needed > target.ram:
         what = f"the program, with {stack:,} B of stack,"

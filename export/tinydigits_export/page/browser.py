@@ -1,7 +1,7 @@
-"""The network inside a page, run in NumPy: the proof of what `to_html` wrote into it.
+"""The network inside a page, run in NumPy, to prove what `to_html` wrote into it.
 
-The layers and weights are read back out of the page's bytes and computed as network.js computes
-them. That the script does the same is proved in a browser, by tests/export/page/test_to_html.py.
+It reads the layers and weights back from the bytes of the page and computes as network.js does. A
+test in a browser proves that the script does the same: tests/export/page/test_to_html.py.
 """
 
 import hashlib
@@ -38,11 +38,13 @@ class HtmlBackend:
             self._layers = _with_arrays(model)
             self.classes = self._layers[-1]["shape"][-1]
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise ModelError(f"{origin}: no page of `tinydigits export`: {error!r}") from error
+            raise ModelError(
+                f"{origin}: not a page that `tinydigits export` wrote: {error!r}"
+            ) from error
         self.sha256 = hashlib.sha256(data).hexdigest()
 
     def scores(self, images: NDArray[np.uint8]) -> Floats:
-        """images: uint8 [N, 28, 28] → float32 [N, K]."""
+        """Run the network. images: uint8 [N, 28, 28] → float32 [N, K]."""
         parts = [self._run(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
         return np.concatenate(parts)
 
@@ -55,7 +57,7 @@ class HtmlBackend:
 
 
 def _with_arrays(model: Any) -> list[dict[str, Any]]:
-    """The layers, each with its arrays out of the one text that holds them all."""
+    """Return the layers, each with its arrays from the one text that holds them all."""
     weights = np.frombuffer(b64decode(model["weights"], validate=True), "<f4")
     layers, at = [], 0
     for layer in model["layers"]:
@@ -95,7 +97,7 @@ def _max_pool(values: Floats, layer: Mapping[str, Any]) -> Any:
 
 
 def _average_pool(values: Floats, layer: Mapping[str, Any]) -> Any:
-    """What lies outside the map does not count."""
+    """Average the cells that lie within the map."""
     return np.nanmean(_windows(values, layer, np.nan), axis=(4, 5), dtype=np.float32)
 
 
@@ -118,7 +120,7 @@ def _windows(values: Floats, layer: Mapping[str, Any], outside: float) -> Any:
 
 
 def _sigmoid(values: Floats) -> Any:
-    with np.errstate(over="ignore"):  # e to the infinite makes the 0 that it should
+    with np.errstate(over="ignore"):  # exp(…) = inf gives 0, as it should
         return 1 / (1 + np.exp(-values))
 
 

@@ -1,7 +1,7 @@
-"""Keras → one HTML page that reads drawn digits and pictures, in any browser, without a network.
+"""Keras → one HTML page that reads drawn digits and pictures, in any browser, offline.
 
 The page holds everything: the layers as JSON, their weights as base64, the fit and the network in
-JavaScript, and its looks. Nothing is fetched, and its content security policy allows nothing to be.
+JavaScript, and its style. It fetches nothing, and its content security policy forbids it.
 """
 
 import json
@@ -35,7 +35,7 @@ Weights = NDArray[np.float32]
 
 
 def to_html(original: Original, info: ModelInfo) -> bytes:
-    """The page, in UTF-8. Raises ModelError where the network has a layer that it does not know."""
+    """Return the page, in UTF-8. Raises ModelError if it does not know a layer of the network."""
     layers, weights = network_of(original)
     model = {
         "info": json.loads(info.to_json(indent=None)),
@@ -52,10 +52,10 @@ def to_html(original: Original, info: ModelInfo) -> bytes:
 
 
 def network_of(original: Original) -> tuple[list[dict[str, Any]], Weights]:
-    """The layers as the page's network.js takes them, and all their weights, one after another."""
+    """Return the layers as network.js takes them, and all their weights, one after another."""
     model, where = folded(original.model), str(original.path)
     if type(model).__name__ != "Sequential":
-        raise ModelError(f"{where}: a page can be made of a plain chain of layers only")
+        raise ModelError(f"{where}: a page can be made only from a plain chain of layers")
     if (count := model.count_params()) > MOST_WEIGHTS:
         raise ModelError(
             f"{where}: {count:,} weights would make a page of {count * 4 * 4 // 3:,} bytes, and "
@@ -90,7 +90,9 @@ def _dense(layer: Any, where: str) -> _Read:
 def _convolution(layer: Any, where: str) -> _Read:
     depthwise = type(layer).__name__ == "DepthwiseConv2D"
     if set(layer.dilation_rate) != {1} or (not depthwise and layer.groups != 1):
-        raise ModelError(f"{where}: {layer.name} is dilated or grouped, which the page is not")
+        raise ModelError(
+            f"{where}: {layer.name} is dilated or grouped, which the page does not know"
+        )
     described = {
         "kind": "depthwise" if depthwise else "conv",
         "activation": _activation(layer, where),
@@ -105,7 +107,7 @@ def _pool(layer: Any, where: str) -> _Read:
 
 
 def _global_average(layer: Any, _where: str) -> _Read:
-    """A window over the whole map, which has one place."""
+    """Describe it as a window over the whole map."""
     height, width, maps = layer.input.shape[1:]
     described = {
         "kind": "average_pool",
@@ -120,7 +122,7 @@ def _global_average(layer: Any, _where: str) -> _Read:
 
 
 def _window(layer: Any, window: tuple[int, int], where: str) -> dict[str, Any]:
-    """How a window moves over the map, and how many cells of it lie outside at the start."""
+    """Return how a window moves over the map, and how many of its cells lie outside at first."""
     if layer.data_format != "channels_last":
         raise ModelError(f"{where}: {layer.name} is {layer.data_format}: channels_last is expected")
     from_, to = layer.input.shape[1:], layer.output.shape[1:]
@@ -136,7 +138,7 @@ def _window(layer: Any, window: tuple[int, int], where: str) -> dict[str, Any]:
 
 
 def _normalisation(layer: Any, _where: str) -> _Read:
-    """One that could not be folded, as a factor and an offset for each channel."""
+    """Return a normalisation that could not be folded, as factor and offset for each channel."""
     ones = np.ones(layer.input.shape[-1])
     gamma = np.asarray(layer.gamma) if layer.scale else ones
     beta = np.asarray(layer.beta) if layer.center else 0 * ones
@@ -161,7 +163,9 @@ def _activation_layer(layer: Any, where: str) -> _Read:
 
 def _relu(layer: Any, where: str) -> _Read:
     if layer.max_value is not None or layer.negative_slope or layer.threshold:
-        raise ModelError(f"{where}: {layer.name} is no plain ReLU, which is all the page knows")
+        raise ModelError(
+            f"{where}: {layer.name} is not a plain ReLU, the only one that the page knows"
+        )
     return {"kind": "activation", "activation": "relu"}, []
 
 

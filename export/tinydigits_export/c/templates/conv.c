@@ -6,14 +6,14 @@
  *             features        a sum over the places of each map, with a weight for each
  *             logit[k]        features * weights[k] + BIASES[k]
  *
- * A map's value is uint8: a sum of int8 weights times values, and a bias, is shifted by 8 bits and cut
- * off at 0 and 255. Beyond the border all is 0. Nothing can overflow. From the weights below, for
- * every image there can be, and after every step of a sum:
+ * A value of a map is uint8: the sum of int8 weights times values, and a bias, shifted by 8 bits and
+ * cut off at 0 and 255. Beyond the border all values are 0. Nothing can overflow. These bounds follow
+ * from the weights below, for any image and after each step of a sum:
  *
 $bounds
  *
- * Rows of pixels come one by one. Of every map only those rows are kept that are still needed, and
- * first maps are made anew for each row that needs them, so an image takes $state_bytes bytes of RAM.
+ * Rows of pixels come one by one. Only those rows of each map are kept that are still needed, and the
+ * first maps are computed again for each row that needs them, so an image takes $state_bytes bytes of RAM.
  */
 #include "$name.h"
 
@@ -33,15 +33,15 @@ $noinline
 enum { SIDE = 28, HALF = 14, QUARTER = 7 };
 enum { MAPS_1 = $maps_1, MAPS_2 = $maps_2, MAPS_3 = $maps_3, MAPS_4 = $maps_4, MAPS_5 = $maps_5 };
 
-/* Of the convolutions. For each group of maps: 3 x 3 places, there each map that is read, and for
- * that the weights of the group. Half a unit is in the biases, so that the shift rounds. */
+/* The convolutions. For each group of maps: 3 x 3 places, in each the maps that are read, and for
+ * each of these the weights of the group. The biases include half a unit, so that the shift rounds. */
 $tables
-/* The second maps where all around is paper. */
+/* The second maps in the middle of paper. */
 static const uint8_t PAPER[MAPS_2] PROGMEM = {
 $paper
 };
 
-/* Of the features: row by row, place by place, a weight for each map. */
+/* The features: row by row, place by place, a weight for each map. */
 static const int8_t PLACES[QUARTER * QUARTER * MAPS_5] PROGMEM = {
 $places
 };
@@ -63,16 +63,16 @@ static struct {
     uint8_t first[3][3 * MAPS_1];        /* around one pixel */
     uint8_t second[3][HALF * MAPS_2];    /* the largest of 2 x 2, the last three rows: r % 3 */
     uint8_t third[2][HALF * MAPS_3];     /* the last two whole rows: r % 2 */
-    uint8_t newest[3][MAPS_3];           /* of the row after these, the last three places */
+    uint8_t newest[3][MAPS_3];           /* the last three places of the row after these */
     uint8_t fourth[3][QUARTER * MAPS_4]; /* as `second` */
     sum_t features[MAPS_5];
-    uint8_t rows; /* of pixels that came */
+    uint8_t rows; /* rows of pixels so far */
 } state;
 
-/* What a convolution sees of the maps that it reads: up to three rows of up to three places. */
+/* The part of the maps that a convolution reads: up to three rows of up to three places. */
 typedef struct {
     uint8_t rows;
-    uint8_t gap; /* weights between two rows: those of a place beyond the border */
+    uint8_t gap; /* weights to skip between two rows: those of a place beyond the border */
     struct {
         uint8_t count;
         const uint8_t *values;
@@ -83,12 +83,12 @@ typedef struct {
 #define FAST_AVR
 
 /* The same as the C below, for AVRs that multiply. The lower two bytes of every sum are in registers.
- * The third is in memory, for it is reached for only when two bytes overflow: seldom. Meanwhile
- * `high` has a sign of its own, which the third byte gives and takes over again. */
+ * The third is in memory: it is only needed when two bytes overflow, which is rare. Meanwhile `high`
+ * has a sign of its own, which LOAD takes from the third byte and STORE carries back. */
 #define LOAD(low, high, third)                                                                     \
     "ldd " #low ", Y+" #third "-2 \n ldd " #high ", Y+" #third "-1 \n"                             \
     "ldd r19, Y+" #third " \n sbrc " #high ", 7 \n inc r19 \n std Y+" #third ", r19 \n"
-/* low:high += weight (r17) * value (r16). After an overflow bit 7 of `high` says which way it was. */
+/* low:high += weight (r17) * value (r16). After an overflow, bit 7 of `high` tells its direction. */
 #define ADD(low, high, third)                                                                      \
     "lpm r17, Z+ \n mulsu r17, r16 \n add " #low ", r0 \n adc " #high ", r1 \n brvc .+10 \n"       \
     "ldd r19, Y+" #third " \n inc r19 \n sbrs " #high ", 7 \n subi r19, 2 \n"                      \
@@ -105,7 +105,7 @@ typedef struct {
 
 #endif
 
-/* Sums of a group of maps: += values * weights. */
+/* Adds values * weights to the sums of a group of maps. */
 $sums
 $convolutions
 static void copy(uint8_t *to, const uint8_t *from, uint8_t bytes) {
@@ -123,7 +123,7 @@ static void pool(uint8_t *kept, const uint8_t *found, uint8_t maps, uint8_t is_f
     }
 }
 
-/* Of row y and its two neighbours in a ring of three rows, `bytes` each: where they begin at x - 1. */
+/* Where row y and its two neighbours begin at x - 1, in a ring of three rows of `bytes` each. */
 static void around(const uint8_t *rows[3], const uint8_t *ring, uint16_t bytes, uint8_t height,
                    uint8_t maps, uint8_t y, uint8_t x) {
     const uint8_t *const here = x ? ring + (uint8_t)(x - 1) * maps : ring;
@@ -147,7 +147,7 @@ NOINLINE static void fifth_row(uint8_t y) {
     }
 }
 
-/* `below`: of the row that is still being made, from x - 1 on. */
+/* `below`: the row that is still being computed, from x - 1 on. */
 NOINLINE static void fourth_place(uint8_t y, uint8_t x, const uint8_t *below) {
     const uint16_t left = x ? (uint16_t)(x - 1) * MAPS_3 : 0;
     const uint8_t *rows[3];
@@ -164,7 +164,7 @@ static void fourth_row_is_there(uint8_t y) {
     if (y == HALF - 1) fifth_row(QUARTER - 1);
 }
 
-/* Makes the fourth maps of the row before, as far as they are known, while it makes row y. */
+/* Computes row y, and the fourth maps of the row before as soon as they can be known. */
 NOINLINE static void third_row(uint8_t y) {
     uint8_t x;
     for (x = 0; x <= HALF; x++) {
@@ -175,7 +175,7 @@ NOINLINE static void third_row(uint8_t y) {
             third(rows, x, state.newest[2]);
         }
         if (x && y) fourth_place((uint8_t)(y - 1), (uint8_t)(x - 1), state.newest[x > 1 ? 0 : 1]);
-        /* Two rows above, this place is not needed any more. */
+        /* This place of the row two above is not needed any more. */
         if (x > 1) copy(state.third[y % 2] + (x - 2) * MAPS_3, state.newest[0], MAPS_3);
     }
     copy(state.third[y % 2] + (HALF - 1) * MAPS_3, state.newest[1], MAPS_3);
@@ -189,12 +189,12 @@ NOINLINE static void third_row(uint8_t y) {
 static void first_column(uint8_t y, uint8_t x) {
     uint8_t r, k;
     for (r = 0; r < 3; r++) {
-        const uint8_t at = (uint8_t)(y + r); /* one row below the one that is made */
+        const uint8_t at = (uint8_t)(y + r); /* the row that is computed, plus one */
         uint8_t *const maps = state.first[r];
         copy(maps, maps + MAPS_1, 2 * MAPS_1);
         if (x < SIDE && at > 0 && at <= SIDE) {
             const uint8_t *rows[3];
-            /* Rows beyond the border are blank, so those below the last do as well as any. */
+            /* Rows beyond the border are blank, and so are those below the last. */
             for (k = 0; k < 3; k++) rows[k] = state.image[(at + k + 3) % 5] + (x ? x - 1 : 0);
             first(rows, x, maps + 2 * MAPS_1);
         } else {
@@ -233,7 +233,7 @@ NOINLINE static void second_row(uint8_t y) {
     }
 }
 
-/* Makes all that can be made now that the rows up to y + 2 have come. */
+/* Computes everything that needs no rows after y + 2. */
 static void go_on(uint8_t y) {
     second_row(y);
     if ((y & 1) && y > 1) third_row((uint8_t)(y / 2 - 1));
@@ -254,7 +254,7 @@ void ${name}_push(const uint8_t row[28]) {
     if (state.rows > 2) go_on((uint8_t)(state.rows - 3));
 }
 
-/* What is missing is paper, and so are the two rows that follow. Brings features to their unit. */
+/* Takes missing rows, and the two that follow, for paper. Shifts the features. */
 static void finish(void) {
     uint8_t k;
     for (; state.rows < SIDE + 2; state.rows++) {

@@ -1,12 +1,12 @@
 /* $name on an Arduino Uno or Nano: send 28 rows of 28 bytes, bright ink, over the serial line at
- * 115,200 baud. A dot comes back when a row has been read: wait for it before sending the next. After
- * the last dot comes a line with the class, a space and its score (0 to 255).
+ * 115,200 baud. It answers each row with a dot: wait for it before you send the next row. After
+ * the last dot it sends a line: the class, a space and its score (0 to 255).
  * Put $name.c and $name.h in the folder of this sketch. */
 #include "$name.h"
 
 void setup() {
     Serial.begin(115200);
-    Serial.setTimeout(1000); /* ms: an image that stops coming for so long is dropped */
+    Serial.setTimeout(1000); /* ms: an image that pauses for longer is dropped */
 }
 
 void loop() {

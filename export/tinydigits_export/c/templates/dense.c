@@ -3,11 +3,11 @@
  * sum[k]   = pixel[0] * weight[0][k] + ... + pixel[783] * weight[783][k]
  * logit[k] = sum[k] * SCALES[k] + BIASES[k]
  *
- * Weights are int8 with a scale for each class. Every scale is a whole number of the same unit,
- * 1 / ${guard}_ONE, so the logits of different classes can be compared as they are.
+ * Weights are int8 with a scale for each class. All scales are whole numbers of the same unit,
+ * 1 / ${guard}_ONE, so the logits of different classes can be compared directly.
  *
- * No sum or logit can overflow. From the weights below, for every image there can be, and after
- * every pixel of it:
+ * No sum or logit can overflow. These bounds follow from the weights below, for any image and after
+ * each of its pixels:
  *
 $bounds
  */
@@ -23,15 +23,15 @@ typedef __int24 sum_t; /* the bounds above fit */
 typedef int32_t sum_t;
 #endif
 
-/* Classes that are summed in one walk over the image. */
+/* Classes that are summed in one pass over the image. */
 #define GROUP $group
 #define GROUPS $groups
 
 $noinline
 
-/* For each group of classes: runs of pixels that training images ever lit. A run is how many pixels
- * to skip, how many to take, and the weights of those, GROUP for each pixel. A run that takes none
- * is the last. */
+/* For each group of classes: runs of pixels that had ink in any training image. A run has the number
+ * of pixels to skip, the number to take, and the weights of those, GROUP for each pixel. The last run
+ * takes none. */
 static const int8_t WEIGHTS[$weight_bytes] PROGMEM = {
 $weights
 };
@@ -47,19 +47,19 @@ $biases
 #if defined(__AVR_HAVE_MUL__) && defined(__AVR_HAVE_LPMX__)
 
 /* The same as the C below, for AVRs that multiply. The lower two bytes of every sum stay in
- * registers. The third is in memory, for it is reached for only when two bytes overflow: seldom. */
+ * registers. The third is in memory: it is only needed when two bytes overflow, which is rare. */
 
-/* low:high += weight (r17) * ink (r16). After an overflow bit 7 of `high` says which way it was. */
+/* low:high += weight (r17) * ink (r16). After an overflow, bit 7 of `high` tells its direction. */
 #define ADD(low, high, third)                                                                      \
     "lpm r17, Z+ \n mulsu r17, r16 \n add " #low ", r0 \n adc " #high ", r1 \n brvc .+10 \n"       \
     "ldd r19, Y+" #third " \n inc r19 \n sbrs " #high ", 7 \n subi r19, 2 \n"                      \
     "std Y+" #third ", r19 \n"
 #define CLEAR(low, high, third) "clr " #low " \n clr " #high " \n std Y+" #third ", " #low " \n"
-/* `high` has a sign of its own, which the third byte takes over. */
+/* `high` has a sign of its own, which is carried into the third byte. */
 #define STORE(low, high, third)                                                                    \
     "std Y+" #third "-2, " #low " \n std Y+" #third "-1, " #high " \n"                             \
     "ldd r19, Y+" #third " \n sbrc " #high ", 7 \n dec r19 \n std Y+" #third ", r19 \n"
-/* Where each sum is: low, high, and the offset of its third byte. */
+/* The place of each sum: low, high, and the offset of its third byte. */
 #define EACH(DO) \
     $each
 
@@ -70,11 +70,11 @@ NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight,
         "   clr r1         \n"
         "   add r26, r18   \n"
         "   adc r27, r1    \n"
-        "   lpm r18, Z+    \n" /* pixels to take: r18 counts them down */
+        "   lpm r18, Z+    \n" /* pixels to take: counted down in r18 */
         "   tst r18        \n"
         "   brne 2f        \n"
         "   rjmp 4f        \n"
-        "2: ld r16, X+     \n" /* the ink of a pixel; 9 cycles where there is none */
+        "2: ld r16, X+     \n" /* the ink of a pixel; 9 cycles if there is none */
         "   tst r16        \n"
         "   brne 3f        \n"
         "   adiw r30, %[group] \n"
@@ -93,7 +93,7 @@ NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight,
         : "y"(sums), [group] "I"(GROUP)
         : "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
           "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23", "r24", "r25", "memory");
-    return weight; /* r1 is 0 again, as the compiler expects: the last run cleared it */
+    return weight; /* the last run set r1 to 0 again, as the compiler expects */
 }
 
 #else
@@ -103,7 +103,7 @@ NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight,
 
 #if defined(__GNUC__) && defined(__thumb__)
 
-/* The same as the C below, for ARMs. GCC saves one register more for that, which costs stack. */
+/* The same as the C below, for ARMs. For the C, GCC saves one more register on the stack. */
 
 #ifdef __thumb2__
 #define LOAD_INK "ldrb %[ink], [%[pixel]], #1 \n"
@@ -152,7 +152,8 @@ NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight,
 
 #define ADD(k) sums[k] += (int8_t)pgm_read_byte(weight + k) * ink;
 
-/* The sums of one group, from its first weight on. Gives the first weight of the next group. */
+/* Computes the sums of one group, from its first weight on. Returns the first weight of the next
+ * group. */
 NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight, sum_t *sums) {
     EACH(CLEAR)
     for (;;) {
@@ -163,7 +164,7 @@ NOINLINE static const int8_t *add_up(const uint8_t *pixel, const int8_t *weight,
         if (pixel == end) return weight;
         do {
             const uint8_t ink = *pixel++;
-            if (ink) { /* most of a digit's image is paper */
+            if (ink) { /* most of an image is paper */
                 EACH(ADD)
             }
             weight += GROUP;
@@ -190,10 +191,10 @@ $probability
 #ifdef __AVR__
 #define LOGIT(k) logit(k, sums[k])
 #else
-#define LOGIT(k) sums[k] /* which `give` made of the sum: both are of 32 bits there */
+#define LOGIT(k) sums[k] /* `give` has replaced the sum by the logit: both have 32 bits here */
 #endif
 
-/* The class of the largest logit, and of equal ones the first. */
+/* The class of the largest logit, the first of equal ones. */
 NOINLINE static uint8_t decide(const sum_t *sums, uint8_t *probability) {
     int32_t best = LOGIT(0);
     uint8_t k, best_k = 0;

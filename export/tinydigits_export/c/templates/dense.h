@@ -1,7 +1,7 @@
 /* $name: reads a handwritten $what from 28 x 28 pixels, in plain integers.
  *
  *     uint8_t image[784];                  28 rows of 28, ink bright: 0 is paper, 255 is ink
- *     uint8_t probability;                 its score, see below
+ *     uint8_t probability;                 its score: see below
  *     uint8_t digit = ${name}_classify(image, &probability);
  *
  * Model:    $recipe, $classes classes; exported from Keras by
@@ -10,7 +10,7 @@
  * Flash:    $table_bytes bytes of tables, and 0.5 to 1.2 kB of code
  * RAM:      no variables; about $stack bytes of stack beside the image and the logits
  *
- * C99 without any library. Nothing here allocates, prints or divides, or knows of floats.
+ * C99 without any library. It never allocates, prints or divides, and uses no floats.
  */
 $api
 

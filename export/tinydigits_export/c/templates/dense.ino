@@ -1,13 +1,13 @@
 /* $name on an Arduino Uno or Nano: send 784 bytes, 28 rows of 28 pixels with bright ink, over the
- * serial line at 115,200 baud; a line with the class, a space and its score (0 to 255) comes
- * back. Put $name.c and $name.h in the folder of this sketch. */
+ * serial line at 115,200 baud. It answers with a line: the class, a space and its score (0 to
+ * 255). Put $name.c and $name.h in the folder of this sketch. */
 #include "$name.h"
 
 static uint8_t image[784];
 
 void setup() {
     Serial.begin(115200);
-    Serial.setTimeout(1000); /* ms: an image that stops coming for so long is dropped */
+    Serial.setTimeout(1000); /* ms: an image that pauses for longer is dropped */
 }
 
 void loop() {

@@ -1,5 +1,5 @@
 #ifdef __GNUC__
-#define NOINLINE __attribute__((noinline)) /* so that their registers are not saved all at once */
+#define NOINLINE __attribute__((noinline)) /* their registers need not be saved all at once */
 #else
 #define NOINLINE
 #endif

@@ -3,7 +3,7 @@ static const uint8_t SIGMOID[33] PROGMEM = {
 $sigmoid
 };
 
-/* 0 to 255: between two entries of the table, and beyond 8 or -8 the last of them. */
+/* 0 to 255: interpolated between two entries of the table; beyond 8 or -8, the last entry. */
 static uint8_t probability_of(int32_t logit) {
     const int32_t size = (logit < 0 ? -logit : logit) >> ($fraction - 10);
     const uint16_t x = size < 8192 ? (uint16_t)size : 8191; /* 1024 to the one */
