@@ -14,6 +14,7 @@ from benchmarks.harness.turns import alternated
 from tinydigits.errors import TinydigitsError
 from tinydigits.info import read_info
 from tinydigits.model import MODELS
+from tinydigits_export.formats import FORMATS as EXPORTED
 from tinydigits_train.data import ENVIRONMENT, Dataset, load_data
 
 # The formats of `tinydigits export` that are measured of each model. All format names are here.
@@ -24,7 +25,7 @@ FORMATS = {
 IN_MEMORY = ("onnx", "tflite", "int8", "c")  # for latency
 BATCHED = ("onnx", "tflite")  # for throughput
 STARTED = ("tflite",)
-IN_C = ("c", "tiny")  # for devices
+IN_C = [name for name, format_ in EXPORTED.items() if format_.on_devices]
 # An older bundle that lacks formats of FORMATS or IN_C can be measured if it has these.
 LEAST, LEAST_IN_C = ("onnx", "tflite", "int8"), ("c",)
 
@@ -156,5 +157,4 @@ def bundle(
 
 def artefact(name: str, format_: str) -> str:
     """Return the file name of a model in a format."""
-    endings = {"int8": ".int8.tflite"}
-    return "tiny.c" if format_ == "tiny" else name + endings.get(format_, f".{format_}")
+    return EXPORTED[format_].files(name)[0]

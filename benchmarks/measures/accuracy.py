@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from benchmarks.harness.plan import FORMATS, LEAST, Plan, bundle, data, each_model
 from benchmarks.harness.results import Column, Finding, Table, Value
 from tinydigits_export.bundle import open_bundle, verify
+from tinydigits_export.formats import by_file
+from tinydigits_export.proof import NO_SCORES
 from tinydigits_train.labelled_folder import Digits
 
 COLUMNS = (
@@ -40,13 +42,15 @@ def _rows(plan: Plan, name: str, test: Digits) -> Iterator[tuple[Value, ...]]:
     receipt = verify(open_bundle(folder), test)
     size = keras.stat().st_size
     yield keras.name, size, receipt.keras_accuracy, 1.0, 0.0, None, 0, None
+    formats = by_file(name)
     for artefact, parity in receipt.info.parity.items():
+        has_scores = formats[artefact].tolerance.max_delta != NO_SCORES
         yield (
             artefact,
             receipt.info.artifacts[artefact].bytes,
             parity.accuracy,
             parity.agreement,
-            None if artefact == "tiny.c" else parity.max_delta,
+            parity.max_delta if has_scores else None,
             parity.ties,
             len(parity.disagreeing),
             "FAILED" if artefact in receipt.failures else "holds",

@@ -248,10 +248,10 @@ def test_weights_too_large_for_the_integers_are_refused(mnist: Dataset) -> None:
 
 def test_other_networks_are_refused_with_what_they_are(mnist: Dataset) -> None:
     dilated = network((2, 2, 2, 2, 2), 3, dilation_rate=2)
-    with pytest.raises(ModelError, match=r"holds Conv2D → ReLU → .* where C can be written of one"):
+    with pytest.raises(ModelError, match=r"holds Conv2D → ReLU → .* where C can be written"):
         to_conv(dilated, info_of(dilated), mnist.train.images[:100])
     wide = network((2, 2, 2, 90, 2), 3)
-    with pytest.raises(ModelError, match="reads 90 maps, where C can be written of 31 at most"):
+    with pytest.raises(ModelError, match="reads 90 maps, where C can be written for 31 at most"):
         to_conv(wide, info_of(wide), mnist.train.images[:100])
     many = network((2, 2, 2, 2, 2), 101)
     with pytest.raises(ModelError, match="101 classes"):
