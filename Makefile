@@ -35,9 +35,9 @@ docs:  ## docs/commands.md again, and docs/ as a site in site/
 scans:  ## draw examples/scans and examples/broken again
 	$(PYTHON) examples/draw_scans.py
 
-models:  ## train dense and conv into build/, 40 minutes (needs MNIST: DATA=folder)
+models:  ## train dense, tiny and conv into build/, 45 minutes (needs MNIST: DATA=folder)
 	mkdir -p build
-	for recipe in dense conv; do \
+	for recipe in dense tiny conv; do \
 	  tinydigits train --recipe $$recipe $(if $(DATA),--data $(DATA)) -o build/$$recipe.keras || exit 1; \
 	done
 

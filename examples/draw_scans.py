@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
+
+from tinydigits.pen import OVERSAMPLING, curve, drawn
 
 HERE = Path(__file__).parent
-OVERSAMPLING = 4  # drawn this much larger, then averaged down: smooth edges
-Points = list[tuple[float, float]]
+STEPS = 60  # points of a curve between two of those that are given
 
 # Points "x,y" in percent, x to the right, y down. The pen is lifted between strokes.
 STROKES: dict[int, list[str]] = {
@@ -41,30 +42,14 @@ def mask(digit: int, size: tuple[int, int], pen: float, seed: int) -> NDArray[np
     tall, wide = 0.68 * height, 0.62 * min(width, height)
     left, top = (width - wide) / 2, (height - tall) / 2
     slant = shake.uniform(-0.12, 0.16)
-    canvas = Image.new("L", (width, height))
-    draw = ImageDraw.Draw(canvas)
-    radius = pen * height / 2
+    paths = []
     for stroke in STROKES[digit]:
         points = [[int(number) / 100 for number in point.split(",")] for point in stroke.split()]
         shaken = [(x + shake.gauss(0, 0.012), y + shake.gauss(0, 0.012)) for x, y in points]
-        for x, y in _smooth(shaken):
-            px, py = left + (x + slant * (0.5 - y)) * wide, top + y * tall
-            draw.ellipse((px - radius, py - radius, px + radius, py + radius), fill=255)
-    small = canvas.resize(size, Image.Resampling.BOX)
-    return np.asarray(small, dtype=np.float32) / np.float32(255)
-
-
-def _smooth(points: Points, steps: int = 60) -> Points:
-    """Points along the Catmull-Rom spline through `points` (Catmull and Rom, 1974)."""
-    padded = np.array([points[0], *points, points[-1]])
-    t = np.linspace(0, 1, steps)[:, np.newaxis]
-    pieces = []
-    for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        pieces.append(
-            0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2
-                   + (3 * b - a - 3 * c + d) * t**3)
-        )  # fmt: skip
-    return [(float(x), float(y)) for x, y in np.concatenate(pieces)]
+        x, y = curve(np.array(shaken), STEPS).T
+        across, down = left + (x + slant * (0.5 - y)) * wide, top + y * tall
+        paths.append(np.stack([across, down], axis=1))
+    return drawn(paths, size, pen * height / 2).astype(np.float32) / np.float32(255)
 
 
 Colour = tuple[int, int, int]

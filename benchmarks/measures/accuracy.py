@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from benchmarks.harness.plan import FORMATS, LEAST, Plan, bundle, data, each_model
 from benchmarks.harness.results import Column, Finding, Table, Value
 from tinydigits_export.bundle import open_bundle, verify
-from tinydigits_export.formats import by_file
-from tinydigits_export.proof import NO_SCORES
 from tinydigits_train.labelled_folder import Digits
 
 COLUMNS = (
@@ -27,8 +25,8 @@ def measure(plan: Plan) -> Finding:
     return Finding(
         "accuracy",
         what="The accuracy of each format of a model, the share of images that it decides like "
-        "Keras, and the largest difference of a score from that of Keras. `tiny` is a network "
-        "of its own and returns classes only.",
+        "Keras, and the largest difference of a score from that of Keras. The C of "
+        "`tiny` returns classes only.",
         on=f"the {len(test.labels):,} MNIST test digits",
         how="each image once; every run gives the same figures",
         tables=(Table("accuracy", f"{len(test.labels):,} test digits", COLUMNS, rows),),
@@ -42,15 +40,13 @@ def _rows(plan: Plan, name: str, test: Digits) -> Iterator[tuple[Value, ...]]:
     receipt = verify(open_bundle(folder), test)
     size = keras.stat().st_size
     yield keras.name, size, receipt.keras_accuracy, 1.0, 0.0, None, 0, None
-    formats = by_file(name)
     for artefact, parity in receipt.info.parity.items():
-        has_scores = formats[artefact].tolerance.max_delta != NO_SCORES
         yield (
             artefact,
             receipt.info.artifacts[artefact].bytes,
             parity.accuracy,
             parity.agreement,
-            parity.max_delta if has_scores else None,
+            None if artefact in receipt.unscored else parity.max_delta,
             parity.ties,
             len(parity.disagreeing),
             "FAILED" if artefact in receipt.failures else "holds",

@@ -17,10 +17,11 @@ from pathlib import Path
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
 from tinydigits.info import Artifact, Parity, Thresholds, read_info
 from tinydigits.model import Backend
+from tinydigits_export.c.tiny import TinyBackend
 from tinydigits_export.formats import FORMATS, by_file
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_export.manifest import card_of, names_of, of_another_model, with_earlier
-from tinydigits_export.proof import Reference, compare, failures
+from tinydigits_export.proof import EVERY_CLASS, Reference, compare, failures
 from tinydigits_train.batches import calibrated
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
@@ -38,6 +39,9 @@ class Receipt:
     keras_accuracy: float
     failures: Mapping[str, list[str]]
     """File name → what is wrong, one sentence each. No entry where the proof holds."""
+
+    unscored: frozenset[str] = frozenset()
+    """Files that answer the class alone, without scores."""
 
     removed: tuple[str, ...] = ()
     """Files of an earlier model that `export` removed."""
@@ -182,6 +186,7 @@ def _proved(
     artifacts: dict[str, Artifact] = {}
     parity: dict[str, Parity] = {}
     failed: dict[str, list[str]] = {}
+    unscored: set[str] = set()
     for name in names:
         path = folder / name
         try:
@@ -199,10 +204,14 @@ def _proved(
         except ModelError as error:
             failed[name] = [str(error)]
             continue
-        if broken := failures(parity[name], reference, format_.tolerance):
+        tolerance = format_.tolerance
+        if isinstance(backend, TinyBackend):
+            tolerance = EVERY_CLASS
+            unscored.add(name)
+        if broken := failures(parity[name], reference, tolerance):
             failed[name] = broken
     info = dataclasses.replace(info, artifacts=artifacts, parity=parity)
-    return Receipt(info, reference.accuracy, failed)
+    return Receipt(info, reference.accuracy, failed, frozenset(unscored))
 
 
 def _check_description(backend: Backend, info: ModelInfo) -> None:

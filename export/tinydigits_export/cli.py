@@ -8,7 +8,6 @@ import click
 from tinydigits import MissingExtra, SourceError
 from tinydigits.cli.completion import folders
 from tinydigits_export.formats import FORMATS, by_file
-from tinydigits_export.proof import NO_SCORES
 
 if TYPE_CHECKING:
     from tinydigits_export.bundle import Receipt
@@ -152,7 +151,6 @@ def _show(receipt: "Receipt") -> None:
         f"{receipt.keras_accuracy:.2%}"
     )
     width = max(len(name) for name in info.artifacts)
-    formats = by_file(info.name)
     click.echo(
         f"{'artefact':<{width}}  {'bytes':>9}  accuracy  agreement  max |Δ|  ties  differ  "
         "SHA-256       proof"
@@ -161,8 +159,7 @@ def _show(receipt: "Receipt") -> None:
         figures = " " * 42
         parity = info.parity.get(name)
         if parity:
-            has_scores = formats[name].tolerance.max_delta != NO_SCORES
-            delta = f"{parity.max_delta:.1e}" if has_scores else ""
+            delta = "" if name in receipt.unscored else f"{parity.max_delta:.1e}"
             figures = (
                 f"{parity.accuracy:>8.2%}  {parity.agreement:>9.2%}  {delta:>7}  "
                 f"{parity.ties:>4}  {len(parity.disagreeing):>6}"

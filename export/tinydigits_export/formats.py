@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tinydigits.info import ModelInfo
 from tinydigits.model import Backend, open_backend
-from tinydigits_export.c.kinds import open_c, open_tiny, write_c, write_tiny
+from tinydigits_export.c.kinds import open_c, write_c
 from tinydigits_export.keras_model import Original
 from tinydigits_export.page.browser import HtmlBackend
 from tinydigits_export.page.to_html import to_html
-from tinydigits_export.proof import NO_SCORES, Tolerance
+from tinydigits_export.proof import Tolerance
 from tinydigits_export.to_onnx import to_onnx
 from tinydigits_export.to_tflite import to_int8, to_tflite
 from tinydigits_train.data import Dataset
@@ -27,8 +27,7 @@ class Format:
     """Where such a file runs, for the help of `export`."""
 
     ending: str
-    """What follows the name of the model in the name of the file. Without a dot in front it is the
-    whole name."""
+    """The end of the file's name, after the name of the model."""
 
     beside: tuple[str, ...]
     """Endings of further files, which replace the last ending of the first file."""
@@ -46,7 +45,7 @@ class Format:
 
     def files(self, model: str) -> tuple[str, ...]:
         """Return the names of the files for a model of that name, first the one that is proved."""
-        first = model + self.ending if self.ending.startswith(".") else self.ending
+        first = model + self.ending
         return first, *(str(Path(first).with_suffix(ending)) for ending in self.beside)
 
 
@@ -55,8 +54,6 @@ _SAME = Tolerance(max_delta=1e-5, min_agreement=1.0, max_accuracy_loss=0.0, max_
 # Weights of 8 bits change scores. What the model decides is what counts.
 _INT8 = Tolerance(max_delta=1.0, min_agreement=0.995, max_accuracy_loss=0.002, max_ties=9)
 _C = Tolerance(max_delta=1.0, min_agreement=0.997, max_accuracy_loss=0.001, max_ties=9)
-# Another network, which shares only data and labels with the original.
-_TINY = Tolerance(max_delta=NO_SCORES, min_agreement=0.0, max_accuracy_loss=0.007, max_ties=9)
 
 _C_FILES = (".h", ".ino", ".md")
 _ROWS = (
@@ -73,9 +70,6 @@ _ROWS = (
         lambda original, _, data: (to_int8(original, data.train.images),), open_backend, _INT8,
     ),
     Format("c", "microcontrollers", ".c", _C_FILES, write_c, open_c, _C, on_devices=True),
-    Format(
-        "tiny", "1 kB of flash", "tiny.c", _C_FILES, write_tiny, open_tiny, _TINY, on_devices=True
-    ),
     Format(
         "html", "a page to draw on", ".html", (),
         lambda original, info, _: (to_html(original, info),),

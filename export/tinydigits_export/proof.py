@@ -14,15 +14,13 @@ from tinydigits.info import Parity
 from tinydigits.model import Backend
 from tinydigits_train.labelled_folder import Digits
 
-NO_SCORES = math.inf
-
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """How much an artefact of one format may differ."""
 
     max_delta: float
-    """Largest |score − score of Keras|; NO_SCORES where the format gives none."""
+    """Largest |score − score of Keras|."""
 
     min_agreement: float
     """Smallest share of the test images that it decides as Keras does, in [0, 1]."""
@@ -32,6 +30,10 @@ class Tolerance:
 
     max_ties: int | None
     """How many images in 10,000 may have two best scores that are equal. None: as many as Keras."""
+
+
+# C that answers the class alone, without scores, must answer as Keras does on every image.
+EVERY_CLASS = Tolerance(max_delta=1.0, min_agreement=1.0, max_accuracy_loss=0.0, max_ties=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,17 +178,22 @@ def test_c_wants_a_name_that_c_can_have(keras_path: Path, mnist_dir: Path, tmp_p
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("format_", ["c", "tiny"])
-def test_a_model_called_as_another_network_is_says_so(
-    keras_path: Path, mnist_dir: Path, tmp_path: Path, format_: str
-) -> None:
-    named = tmp_path / "tiny.keras"
-    named.write_bytes(keras_path.read_bytes())
-    words = ("export", str(named), "-o", str(tmp_path / "out"), "--formats", format_)
-    status, _, errors = run(*words, "--data", str(mnist_dir))
-    assert status == 2
-    assert "tiny.keras: rename it: tiny.c is how another network is called" in errors
-    assert not (tmp_path / "out").exists()
+def test_the_smallest_folder_goes_all_the_way_to_the_c_of_tiny(tmp_path: Path) -> None:
+    """It answers the class alone: no distance of scores is shown."""
+    data = ("--data", str(shapes(tmp_path / "data", {"round": 5, "tick": 5})))
+    words = ("--recipe", "tiny", "--epochs", "2", "-o", "own.keras")
+    status, _, errors = run("train", *data, *words, cwd=tmp_path)
+    assert status == 0, errors
+    words = ("export", "own.keras", "-o", "out", "--formats", "onnx,c")
+    status, table, errors = run(*words, *data, cwd=tmp_path)
+    assert status == 0, errors
+    head, onnx, c = table.splitlines()[1:4]
+    at = slice(head.index("max |Δ|"), head.index("max |Δ|") + len("max |Δ|"))
+    assert "e-" in onnx[at] or "e+" in onnx[at]
+    assert not c[at].strip()
+    assert "nan" not in (tmp_path / "out" / "own.c").read_text()
+    assert "own_begin();" in (tmp_path / "out" / "own.md").read_text()
+    assert run("verify", "out", *data, cwd=tmp_path)[0] == 0
 
 
 def test_the_smallest_folder_goes_all_the_way_to_c(tmp_path: Path) -> None:
@@ -196,21 +201,17 @@ def test_the_smallest_folder_goes_all_the_way_to_c(tmp_path: Path) -> None:
     data = ("--data", str(shapes(tmp_path / "data", {"round": 5, "tick": 5})))
     status, _, errors = run("train", *data, "-o", "_own.keras", cwd=tmp_path)
     assert status == 0, errors
-    words = ("export", "_own.keras", "-o", "out", "--formats", "onnx,c,tiny", *data)
+    words = ("export", "_own.keras", "-o", "out", "--formats", "onnx,c", *data)
     status, table, errors = run(*words, cwd=tmp_path)
     assert status == 0, errors
-    head, *rows = table.splitlines()[1:11]
+    head, *rows = table.splitlines()[1:7]
     assert [row.split()[0] for row in rows[:5]] == [
         *("_own.onnx", "_own.c", "_own.h", "_own.ino", "_own.md")
     ]
     hashes = [re.search(r"  [0-9a-f]{12}  ", row) for row in rows]
     assert {found.start() + 2 for found in hashes if found} == {head.index("SHA-256")}
-    (tiny,) = (row for row in rows if row.startswith("tiny.c "))
-    at = head.index("max |Δ|")
-    assert not tiny[at : at + len("max |Δ|")].strip()
-    assert "nan" not in (tmp_path / "out" / "tiny.c").read_text()
     listed = [row.split()[0] for row in rows]
-    assert len(listed) == 9
+    assert len(listed) == 5
     for name in (*listed, "_own.json", ""):
         status, _, errors = run("verify", f"out/{name}", *data, cwd=tmp_path)
         assert (status, errors) == (0, ""), name

@@ -1,5 +1,6 @@
 """The recipes are exactly the networks that the design names."""
 
+import numpy as np
 import pytest
 
 from tinydigits_train.recipes import RECIPES
@@ -26,6 +27,7 @@ def test_a_recipe_is_sigmoid_dense_layers(recipe: str, units: list[int], paramet
 
 def test_ten_epochs_unless_told() -> None:
     assert RECIPES["dense"].epochs == RECIPES["mlp"].epochs == 10
+    assert {name: recipe.name for name, recipe in RECIPES.items()} == {n: n for n in RECIPES}
 
 
 def test_conv_has_no_more_parameters_than_dense() -> None:
@@ -35,3 +37,20 @@ def test_conv_has_no_more_parameters_than_dense() -> None:
     assert model.input_shape == (None, 28, 28, 1)
     assert model.layers[-1].activation is keras.activations.sigmoid
     assert model.loss == "binary_crossentropy"
+
+
+def test_tiny_is_written_with_whole_weights_in_layers_of_keras_alone() -> None:
+    keras, recipe = load_tensorflow("a test", "train").keras, RECIPES["tiny"]
+    trained = recipe.build(keras, 1, 10)
+    model = recipe.finished(keras, trained)
+    assert model.input_shape == (None, 784)
+    assert model.layers[-1].activation is keras.activations.sigmoid
+    assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
+    *bands, regions, classes = model.get_weights()
+    assert all(set(np.unique(band)) == {0, 1} for band in bands)
+    assert set(np.unique(regions)) <= {-2, -1, 0, 1}
+    assert set(np.unique(classes)) <= set(range(-8, 8))
+    assert (regions.size, classes.size) == (2_000, 200)
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 784)) / np.float32(255)
+    wanted, found = (each.predict(pixels, verbose=0) for each in (trained, model))
+    assert found == pytest.approx(1 / (1 + np.exp(4 - 8 * wanted)), abs=1e-5)

@@ -12,7 +12,6 @@ from tinydigits_train.strokes import (
     digit,
     letter,
     scribble,
-    smooth,
     texture,
 )
 
@@ -32,13 +31,6 @@ def test_drawings_are_inked_varied_and_repeatable(draw) -> None:  # type: ignore
 def test_no_letter_that_reads_as_a_digit_is_drawn() -> None:
     assert not set(LETTER_SHAPES) & set("OIlSZBGqgbosziy")
     assert set(DIGIT_SHAPES) == set(range(10))
-
-
-def test_the_curve_runs_through_its_points() -> None:
-    points = np.array([[0.0, 0.0], [10.0, 5.0], [20.0, 0.0]])
-    path = smooth(points)
-    for point in points:
-        assert np.abs(path - point).sum(axis=1).min() < 1e-9
 
 
 def test_the_examples_are_drawn_apart_from_the_training_strokes() -> None:

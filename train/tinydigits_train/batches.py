@@ -1,4 +1,4 @@
-"""Lessons: what a recipe is shown, and what is set aside to set its thresholds by."""
+"""Lessons: the images that a recipe trains on, and those that set its thresholds."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -54,10 +54,10 @@ def plain_lesson(
 def augmented_lesson(
     tensorflow: Any, digits: Digits, labels: tuple[str, ...], batch: int, seed: int
 ) -> Lesson:
-    """Digits, drawn digits and no digits, each changed at random each time it is shown.
+    """Digits, drawn digits and images without a digit, each changed at random at each showing.
 
-    Where the classes are not the ten digits, no digits are drawn, and no letters among what is
-    none of them: who trains on letters or signs brings them.
+    Digits and letters are drawn only where the classes are the ten digits: other classes may be
+    letters or signs themselves.
     """
     shown, aside = split(digits, seed)
     shown = balanced(shown, len(labels), seed)
@@ -87,7 +87,7 @@ def augmented_lesson(
 
 
 def split(digits: Digits, seed: int) -> tuple[Digits, Digits]:
-    """What is trained on, and what is set aside to choose by: never test digits."""
+    """Return the digits to train on, and those to set aside. Neither are test digits."""
     order = np.random.default_rng([seed, 0]).permutation(len(digits.labels))
     aside, rest = np.split(order, [max(1, min(VALIDATION, len(order) // 10))])
     return (
@@ -97,8 +97,8 @@ def split(digits: Digits, seed: int) -> tuple[Digits, Digits]:
 
 
 def balanced(digits: Digits, classes: int, seed: int) -> Digits:
-    """The digits as they are where the classes are about as large; else the images of smaller
-    classes repeated, up to MOST_REPEATS times.
+    """Return the digits as they are where the classes are about equally large. Else repeat the
+    images of the smaller classes, up to MOST_REPEATS times.
     """
     counts = np.bincount(digits.labels, minlength=classes)
     largest = int(counts.max())

@@ -19,7 +19,7 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     default="dense",
     show_default=True,
     help="The network. dense: a single layer; mlp: with a hidden layer; conv: convolutions, the "
-    "most accurate and by far the slowest to train.",
+    "most accurate and by far the slowest to train; tiny: for C on chips with 1 kB of flash.",
 )
 @click.option(
     "--data",
@@ -27,16 +27,17 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     show_default=True,
     metavar="DIR",
     shell_complete=folders,
-    help="A folder whose sub-folders are the classes; or one with the four IDX files of MNIST "
-    "(plain or .gz); or `mnist`: the folder that $TINYDIGITS_DATA names, else the copy that Keras "
-    "keeps or downloads.",
+    help="A folder whose sub-folders are the classes; a folder with the four IDX files of MNIST "
+    "(plain or .gz); or `mnist`, which is the folder that $TINYDIGITS_DATA names, else the copy "
+    "that Keras keeps or downloads.",
 )
 @click.option(
     "--fit",
     type=click.Choice(["auto", "resize"]),
     default="auto",
     show_default=True,
-    help="How the pictures of a labelled folder are brought to 28×28.",
+    help="How to bring the pictures of a labelled folder to 28×28: auto prepares them as "
+    "`classify` does, resize only resizes them.",
 )
 @click.option(
     "--epochs",
@@ -48,19 +49,20 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
-    help="Of all that is random: the same seed gives the same weights on one machine.",
+    help="Seed of everything random. The same seed gives the same weights on one machine.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
-    help="The .keras file to write; its record goes beside it as NAME.train.json.",
+    help="The .keras file to write. The record of the training is written beside it, as "
+    "NAME.train.json.",
 )
 @click.option(
     "--plots",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder for pictures of the training, PNG and SVG: samples, learning curves, confusion "
+    help="A folder for plots of the training, PNG and SVG: samples, learning curves, confusion "
     "matrix, accuracy of each class, worst mistakes, and the weights of a single layer.",
 )
 def train(
@@ -74,7 +76,8 @@ def train(
 ) -> None:
     """Train a network on MNIST, or on your own pictures.
 
-    Keras trains it; the accuracy on the training and on the test images is shown at the end.
+    Keras trains the network. At the end, the command prints the accuracy on the training images and
+    on the test images.
 
     \b
     Examples:

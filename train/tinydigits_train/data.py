@@ -1,4 +1,4 @@
-"""What to train on: MNIST, from IDX files or as Keras has it, or a labelled folder."""
+"""The data to train on: MNIST, from IDX files or from Keras, or a labelled folder."""
 
 import contextlib
 import hashlib
@@ -44,7 +44,7 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """Of the arrays, so it is the same for plain and gzipped files and for the cache."""
+        """The SHA-256 of the arrays, so it is the same for plain and gzipped files."""
         digest = hashlib.sha256()
         for digits in (self.train, self.test):
             digest.update(digits.images.tobytes())
@@ -87,7 +87,7 @@ def _from_idx(folder: Path) -> Dataset:
 
 
 def _named(folder: Path) -> str:
-    """What a folder is called, also where it was passed as `.` or `..`."""
+    """The name of a folder, also where it was passed as `.` or `..`."""
     return (folder if folder.name.strip(".") else folder.resolve()).name or str(folder)
 
 

@@ -1,5 +1,5 @@
-"""Card: what all plots share. They are drawn in dark ink on a light card, since no ink can be read
-both on a white page and on a dark one: none has a contrast of 4.5 to white and to #0d1117.
+"""The style of all plots: dark ink on a light card. No ink can be read both on a white page and on
+a dark one: none has a contrast of 4.5 both to white and to #0d1117.
 """
 
 import io
@@ -97,7 +97,7 @@ def legible(texts: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def shortened(name: str) -> str:
-    """Of one longer than LONGEST, both ends."""
+    """The name, or both of its ends where it is longer than LONGEST."""
     ends = LONGEST // 2
     return name if len(name) <= LONGEST else f"{name[:ends]}…{name[1 - ends :]}"
 

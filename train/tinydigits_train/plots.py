@@ -1,4 +1,4 @@
-"""Plots: what is learnt from, how it went, and what is read wrong, in up to six pictures."""
+"""Plots of a training: samples, learning curves and mistakes, in up to six pictures."""
 
 import tempfile
 from collections.abc import Sequence
@@ -41,8 +41,8 @@ NUMBERED = 20  # classes up to which the confusion matrix has numbers
 
 
 def ready(folder: Path) -> None:
-    """Makes the folder, and makes sure that plots can be drawn and put there. Raises MissingExtra
-    and SinkError.
+    """Make the folder, and check that plots can be drawn and written there. Raises MissingExtra and
+    SinkError.
     """
     require_matplotlib()
     try:
@@ -54,7 +54,7 @@ def ready(folder: Path) -> None:
 
 
 def write_plots(trained: Trained, folder: Path) -> list[str]:
-    """Draws all that there are into NAME.png and NAME.svg → the names. Raises SinkError."""
+    """Draw all plots into NAME.png and NAME.svg. Return the names. Raises SinkError."""
     figures = draw(trained)
     files = {
         f"{n}.{kind}": rendered(f, kind) for n, f in figures.items() for kind in ("png", "svg")
@@ -68,7 +68,7 @@ def write_plots(trained: Trained, folder: Path) -> list[str]:
 
 
 def draw(trained: Trained) -> "dict[str, Figure]":
-    """All that there are, by name: `weights` only of a single layer."""
+    """All plots by name; `weights` only where the network is a single layer."""
     data, test = trained.data, trained.data.test
     read = (
         f"{name} {part.accuracy:.2%} of {len(digits.labels):,}"
@@ -153,7 +153,7 @@ def curves(
 
 
 def confusion(test: Evaluation, labels: Sequence[str], about: str) -> "Figure":
-    """Truth by answer. Colours are of mistakes alone, which the diagonal would drown."""
+    """Truth by answer. Only mistakes are coloured: the diagonal would outshine them."""
     from matplotlib.colors import to_hex
     from matplotlib.ticker import MaxNLocator
 

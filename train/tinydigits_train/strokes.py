@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from tinydigits.pen import curve
+
 SIDE = 84  # px: drawn at three times the size of a model input
+STEPS = 12  # points of a curve between two of those that are given
 # Points "x,y" in percent, x to the right, y down; "|" lifts the pen; corners are doubled points.
 LETTER_SHAPES = {
     "A": "15,95 50,5 50,5 85,95|28,62 72,62",
@@ -185,20 +188,8 @@ def _drawn(
         points = stroke + random.normal(0, max(shake, 1e-9), stroke.shape)
         x, y = (points.T - 50) * stretch[:, np.newaxis]
         x, y = x - slant * y - turn * y, y + turn * x
-        path = smooth(np.stack([x, y], axis=1) * (0.8 * SIDE / 100) + SIDE / 2)
+        path = curve(np.stack([x, y], axis=1) * (0.8 * SIDE / 100) + SIDE / 2, STEPS)
         draw.line([(float(a), float(b)) for a, b in path], fill=255, width=width, joint="curve")
         for a, b in (path[0], path[-1]):
             draw.ellipse((a - width / 2, b - width / 2, a + width / 2, b + width / 2), fill=255)
     return canvas
-
-
-def smooth(points: NDArray[np.float64], steps: int = 12) -> NDArray[np.float64]:
-    """float64 [M, 2]: points along the Catmull-Rom spline through `points`, float64 [N, 2]."""
-    padded = np.concatenate([points[:1], points, points[-1:]])
-    t = np.linspace(0, 1, steps)[:, np.newaxis, np.newaxis]
-    a, b, c, d = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
-    pieces = 0.5 * (
-        2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
-    )
-    path: NDArray[np.float64] = pieces.transpose(1, 0, 2).reshape(-1, 2)
-    return path

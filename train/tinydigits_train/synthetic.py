@@ -1,7 +1,7 @@
-"""Extra training images: digits in other ways of writing, and things that are no digits.
+"""Extra training images: digits in other ways of writing, and images without a digit.
 
-The second kind has all targets at 0, so that the network learns that it may say no. Everything is
-drawn, or put together from training digits; no test digit is ever looked at.
+The second kind has 0 for all targets, so that the network learns to reject it. All of them are
+drawn, or made from training digits, and never from test digits.
 """
 
 import math
@@ -48,7 +48,7 @@ def no_digits(
 
 
 def _fitted(drawing: Image.Image) -> NDArray[np.uint8]:
-    """As a user's picture arrives at the network."""
+    """uint8 [28, 28]: the drawing as the network sees the picture of a user."""
     return fit(drawing, "mnist", False).pixels
 
 

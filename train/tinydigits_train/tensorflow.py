@@ -1,4 +1,4 @@
-"""The door to TensorFlow: imported when it is needed, and without its greetings."""
+"""Import TensorFlow when it is needed, and without the messages that it prints."""
 
 import os
 from types import ModuleType

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from tinydigits import SinkError, __version__
 from tinydigits.info import Thresholds
 from tinydigits.sinks.files import replaced_path, writing
-from tinydigits_train.batches import augmented_lesson, calibrated, plain_lesson, scores_of
+from tinydigits_train.batches import calibrated, scores_of
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
-from tinydigits_train.recipes import RECIPES, ease
+from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 
 
@@ -33,7 +33,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How a trained network reads a set of digits."""
+    """The accuracy of a trained network on a set of digits."""
 
     accuracy: float
     """Share read right, in [0, 1]."""
@@ -58,7 +58,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained network and how it came about."""
+    """A trained network and the record of its training."""
 
     model: Any
     recipe: str
@@ -80,8 +80,8 @@ def train(
     seed: int = 0,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
 ) -> Trained:
-    """Trains one recipe, for its own number of epochs unless told. On one machine the same seed
-    gives the same weights, bit for bit.
+    """Train one recipe for `epochs`, by default the number of the recipe. On one machine the same
+    seed gives the same weights, bit for bit.
     """
     tensorflow = load_tensorflow("train", "train")
     keras = tensorflow.keras
@@ -90,8 +90,7 @@ def train(
     tensorflow.config.experimental.enable_op_determinism()
     chosen = RECIPES[recipe]
     epochs = epochs or chosen.epochs
-    lesson = augmented_lesson if chosen.eased else plain_lesson
-    shown = lesson(tensorflow, data.train, data.labels, chosen.batch, seed)
+    shown = chosen.lesson(tensorflow, data.train, data.labels, chosen.batch, seed)
     last = chosen.eased_of(epochs)
     model = chosen.build(keras, shown.steps * (epochs - last), len(data.labels))
     history: list[Epoch] = []
@@ -111,8 +110,9 @@ def train(
         callbacks=callbacks,
     )
     if last:
-        ease(keras, model, shown.steps * last)
+        chosen.ease(keras, model, shown.steps * last)
         model.fit(shown.eased, epochs=last, shuffle=False, verbose=0, callbacks=callbacks)
+    model = chosen.finished(keras, model)
     return Trained(
         model,
         recipe,
@@ -137,7 +137,7 @@ def _evaluated(model: Any, digits: Digits, classes: int) -> Evaluation:
 
 
 def save(trained: Trained, path: Path) -> Path:
-    """Writes the .keras file and, beside it, NAME.train.json; returns the latter's path.
+    """Write the .keras file and, beside it, NAME.train.json. Return the path of the second.
 
     Both are written under other names first, so a failure leaves what was there. Raises SinkError.
     """

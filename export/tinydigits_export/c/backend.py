@@ -68,7 +68,8 @@ def read_source(path: Path) -> CSource:
         raise ModelError(f"{path}: cannot be read with its .h: {error}") from error
     classes = re.search(r"_CLASSES (\d+)$", h, re.MULTILINE)
     fraction = re.search(r"_ONE \(\(int32_t\)1 << (\d+)\)$", h, re.MULTILINE)
-    if not classes:
+    by_pixel = f"void {path.stem}_push(uint8_t pixel);" in h  # such C gives no logits
+    if not (classes and (fraction or by_pixel)):
         raise ModelError(f"{path.with_suffix('.h')}: not a file that `tinydigits export` wrote")
     return CSource(path.stem, c, h, "", "", int(classes[1]), int(fraction[1]) if fraction else 0)
 

@@ -54,18 +54,9 @@ def filled_source(kind: str, info: ModelInfo, fraction: int, values: Mapping[str
     kind: the name of its templates. values: their $names beside those that all kinds have. Raises
     ModelError where there are more classes than C can be written for.
     """
-    name, classes = info.name, len(info.labels)
+    classes = len(info.labels)
     known: dict[str, Any] = {
-        "name": name,
-        "guard": name.upper(),
-        "what": "digit" if info.labels == DIGITS else "character",
-        "recipe": in_comment(info.recipe),
-        "created_by": in_comment(info.created_by),
-        "accuracy": accuracy(info),
-        "classes": classes,
-        "last": classes - 1,
-        "labels": ", ".join(map(c_string, info.labels)),
-        "label_list": ", ".join(info.labels),
+        **described(info),
         "sigmoid": rows(np.rint(255 / (1 + np.exp(-np.arange(STEPS + 1) / 4))).astype(int)),
         "fraction": fraction,
         **values,
@@ -73,7 +64,23 @@ def filled_source(kind: str, info: ModelInfo, fraction: int, values: Mapping[str
     for part in ("api.h", "noinline.h", "probability.c"):
         known[part.partition(".")[0]] = filled(part, known).removesuffix("\n")
     c, h, sketch, readme = (filled(f"{kind}.{end}", known) for end in ("c", "h", "ino", "md"))
-    return CSource(name, c, h, sketch, readme, classes, fraction)
+    return CSource(info.name, c, h, sketch, readme, classes, fraction)
+
+
+def described(info: ModelInfo) -> dict[str, Any]:
+    """Return the $names of every kind of network: what describes the model."""
+    return {
+        "name": info.name,
+        "guard": info.name.upper(),
+        "what": "digit" if info.labels == DIGITS else "character",
+        "recipe": in_comment(info.recipe),
+        "created_by": in_comment(info.created_by),
+        "accuracy": accuracy(info),
+        "classes": len(info.labels),
+        "last": len(info.labels) - 1,
+        "labels": ", ".join(map(c_string, info.labels)),
+        "label_list": ", ".join(info.labels),
+    }
 
 
 def check_classes(origin: Path, classes: int) -> None:

@@ -12,12 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.fitting import SIDE, fit
 from tinydigits.images import decode
 from tinydigits.items import Skipped
+from tinydigits.pen import OVERSAMPLING
+from tinydigits.pen import drawn as drawn_by_pen
 from tinydigits.sources.folders import walked
 from tinydigits.text import printable
 
@@ -25,7 +27,6 @@ FILES = 3072  # small pictures in a folder: above `pipeline.SMALL_JOB`, so that 
 DIGITS = 64  # different small pictures
 SCANS, PHOTOS = 24, 4  # different larger ones
 PHOTO = (1280, 960)  # px
-OVERSAMPLING = 4  # small pictures are drawn so many times larger, then averaged: smooth edges
 STEPS = 150  # points along a stroke
 LOOKED_AT = 2.0  # s: the user's own pictures are tried for so long, at most FILES of them
 PASS = 1.0  # s: reading a folder once may take about so long in one process
@@ -108,11 +109,7 @@ def _stroke(size: tuple[int, int], pen: float, seed: int) -> NDArray[np.uint8]:
     way = np.linspace(-0.5, 0.5, STEPS)
     across = width / 2 + reach * short * np.sin(2 * np.pi * (waves * way + phase))
     down = height / 2 + 0.6 * short * way
-    canvas, radius = Image.new("L", (width, height)), pen * short / 2
-    draw = ImageDraw.Draw(canvas)
-    for x, y in zip(across.tolist(), down.tolist(), strict=True):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
-    return np.asarray(canvas.resize(size, Image.Resampling.BOX))
+    return drawn_by_pen([np.stack([across, down], axis=1)], size, pen * short / 2, scale)
 
 
 def _on_paper(ink: NDArray[np.uint8], seed: int) -> NDArray[np.float64]:

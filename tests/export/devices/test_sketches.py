@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.export.c.test_tiny import info_of
+from tests.export.c.test_tiny import info_of, random_tiny
 from tests.support.sketches import (
     attiny_sketch,
     compiler_and_core,
@@ -20,11 +20,10 @@ from tests.support.sketches import (
 )
 from tinydigits.info import read_info
 from tinydigits_export.c import conv as to_conv
-from tinydigits_export.c import tiny as to_tiny
 from tinydigits_export.c.backend import CBackend
 from tinydigits_export.c.dense import to_c
 from tinydigits_export.c.source import CSource
-from tinydigits_export.c.tiny import TinyBackend, TinyNetwork, TinySource
+from tinydigits_export.c.tiny import TinyBackend
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_train.data import Dataset
 
@@ -62,7 +61,7 @@ def conv(read_conv: Original, mnist: Dataset) -> CSource:
 
 
 @pytest.fixture(scope="module")
-def tiny() -> TinySource:
+def tiny() -> CSource:
     return random_tiny(10, seed=0)
 
 
@@ -72,20 +71,12 @@ def images(mnist: Dataset) -> NDArray[np.uint8]:
     return np.concatenate([mnist.test.images[:3], np.full((1, 28, 28), 255, np.uint8)])
 
 
-def random_tiny(classes: int, seed: int) -> TinySource:
-    """Weights at random, with as many above 0 as below, so that its answers differ."""
-    random = np.random.default_rng(seed)
-    regions = random.integers(-1, 2, (to_tiny.REGIONS, to_tiny.UNITS))
-    head = random.integers(to_tiny.HEAD_LOW, to_tiny.HEAD_HIGH + 1, (to_tiny.UNITS, classes))
-    return to_tiny.written(TinyNetwork(regions, head, 0.0), info_of(classes))
-
-
 def answers(backend: CBackend, images: NDArray[np.uint8]) -> bytes:
     return b"".join(b"%d %d\r\n" % tuple(row) for row in backend.classify(images).tolist())
 
 
-def classes(source: TinySource, images: NDArray[np.uint8]) -> bytes:
-    found = TinyBackend(source.c, source.h).answers(images)
+def classes(source: CSource, images: NDArray[np.uint8]) -> bytes:
+    found = TinyBackend(source).answers(images)
     return b"".join(b"%d\r\n" % answer for answer in found.tolist())
 
 
@@ -113,7 +104,7 @@ def test_an_image_that_stops_coming_is_dropped(
 
 
 def test_tiny_on_an_uno_answers_pixels_that_come_one_by_one(
-    tiny: TinySource, core: Path, images: NDArray[np.uint8], tmp_path: Path
+    tiny: CSource, core: Path, images: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     texts = {"tiny.c": tiny.c, "tiny.h": tiny.h}
     program = uno_sketch(core, tiny.sketch, texts, tmp_path)
@@ -133,7 +124,7 @@ def test_tiny_on_an_attiny_times_its_own_bits(
     mcu: str,
     hz: int,
     off: float,
-    tiny: TinySource,
+    tiny: CSource,
     images: NDArray[np.uint8],
     tmp_path: Path,
 ) -> None:
@@ -176,9 +167,7 @@ def test_conv_on_an_uno_answers_rows_that_wait_for_a_dot(
 
 
 @pytest.mark.parametrize("off", [0, 0.035, -0.035])
-def test_no_bit_of_a_byte_is_lost_to_an_attiny(
-    off: float, tiny: TinySource, tmp_path: Path
-) -> None:
+def test_no_bit_of_a_byte_is_lost_to_an_attiny(off: float, tiny: CSource, tmp_path: Path) -> None:
     compiler_and_core()
     texts = {"tiny.c": CHECKSUM, "tiny.h": tiny.h}
     program = attiny_sketch(tiny.sketch, texts, tmp_path, "attiny13a", 9_600_000)
@@ -196,7 +185,7 @@ def test_the_call_in_each_header_can_be_pasted_into_a_sketch(
     form: str, request: pytest.FixtureRequest
 ) -> None:
     compiler_and_core()
-    source: CSource | TinySource = request.getfixturevalue(form)
+    source: CSource = request.getfixturevalue(form)
     calls = re.findall(r"^ \*     (uint8_t .*? = .*?;)", source.h, re.MULTILINE)
     assert len(calls) == (2 if form == "conv" else 1)
     body = "".join(f"{{ {call} (void){call.split()[1]}; }}\n" for call in calls)
@@ -207,7 +196,7 @@ def test_the_call_in_each_header_can_be_pasted_into_a_sketch(
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_clock_that_is_too_slow_is_refused(tiny: TinySource, tmp_path: Path) -> None:
+def test_a_clock_that_is_too_slow_is_refused(tiny: CSource, tmp_path: Path) -> None:
     compiler_and_core()
     (tmp_path / "tiny.h").write_text(tiny.h)
     command = ["avr-g++", "-mmcu=attiny85", "-DF_CPU=1000000L", "-x", "c++", "-c", "-"]

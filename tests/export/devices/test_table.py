@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.export.c.test_dense import info_of, random_original
-from tests.export.c.test_tiny import random_network
+from tests.export.c.test_dense import info_of
+from tests.export.c.test_tiny import random_tiny
 from tests.export.devices.test_simulation import ECHO, TWICE, built
-from tinydigits_export.c import tiny as to_tiny
 from tinydigits_export.c.conv import to_conv
 from tinydigits_export.c.dense import to_c
 from tinydigits_export.c.source import CSource
@@ -111,9 +110,8 @@ def test_conv_is_measured_row_by_row_so_that_2_kb_of_ram_hold_it(
 
 
 def test_of_tiny_the_whole_program_counts(images: NDArray[np.uint8], tmp_path: Path) -> None:
-    source = to_tiny.written(random_network(10), info_of(random_original(10)))
-    tiny = CSource("tiny", source.c, source.h, "", "", 10, 0)
-    rows = figures(measured(tiny, images))
+    source = random_tiny(10, seed=0)
+    rows = figures(measured(source, images))
     assert [row.target for row in rows] == list(TINY_TARGETS)
     smallest = rows[0]
     files = {"tiny.c": source.c, "tiny.h": source.h}

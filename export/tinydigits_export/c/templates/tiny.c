@@ -1,4 +1,4 @@
-/* tiny: see tiny.h for how to call it.
+/* $name: see $name.h for how to call it.
  *
  * A pixel of at least INK adds the weights of its region to UNITS sums. Regions are the squares of a
  * grid of $bands x $bands: 2 pixels wide, but those at the border reach as far as the image does.
@@ -7,11 +7,11 @@
  *
  * The largest total is the class. No sum is beyond 784 * 2, and no total over 20 * 127 * 15.
  */
-#include "tiny.h"
+#include "$name.h"
 
 #ifdef __AVR__
 #include <avr/pgmspace.h>
-#define UNCLEARED __attribute__((section(".noinit"))) /* tiny_begin does that: 16 bytes less */
+#define UNCLEARED __attribute__((section(".noinit"))) /* ${name}_begin does that: 16 bytes less */
 /* So that a count stays a count, and an address in its register. With the increments that stand on
  * lines of their own, this takes 40 bytes of flash less. */
 #define KEEP(variable) __asm__("" : "+r"(variable))
@@ -38,7 +38,7 @@ $regions
 };
 
 /* For each class: a weight of 4 bits for each unit. Of these, too, only differences count. */
-static const uint8_t HEAD[TINY_CLASSES * UNITS / 2] PROGMEM = {
+static const uint8_t HEAD[${guard}_CLASSES * UNITS / 2] PROGMEM = {
 $head
 };
 
@@ -47,7 +47,7 @@ static struct {
     uint8_t next[2]; /* row and column of the next pixel */
 } state UNCLEARED;
 
-void tiny_begin(void) {
+void ${name}_begin(void) {
     uint8_t *byte = (uint8_t *)&state, left = sizeof state;
     do {
         *byte++ = 0;
@@ -87,7 +87,7 @@ static void move_on(void) {
     }
 }
 
-void tiny_push(uint8_t pixel) {
+void ${name}_push(uint8_t pixel) {
     if (pixel >= INK) {
         const uint8_t *row = moved(REGIONS, state.next[0], BANDS * REGION_BYTES);
         add(moved(row, state.next[1], REGION_BYTES));
@@ -96,11 +96,11 @@ void tiny_push(uint8_t pixel) {
 }
 
 /* Multiplies bit by bit: many of these parts cannot. */
-uint8_t tiny_end(void) {
+uint8_t ${name}_end(void) {
     const uint8_t *weights = HEAD;
     uint16_t best = 0;
     uint8_t k, best_k = 0;
-    for (k = 0; k < TINY_CLASSES; k++) {
+    for (k = 0; k < ${guard}_CLASSES; k++) {
         const int16_t *sum = state.sums;
         uint16_t total = 0, unit = 0;
         uint8_t bits = 0, left = UNITS * 4;

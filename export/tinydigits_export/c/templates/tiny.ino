@@ -1,11 +1,11 @@
-/* tiny on an ATtiny13A, an ATtiny85 or an Arduino: send 784 bytes, 28 rows of 28 pixels with bright
+/* $name on an ATtiny13A, an ATtiny85 or an Arduino: send 784 bytes, 28 rows of 28 pixels with bright
  * ink, over the serial line at 9,600 baud; a line with the class comes back. Nothing may be sent
  * between the last pixel and the end of that line. After a pause a new image begins.
  *
  * An ATtiny has no serial line of its own: bytes come at PB1 and go out at PB0, timed here, 8 bits
  * and no parity, idle high. It has its own `main`, and takes nothing of an Arduino core.
  */
-#include "tiny.h"
+#include "$name.h"
 
 enum { BAUD = 9600, PIXELS = 784 };
 
@@ -18,7 +18,7 @@ enum { BAUD = 9600, PIXELS = 784 };
 #define F_CPU 9600000UL
 #endif
 #if F_CPU < 8000000 || F_CPU > 9600000
-#error "tiny.ino times its bits for a clock of 8 to 9.6 MHz: choose the internal one of that speed"
+#error "$name.ino times its bits for a clock of 8 to 9.6 MHz: choose the internal one of that speed"
 #endif
 
 #define IN _BV(PB1)
@@ -48,7 +48,7 @@ static void send(uint8_t byte) {
  * to the next pixel there are 1,250 cycles or more, and adding a pixel up takes 650 at most. */
 static bool receive(void) {
     uint16_t left = PIXELS;
-    tiny_begin();
+    ${name}_begin();
     do {
         uint8_t pixel = 0, bits = 8;
         uint16_t patience = 0;
@@ -61,7 +61,7 @@ static bool receive(void) {
             pixel /= 2;
             if (PINB & IN) pixel |= 0x80;
         } while (--bits);
-        tiny_push(pixel);
+        ${name}_push(pixel);
     } while (--left);
     return true;
 }
@@ -75,8 +75,8 @@ int main(void) {
     for (;;) {
         uint8_t answer;
         if (!receive()) continue;
-        answer = tiny_end();
-#if TINY_CLASSES > 10
+        answer = ${name}_end();
+#if ${guard}_CLASSES > 10
         if (answer > 9) {
             send('1');
             answer = (uint8_t)(answer - 10);
@@ -98,12 +98,12 @@ void setup() {
 void loop() {
     uint16_t left;
     uint8_t pixel;
-    tiny_begin();
+    ${name}_begin();
     for (left = PIXELS; left; left--) {
         if (!Serial.readBytes(&pixel, 1)) return;
-        tiny_push(pixel);
+        ${name}_push(pixel);
     }
-    Serial.println(tiny_end());
+    Serial.println(${name}_end());
 }
 
 #endif
