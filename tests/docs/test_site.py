@@ -74,7 +74,7 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
     made = (site / "api.html").read_text("utf-8")
     for name in names:
         assert f'id="tinydigits.{name}"' in made
-    assert "float32 [N, K], one independent sigmoid" in re.sub(r"\s+", " ", made)
+    assert "float32 [N, K], one score for each label" in re.sub(r"\s+", " ", made)
 
 
 def test_each_broken_link_is_an_error(tmp_path: Path) -> None:
