@@ -1,102 +1,78 @@
-"""Stores: folders in which whole files appear, here or in object storage."""
+"""Stores: folders in which files appear whole or not at all, here or in object storage.
 
+A Folder and a Bucket have the same methods, which raise SinkError.
+"""
+
+import errno
 import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, cast
 
 from tinydigits.errors import SinkError, SinkRefused
+from tinydigits.remote.client import WEB, Unreachable, ask, client_of, persistent
+from tinydigits.remote.file import NO_RANGE, path_in
+from tinydigits.remote.listing import names_in
 from tinydigits.remote.location import Location, place_of
 from tinydigits.sinks.files import replaced, writing
 
-ANSWERED_IN = 25  # s: the most that a store takes for what is small, all tries together
-PUT_RATE = 1 << 20  # bytes/s: what is written at less is given up
-LISTED_IN = 300  # s: the most that the names of a million parts take
+ANSWERED_IN = 25  # s: a small request takes no longer, all tries together
+PUT_RATE = 1 << 20  # bytes/s: an upload that is slower is given up
 NO_BUCKET = "no such bucket"
 
 
-class Store(Protocol):
-    """A folder. Its methods raise SinkError."""
-
-    def names(self) -> list[str]:
-        """Of what is in it; none where there is no such folder."""
-        ...
-
-    def tail(self, name: str, size: int) -> bytes | None:
-        """The last bytes of a file, or all of a shorter one; None where there is none."""
-        ...
-
-    def written(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """A file to write, which is there, in place of another, when all went well."""
-        ...
-
-    def remove(self, name: str) -> None:
-        """A file that may be there."""
-        ...
-
-    def leave(self) -> None:
-        """Nothing was to be kept: removes the folder too, where it is empty and was not there."""
-        ...
-
-
-def store_at(path: str) -> Store:
-    """The folder of that name. Raises SinkRefused where it cannot be one, MissingExtra."""
-    place = place_of(path)
-    return Bucket(place) if isinstance(place, Location) else Folder(place)
-
-
 class Folder:
-    """A Store on this machine, or on a file system that several share."""
+    """A folder of this machine, or of a file system that several share."""
 
     def __init__(self, path: str) -> None:
-        if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112
-            raise SinkRefused(f"{path}: not a folder, which parts are written into")
         self._path = Path(path)
+        if os.path.lexists(path) and not self._path.is_dir():
+            raise SinkRefused(f"{path}: not a folder, and parts are written into one")
         self._is_new = not self._path.exists()
 
     def __str__(self) -> str:
         return str(self._path)
 
     def names(self) -> list[str]:
+        """Return the names of all files; none where there is no such folder."""
         with writing(str(self._path)):
             return [path.name for path in self._path.iterdir()] if self._path.exists() else []
 
     def tail(self, name: str, size: int) -> bytes | None:
-        with writing(str(self._path / name)):
-            try:
-                with (self._path / name).open("rb") as file:
-                    file.seek(max(0, file.seek(0, os.SEEK_END) - size))
-                    return file.read(size)
-            except FileNotFoundError:
-                return None
+        """Return the last `size` bytes of a file, or all of a shorter one; None for no file."""
+        path = self._path / name
+        with writing(str(path)), suppress(FileNotFoundError), path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read(size)
+        return None
 
     @contextmanager
     def written(self, name: str) -> Iterator[BinaryIO]:
+        """Open a file that takes its name, and the place of another, if the block succeeds."""
         with writing(str(self._path / name)):
             self._path.mkdir(parents=True, exist_ok=True)
             with replaced(self._path / name) as file:
                 yield file
 
     def remove(self, name: str) -> None:
+        """Remove a file that may be there."""
         with writing(str(self._path / name)):
             (self._path / name).unlink(missing_ok=True)
 
     def leave(self) -> None:
+        """Remove the folder too, if it is empty and this process made it."""
         with suppress(OSError):
             if self._is_new:
                 self._path.rmdir()
 
 
 class Bucket:
-    """A Store in object storage, where an object is there whole or not at all."""
+    """A prefix in object storage."""
 
     def __init__(self, location: Location) -> None:
-        from tinydigits.remote.client import WEB, Unreachable, client_of
-        from tinydigits.remote.file import path_in
-
         self._shown, self._scheme = str(location).rstrip("/"), location.scheme
         if self._scheme in WEB:
             raise SinkRefused(f"{self._shown}: nothing can be written to a web address")
@@ -110,72 +86,67 @@ class Bucket:
         return self._shown
 
     def names(self) -> list[str]:
-        from tinydigits.remote.client import S3, Unreachable
-        from tinydigits.remote.listing import names_in_s3
-
-        if self._scheme in S3:  # s3fs lists all that is beside a folder of which nothing is there
-            until = time.monotonic() + ANSWERED_IN
-            try:
-                found = names_in_s3(self._client, self._scheme, self._folder + "/", until, True)
-            except Unreachable as error:
-                raise SinkError(f"{self._shown}: {error}") from None
+        """Return the names of all objects directly below; none where there are none."""
+        until = time.monotonic() + ANSWERED_IN
+        with suppress(FileNotFoundError), self._answering():
+            found = names_in(self._client, self._scheme, self._folder + "/", until, True)
             return [name.rstrip("/") for name in found or ()]
-        paths = self._found("", "ls", LISTED_IN, detail=False) or ()
-        # The folder's own name is that of what a console makes of a folder.
-        return [
-            path.rpartition("/")[2]
-            for path in paths
-            if path.rstrip("/") != self._folder and not path.endswith("/")
-        ]
+        return []
 
     def tail(self, name: str, size: int) -> bytes | None:
-        found = self._found(name, "cat_file", ANSWERED_IN, start=-size)
-        return None if found is None else bytes(found)
+        """Return the last `size` bytes of an object, or all of a shorter one; None for none."""
+        with suppress(FileNotFoundError), self._answering():
+            try:
+                return bytes(self._ask("cat_file", self._path(name), start=-size))
+            except Unreachable as error:
+                if error.failure.status != NO_RANGE:
+                    raise
+                return b""  # the object is empty
+        return None
 
     @contextmanager
     def written(self, name: str) -> Iterator[BinaryIO]:
+        """Open a temporary file that becomes an object if the block succeeds."""
         shown = f"{self._shown} (by way of {tempfile.gettempdir()})"
         with writing(shown), tempfile.NamedTemporaryFile(prefix="tinydigits-") as file:
             yield cast(BinaryIO, file)
             file.flush()
             seconds = ANSWERED_IN + file.tell() / PUT_RATE
-            self._ask(seconds, "put_file", file.name, self._path(name))
+            with self._answering():
+                self._ask("put_file", file.name, self._path(name), seconds=seconds)
 
     def remove(self, name: str) -> None:
-        self._found(name, "rm_file", ANSWERED_IN)
+        """Remove an object that may be there."""
+        with suppress(FileNotFoundError), self._answering():
+            self._ask("rm_file", self._path(name))
 
     def leave(self) -> None:
-        """In object storage there are no folders."""
+        """Do nothing: object storage has no folders."""
 
     def _path(self, name: str) -> str:
-        return f"{self._folder}/{name}" if name else self._folder
+        return f"{self._folder}/{name}"
 
-    def _found(self, name: str, question: str, seconds: float, **options: Any) -> Any:
-        """None where nothing is there."""
-        try:
-            return self._ask(seconds, question, self._path(name), **options)
-        except _NotThere:
-            return None
-
-    def _ask(self, seconds: float, question: str, *args: Any, **options: Any) -> Any:
-        from tinydigits.remote.client import Unreachable, ask, persistent
-        from tinydigits.remote.file import NO_RANGE
-
-        until = time.monotonic() + seconds
-
+    def _ask(self, question: str, *args: str, seconds: float = ANSWERED_IN, **options: int) -> Any:
         def call(most: float) -> Any:
             return ask(self._client, most, question, *args, **options)
 
+        return persistent(self._scheme, call, time.monotonic() + seconds, seconds)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Raise FileNotFoundError for an object that is not there, SinkError for any failure."""
         try:
-            return persistent(self._scheme, call, until, seconds)
+            yield
         except Unreachable as error:
-            if error.failure.status == NO_RANGE:  # of what is empty
-                return b""
-            kind = SinkError
             if error.failure.status == 404 and error.failure.why != NO_BUCKET:
-                kind = _NotThere
-            raise kind(f"{self._shown}: {error}") from None
+                raise FileNotFoundError(errno.ENOENT, error.failure.why) from None
+            raise SinkError(f"{self._shown}: {error}") from None
 
 
-class _NotThere(SinkError):  # noqa: N818 - what is not there, rather than an error
-    """There is no such object."""
+Store = Folder | Bucket
+
+
+def store_at(path: str) -> Store:
+    """Return the store of that name. Raises SinkRefused where it cannot be one; MissingExtra."""
+    place = place_of(path)
+    return Bucket(place) if isinstance(place, Location) else Folder(place)

@@ -87,7 +87,7 @@ def ask(
         coroutine = getattr(client, f"_{question}") if isinstance(question, str) else question
         return sync(client.loop, coroutine, *args, timeout=seconds, **options)
     assert isinstance(question, str)
-    return _in_time(seconds, partial(getattr(client, question), *args, **options))
+    return in_time(seconds, partial(getattr(client, question), *args, **options))
 
 
 def client_of(location: Location) -> Any:
@@ -116,7 +116,7 @@ class _Closed(NamedTuple):
 
 def _opened_or_closed(location: Location) -> Any:
     try:
-        return _in_time(OPENING, partial(_opened, location))
+        return in_time(OPENING, partial(_opened, location))
     except TinydigitsError:
         raise
     except Unreachable as error:
@@ -177,7 +177,7 @@ def _options(scheme: str) -> dict[str, Any]:
     return {"config_kwargs": config, "use_listings_cache": False}
 
 
-def _in_time(seconds: float, call: Callable[[], Answer]) -> Answer:
+def in_time(seconds: float, call: Callable[[], Answer]) -> Answer:
     """Return what `call` returns. Raises what it raises, and TimeoutError where it takes longer; it
     then goes on in a daemon thread.
     """

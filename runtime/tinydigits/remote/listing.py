@@ -48,7 +48,6 @@ def _listed(location: Location, skipped: Skipped) -> Iterator[Location]:
     root = path_in(client, location).rstrip("/")
     if not root and scheme in S3 + GOOGLE:
         raise SourceError(f"{location}: names no bucket")
-    names_in = names_in_s3 if scheme in S3 else _names_in
     first = names_in(client, scheme, f"{root}/", until, location.secret_url.endswith("/"))
     if first is None:
         yield location
@@ -88,12 +87,22 @@ def _check_answers(location: Location, until: float) -> None:
     _answering.add(server)
 
 
-def names_in_s3(
+def names_in(
     client: Any, scheme: str, folder: str, until: float | None, is_folder: bool
 ) -> list[str] | None:
-    """Return what is directly below a prefix, in natural order, prefixes with a slash at the end;
-    None where `folder` is one object. Pages are asked for one by one: so only one that fails is
-    asked for again, and of a million objects only the names are held. Raises Unreachable.
+    """Return what is directly below a prefix, in natural order, with a slash behind the names of
+    prefixes; None where it is the prefix of one object. `until` limits the first answer. Raises
+    Unreachable.
+    """
+    found = _names_in_s3 if scheme in S3 else _names_elsewhere
+    return found(client, scheme, folder, until, is_folder)
+
+
+def _names_in_s3(
+    client: Any, scheme: str, folder: str, until: float | None, is_folder: bool
+) -> list[str] | None:
+    """Pages are asked for one by one: one that does not come is then all that is asked for again,
+    and no more of a million objects than their names is held.
     """
     bucket, _, prefix = folder.partition("/")
 
@@ -123,10 +132,9 @@ def names_in_s3(
         more = {"ContinuationToken": answer["NextContinuationToken"]}
 
 
-def _names_in(
+def _names_elsewhere(
     client: Any, scheme: str, folder: str, until: float | None, is_folder: bool
 ) -> list[str] | None:
-    """Return what `names_in_s3` does, for any store."""
     path = folder.rstrip("/")
     if until is not None:
         about = persistent(scheme, lambda seconds: ask(client, seconds, "info", path), until)
