@@ -16,8 +16,7 @@ from tinydigits.version import __version__
 
 if TYPE_CHECKING:
     from tinydigits.classifier import Classifier
-    from tinydigits.cluster.dataframes import classify_frames
-    from tinydigits.cluster.ray_cluster import classify_dataset
+    from tinydigits.cluster.dataframes import classify_dataset, classify_frames
     from tinydigits.errors import (
         ImageError,
         MissingExtra,
@@ -65,7 +64,7 @@ _MODULES = {
     "ModelInfo": "info",
     "Prediction": "judging",
     "Status": "judging",
-    "classify_dataset": "cluster.ray_cluster",
+    "classify_dataset": "cluster.dataframes",
     "classify_frames": "cluster.dataframes",
     "decode": "images",
     "fit": "fitting",

@@ -1,23 +1,27 @@
-"""Frames: pictures in a column of a table, for pandas, Spark and Ray.
+"""Tables with a column of encoded pictures, for pandas, Spark and Ray: what is read in the pictures
+takes the place of the column.
 
     classify_frames([frame])                    # pandas
     df.mapInPandas(classify_frames, schema)     # Spark; see SPARK_COLUMNS
-
-The column holds encoded pictures. Its place is taken by what was read in them.
+    classify_dataset(dataset)                   # Ray Data
 """
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tinydigits.classifier import BATCH_SIZE, Classifier
+from tinydigits.cluster.ray_cluster import actors, answers, import_ray
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
-from tinydigits.images import ImageLike
+from tinydigits.images import ImageLike, use_opencv
 from tinydigits.items import Chunk, Item, chunked
-from tinydigits.judging import Prediction
+from tinydigits.judging import Answers
+from tinydigits.pipeline import Workers
 from tinydigits.sinks.rows import COLUMNS, Shown
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow
+    from ray.data import Dataset
 
 ADDED = COLUMNS[1:]  # label, score, status, reason, inverted
 SPARK_COLUMNS = "label string, score double, status string, reason string, inverted boolean"
@@ -29,13 +33,13 @@ def classify_frames(
     column: str = "bytes",
     classifier: Classifier | None = None,
 ) -> Iterator["pandas.DataFrame"]:
-    """Each frame with `label` and `reason` (string), `score` (float64 in [0, 1]), `status` (string)
-    and `inverted` (boolean) in place of `column`, which holds encoded pictures (bytes); missing
-    where there is no value. Frames are read lazily; a `classifier` of None is `Classifier()`.
+    """Yield each frame with `label` and `reason` (string), `score` (float64 in [0, 1]), `status`
+    (string) and `inverted` (boolean) in place of `column`, which holds encoded pictures (bytes).
+    Values that do not exist are missing. Frames are read lazily; a `classifier` of None is
+    `Classifier()`.
 
-    A picture that cannot be read, and a missing one, is a row with status `error`. Raises
-    ModelError, MissingExtra, and TinydigitsError where a frame has no such column, or has one of
-    the new ones already.
+    A picture that cannot be read, or is missing, is a row with status `error`. Raises ModelError,
+    MissingExtra, and TinydigitsError where a frame lacks the column or has a new one already.
     """
     try:
         import pandas
@@ -43,10 +47,9 @@ def classify_frames(
         raise MissingExtra("a frame", "pandas", "ray") from error
     classifier = classifier or Classifier()
     for frame in frames:
-        check_columns(list(frame.columns), column)
+        _check_columns(list(frame.columns), column)
         values = frame[column].astype(object)
-        answered = classifier.answers(chunks_of(values.where(values.notna(), None)))
-        added = columns_of(row for answers in answered for row in answers.predictions)
+        added = _columns(classifier.answers(_chunks(values.where(values.notna(), None))))
         result = frame.drop(columns=column)
         for name in ADDED:
             dtype = _DTYPES.get(name, "string")
@@ -54,19 +57,68 @@ def classify_frames(
         yield result
 
 
-def check_columns(found: Collection[object], column: str) -> None:
-    """Raises TinydigitsError where the pictures' column is missing or a new one is there."""
+def classify_dataset(
+    ds: "Dataset",
+    column: str = "bytes",
+    classifier: Classifier | None = None,
+    *,
+    workers: Workers = "auto",
+) -> "Dataset":
+    """Return a Ray Dataset with `label` and `reason` (string), `score` (float64 in [0, 1]),
+    `status` (string) and `inverted` (bool) in place of `column`, which holds encoded pictures
+    (binary). Values that do not exist are null. It is lazy, like all of Ray Data.
+
+    A picture that cannot be read, or is null, is a row with status `error`. `workers` actors, by
+    default one for each CPU of the cluster, each hold a copy of `classifier`, by default
+    `Classifier()`. The file of a model of your own has to be on every node.
+
+    Raises ModelError, MissingExtra; and when it runs, TinydigitsError where the column is missing
+    or a new one is there already.
+    """
+    data = import_ray().data
+    return ds.map_batches(
+        _Reader,
+        fn_constructor_args=(classifier or Classifier(), column),  # sent as its settings
+        batch_size=BATCH_SIZE,
+        batch_format="pyarrow",
+        compute=data.ActorPoolStrategy(min_size=1, max_size=actors(workers)),
+        num_cpus=1,
+    )
+
+
+class _Reader:
+    """An actor, which reads batches of a Dataset."""
+
+    def __init__(self, classifier: Classifier, column: str) -> None:
+        self._classifier, self._column = classifier, column
+        use_opencv()
+
+    def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
+        import pyarrow
+
+        _check_columns(batch.column_names, self._column)
+        chunks = _chunks(batch.column(self._column).to_pylist())
+        added = _columns(answers(self._classifier, chunks))
+        types = {"score": pyarrow.float64(), "inverted": pyarrow.bool_()}
+        batch = batch.drop_columns([self._column])
+        for name in ADDED:
+            values = pyarrow.array(added[name], types.get(name, pyarrow.string()))
+            batch = batch.append_column(name, values)
+        return batch
+
+
+def _check_columns(found: Collection[object], column: str) -> None:
     if column not in found:
         listed = ", ".join(map(str, found)) or "none"
-        raise TinydigitsError(f"no column {column!r}; there is {listed}: name the pictures' own")
+        raise TinydigitsError(f"no column {column!r} among {listed}: name the pictures' column")
     if taken := [name for name in ADDED if name in found]:
         raise TinydigitsError(
-            f"there are columns {', '.join(taken)} already, which results have: rename or drop them"
+            f"the columns {', '.join(taken)} are there already, and results would have these "
+            "names: rename or drop them"
         )
 
 
-def chunks_of(values: Iterable[object]) -> Iterator[Chunk]:
-    """What a column holds, in chunks for `Classifier.answers`."""
+def _chunks(values: Iterable[object]) -> Iterator[Chunk]:
     return chunked((Item(None, _picture(value)) for value in values), BATCH_SIZE)
 
 
@@ -80,9 +132,9 @@ def _picture(value: object) -> ImageLike | ImageError:
     return ImageError(f"{type(value).__name__}, where the bytes of a picture were expected")
 
 
-def columns_of(predictions: Iterable[Prediction]) -> dict[str, list[Any]]:
-    """The values of the new columns, as in Parquet files."""
+def _columns(answered: Iterable[Answers]) -> dict[str, list[Any]]:
+    """Return the values of the new columns, as in Parquet files."""
     shown = Shown()
-    rows = [shown.values(prediction)[1:] for prediction in predictions]
+    rows = [shown.values(row)[1:] for each in answered for row in each.predictions]
     columns = zip(*rows, strict=True) if rows else [()] * len(ADDED)
     return dict(zip(ADDED, map(list, columns), strict=True))

@@ -1,93 +1,58 @@
-"""Ray: many machines read pictures (extra `ray`).
-
-`classify_dataset` is for those who have a Ray Dataset of pictures; `tinydigits classify --engine
-ray` goes by `tinydigits.cluster.actors`.
-"""
+"""Ray: the connection to a cluster, and how an actor reads (extra `ray`)."""
 
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tinydigits.classifier import BATCH_SIZE, Classifier
-from tinydigits.cluster.dataframes import ADDED, check_columns, chunks_of, columns_of
+from tinydigits.classifier import Classifier
 from tinydigits.cpus import usable_cpus
 from tinydigits.errors import MissingExtra, TinydigitsError
-from tinydigits.images import use_opencv
 from tinydigits.items import Chunk
 from tinydigits.judging import Answers
 from tinydigits.pipeline import Workers
 from tinydigits.quiet import quiet_native_code
 from tinydigits.reading import NOTHING
+from tinydigits.remote.client import in_time
 
-if TYPE_CHECKING:
-    import pyarrow
-    from ray.data import Dataset
-
-KNOCK = 5.0  # s: until something at an address has taken a connection
-ANSWER = 20.0  # s: until it has answered as a Ray cluster does
-STORE_BYTES = 256 << 20  # of a Ray that is started here: names and counts alone go through it
+KNOCK = 5.0  # s: by then something at an address has taken a connection
+ANSWER = 20.0  # s: by then it has answered as a Ray cluster does
+STORE_BYTES = 256 << 20  # of a Ray that starts here: only names and counts go through its store
 
 
-def classify_dataset(
-    ds: "Dataset",
-    column: str = "bytes",
-    classifier: Classifier | None = None,
-    *,
-    workers: Workers = "auto",
-) -> "Dataset":
-    """A Ray Dataset with `label` and `reason` (string), `score` (float64 in [0, 1]), `status`
-    (string) and `inverted` (bool) in place of `column`, which holds encoded pictures (binary); null
-    where there is no value. Lazily, as Ray Data does all.
+def import_ray() -> Any:
+    """Return the package `ray`. Raises MissingExtra."""
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the Ray engine", "Ray Data", "ray") from error
+    return ray
 
-    A picture that cannot be read, and a null, is a row with status `error`. `workers` actors, by
-    default one for each CPU of the cluster, hold a copy of `classifier` each, by default
-    `Classifier()`; a model's file has to be on every node.
 
-    Raises ModelError, MissingExtra; and when it runs, TinydigitsError where there is no such
-    column, or one of the new ones already.
+def actors(workers: Workers) -> int:
+    """Return how many actors share a job: by default one for each CPU that the cluster has now.
+    Raises TinydigitsError where it has none, since Ray would wait for one without end.
     """
-    data = import_ray().data
-    classifier = classifier or Classifier()
-    return ds.map_batches(
-        _Reader,
-        fn_constructor_args=(classifier, column),  # sent as its settings
-        batch_size=BATCH_SIZE,
-        batch_format="pyarrow",
-        compute=data.ActorPoolStrategy(min_size=1, max_size=actors(workers)),
-        num_cpus=1,
-    )
-
-
-class _Reader:
-    """What an actor does with a batch."""
-
-    def __init__(self, classifier: Classifier, column: str) -> None:
-        self._classifier, self._column = classifier, column
-        use_opencv()
-
-    def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
-        import pyarrow
-
-        check_columns(batch.column_names, self._column)
-        chunks = chunks_of(batch.column(self._column).to_pylist())
-        answered = answers(self._classifier, chunks)
-        added = columns_of(row for each in answered for row in each.predictions)
-        types = {"score": pyarrow.float64(), "inverted": pyarrow.bool_()}
-        batch = batch.drop_columns([self._column])
-        for name in ADDED:
-            values = pyarrow.array(added[name], types.get(name, pyarrow.string()))
-            batch = batch.append_column(name, values)
-        return batch
+    if workers != "auto":
+        return workers
+    cpus = int(import_ray().cluster_resources().get("CPU", 0))
+    if not cpus:
+        raise TinydigitsError(
+            "the Ray cluster has no CPU now: start a node that has one, or, where nodes start on "
+            "demand, say how many actors are wanted with --workers"
+        )
+    return cpus
 
 
 def answers(classifier: Classifier, chunks: Iterable[Chunk]) -> Iterator[Answers]:
-    """As Classifier.answers, for an actor. Ray starts one that was killed again, with the work that
-    it had, and does so without end: if it was a picture that killed it, that has to be found. So
-    from then on pictures are read in a process apart, of which `tinydigits.workers` takes care.
+    """Yield what `Classifier.answers` does, in an actor. Ray restarts an actor that is killed, with
+    the same work, without end: if a picture kills it, that picture has to be found. For this reason
+    a restarted actor reads in a process apart, which `tinydigits.workers` watches.
     """
     import ray
 
@@ -100,42 +65,17 @@ def answers(classifier: Classifier, chunks: Iterable[Chunk]) -> Iterator[Answers
         yield Answers(chunk, reading, classifier.judged(chunk, reading))
 
 
-def import_ray() -> Any:
-    """The package. Raises MissingExtra."""
-    try:
-        import ray
-        import ray.data
-    except ModuleNotFoundError as error:
-        raise MissingExtra("the Ray engine", "Ray Data", "ray") from error
-    return ray
-
-
-def actors(workers: Workers) -> int:
-    """How many share a job: one for each CPU that the cluster has now, if nobody says. Raises
-    TinydigitsError where it has none, for which Ray would wait without end.
-    """
-    if workers != "auto":
-        return workers
-    cpus = int(import_ray().cluster_resources().get("CPU", 0))
-    if not cpus:
-        raise TinydigitsError(
-            "the Ray cluster has no CPU now: start a node that has, or name how many with "
-            "--workers where nodes are started as they are asked for"
-        )
-    return cpus
-
-
 @contextmanager
-def connected(address: str | None, workers: Workers) -> Iterator[None]:
-    """A Ray that is ready: one that this process has already, the cluster at `address`, or a new
-    one on this machine, for as long. Raises TinydigitsError, MissingExtra.
+def connected(address: str, workers: Workers) -> Iterator[None]:
+    """Connect to the Ray cluster at `address` (`local`: start one on this machine) for the time of
+    the block, unless this process is connected already. Leave the environment and signal handlers
+    as they were. Raises TinydigitsError, MissingExtra.
     """
     ray = import_ray()
     if ray.is_initialized():
         yield
         return
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
-    with quiet_native_code(shows_on_failure=False):  # what matters of it is raised
+    with quiet_native_code(shows_on_failure=False):  # an error says what matters
         if address == "local":
             count = usable_cpus() if workers == "auto" else workers
             own = {"num_cpus": count, "object_store_memory": STORE_BYTES}
@@ -149,7 +89,8 @@ def connected(address: str | None, workers: Workers) -> Iterator[None]:
 
 
 def _start(ray: Any, address: str, **options: Any) -> None:
-    # What it calls usage statistics goes to its makers, and its log to stderr, if nobody says.
+    before, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
+    # By default, Ray sends usage statistics to its makers and its log to stderr.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
@@ -159,36 +100,31 @@ def _start(ray: Any, address: str, **options: Any) -> None:
         why = str(error).strip().partition("\n")[0] or type(error).__name__
         where = "Ray does not start here" if address == "local" else f"no Ray cluster at {address}"
         raise TinydigitsError(f"{where}: {why}") from error
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        if threading.current_thread() is threading.main_thread():  # no other one sets handlers
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _reach(ray: Any, address: str) -> None:
-    """In a time that Ray itself, which waits for minutes where nobody answers, does not keep."""
+    """Connect to a cluster within ANSWER; where nobody answers, Ray itself waits for minutes."""
     if "://" in address:
         raise TinydigitsError(
-            f"{address}: Ray Data does not go through Ray Client; name the HOST:PORT of a cluster "
-            "that this machine is part of, or hand the command in with `ray job submit`"
+            f"{address}: Ray Data does not work through Ray Client; name the HOST:PORT of a "
+            "cluster that this machine is part of, or submit the command with `ray job submit`"
         )
     host, _, port = address.rpartition(":")
     if address != "auto" and not (host and port.isdecimal() and 0 < int(port) < 65536):
         raise TinydigitsError(f"{address}: not the address of a Ray cluster: HOST:PORT, or auto")
-    failed: list[TinydigitsError] = []
 
     def reach() -> None:
-        try:
-            if address != "auto":
-                socket.create_connection((host.strip("[]"), int(port)), KNOCK).close()
-            _start(ray, address)
-        except OSError as error:
-            failed.append(
-                TinydigitsError(f"no Ray cluster at {address}: {error.strerror or error}")
-            )
-        except TinydigitsError as error:
-            failed.append(error)
+        if address != "auto":
+            socket.create_connection((host.strip("[]"), int(port)), KNOCK).close()
+        _start(ray, address)
 
-    thread = threading.Thread(target=reach, daemon=True)
-    thread.start()
-    thread.join(ANSWER)
-    if thread.is_alive():
-        raise TinydigitsError(f"no Ray cluster at {address}: no answer within {ANSWER:.0f} s")
-    if failed:
-        raise failed[0]
+    try:
+        in_time(ANSWER, reach)
+    except OSError as error:
+        why = error.strerror or str(error) or f"no answer within {ANSWER:.0f} s"
+        raise TinydigitsError(f"no Ray cluster at {address}: {why}") from error

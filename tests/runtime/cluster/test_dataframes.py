@@ -94,8 +94,8 @@ def test_it_is_what_map_in_pandas_takes() -> None:
 @pytest.mark.parametrize(
     ("columns", "why"),
     [
-        ({"image": [b""]}, "no column 'bytes'; there is image"),
-        ({"bytes": [b""], "label": ["7"], "score": [1.0]}, "label, score already"),
+        ({"image": [b""]}, "no column 'bytes' among image"),
+        ({"bytes": [b""], "label": ["7"], "score": [1.0]}, "label, score are there already"),
     ],
 )
 def test_other_columns_are_neither_guessed_nor_overwritten(
