@@ -1,11 +1,12 @@
-"""Engine: the parts of a large job, read and written by the actors of Ray Data.
+"""The engine: actors of Ray Data read the parts of a large job and write them.
 
-An actor holds one Classifier. It is given a part's entries, reads them, and writes the part under
-its own name: what goes through Ray are names and counts. A part that is there is not read again,
-whether another run has written it or an actor that was killed before it could say so.
+An actor holds one Classifier. It is sent the names in a part, reads the pictures, and writes the
+part's file: only names and counts go through Ray. A part that is there is not read again, whether
+another run has written it or an actor that was killed before it could report it.
 """
 
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -16,32 +17,34 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from tinydigits import errors
 from tinydigits.classifier import Classifier
 from tinydigits.cluster.output import store_at
-from tinydigits.cluster.plan import Part, Plan, opened
+from tinydigits.cluster.plan import Part, Plan, opened, place_in
 from tinydigits.cluster.ray_cluster import actors, answers, import_ray
 from tinydigits.errors import TinydigitsError
 from tinydigits.images import use_opencv
-from tinydigits.items import Item, Skipped, chunked
+from tinydigits.items import Skipped, chunked
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
-from tinydigits.remote.failures import Failure, explained, scrubbed
-from tinydigits.remote.location import Location, Place, place_of
+from tinydigits.remote.client import Unreachable
+from tinydigits.remote.failures import Failure, scrubbed
+from tinydigits.remote.file import read_range
+from tinydigits.remote.location import Location, Place
 from tinydigits.sinks.parquet import parquet_sink
 from tinydigits.sinks.rows import Shown
-from tinydigits.sources import at_hand
+from tinydigits.sources import Opening, at_hand
 from tinydigits.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow
 
-MOST_TASKS = 10_000  # of Ray's: of more parts, a task is several in a row
-FOOTER = 1 << 16  # bytes: the end of a part that is looked at; few have longer footers
-KEY = "tinydigits"  # in the metadata of a part: what it is, and its counts
+MOST_TASKS = 10_000  # of Ray's; where there are more parts, a task holds several
+FOOTER = 1 << 16  # 64 KiB at the end of a part, which nearly all footers fit into
+KEY = "tinydigits"  # in the metadata of a part: which one it is, and its counts
 Counts = dict[str, int]
-"""Rows by their status, and what was passed over as `hidden` and `other`."""
+"""Rows by status, and the files that were skipped: `hidden` and `other`."""
 
 
 class Job(NamedTuple):
-    """What an actor is told."""
+    """What an actor is sent."""
 
     settings: Settings
     shown: Shown
@@ -49,22 +52,24 @@ class Job(NamedTuple):
     output: str
     plan: Plan
     folder: str
-    """That names are relative to: the driver's own; empty where no file is read or written."""
+    """The driver's folder, from which names start; empty if no file is read or written."""
 
     inputs: tuple[Place, ...]
-    """What the driver can read, and so has every node to; see `needed`."""
+    """What every node has to see; see `needed`."""
 
 
 def done(job: Job, parts: Sequence[Part], workers: Workers) -> Iterator[Counts]:
-    """What is in each part, as they get done, in any order; Ray is connected to. Raises
-    TinydigitsError where a part, or all of them, cannot be done; those that are written stay.
+    """Yield the counts of each part as soon as it is there, in any order, by the Ray that this
+    process is connected to. Raises TinydigitsError where a part cannot be read or written; the
+    others stay.
     """
     ray = import_ray()
-    _quiet(ray)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
     tasks = min(len(parts), MOST_TASKS)
     dataset = ray.data.from_items([part._asdict() for part in parts], override_num_blocks=tasks)
     size = min(actors(workers), tasks)
-    said = dataset.map_batches(
+    answered = dataset.map_batches(
         PartReader,
         fn_constructor_args=(job,),
         batch_size=1,
@@ -73,7 +78,7 @@ def done(job: Job, parts: Sequence[Part], workers: Workers) -> Iterator[Counts]:
         num_cpus=1,
     )
     try:
-        for row in said.iter_rows():
+        for row in answered.iter_rows():
             counts = json.loads(row["counts"])
             if "failed" in counts:
                 kind = errors.SinkError if counts["kind"] == "SinkError" else TinydigitsError
@@ -84,50 +89,39 @@ def done(job: Job, parts: Sequence[Part], workers: Workers) -> Iterator[Counts]:
         raise TinydigitsError(f"Ray gives up: {scrubbed(lines[-1])}") from error
 
 
-def _quiet(ray: Any) -> None:
-    import logging
-
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-
-
 class PartReader:
-    """What an actor does. It raises nothing that it can say, since Ray would tell the tale of each
-    actor that it has passed through.
+    """An actor. It returns its errors: Ray wraps an exception in the stack of each actor that it
+    passes.
     """
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._failure: TinydigitsError | None = None
+        self.failure: dict[str, object] | None = None
         try:
             self._classifier = _classifier(job)
             self._store = store_at(job.output)
         except TinydigitsError as error:
-            self._failure = error
+            self.failure = _failed(error)
 
     def __call__(self, batch: "pyarrow.Table") -> dict[str, list[str]]:
-        return {"counts": [json.dumps(self._said(Part(**row))) for row in batch.to_pylist()]}
+        parts = [Part(**row) for row in batch.to_pylist()]
+        return {"counts": [json.dumps(self.failure or self._counts(part)) for part in parts]}
 
-    def _said(self, part: Part) -> dict[str, object]:
+    def _counts(self, part: Part) -> dict[str, Any]:
         try:
-            if self._failure is not None:
-                raise self._failure
-            return {**(self._found(part.number) or self._written(part))}
+            return self._found(part.number) or self._written(part)
         except TinydigitsError as error:
-            said = str(error)
-            said = said if said.startswith(_node()) else f"{_node()}: {said}"
-            return {"failed": said, "kind": type(error).__name__}
+            return _failed(error)
 
     def _found(self, number: int) -> Counts | None:
         name = self._job.plan.name(number)
         end = self._store.tail(name, FOOTER)
         if end is None:
             return None
-        footer = int.from_bytes(end[-8:-4], "little") + 8  # bytes, with what Parquet ends with
+        footer = int.from_bytes(end[-8:-4], "little") + 8  # bytes, with the 8 that end the file
         if footer > len(end):
             end = self._store.tail(name, footer) or b""
-        return _counts(BytesIO(end), self._job.plan.digest(), number)
+        return _counts_in(BytesIO(end), self._job.plan.digest(), number)
 
     def _written(self, part: Part) -> Counts:
         job, skipped = self._job, Skipped()
@@ -135,15 +129,16 @@ class PartReader:
 
         def notes() -> dict[str, str]:
             counts.update(hidden=skipped.hidden, other=skipped.other)
-            said = {"plan": job.plan.digest(), "part": part.number, "counts": counts}
-            return {KEY: json.dumps(said)}
+            mark = {"plan": job.plan.digest(), "part": part.number, "counts": counts}
+            return {KEY: json.dumps(mark)}
 
+        limits = job.settings.limits
         with (
-            closing(opened(part.entries(), job.settings.limits, skipped)) as items,
+            closing(opened(part.entries(), Opening(limits, skipped))) as items,
             self._store.written(job.plan.name(part.number)) as file,
             parquet_sink(file, job.shown, notes) as write,
         ):
-            chunks = at_hand(chunked(items, job.batch_size), job.settings.limits.max_bytes)
+            chunks = at_hand(chunked(items, job.batch_size), limits.max_bytes)
             for each in answers(self._classifier, chunks):
                 write(each)
                 for prediction in each.predictions:
@@ -151,83 +146,76 @@ class PartReader:
         return counts
 
 
-def _classifier(job: Job) -> Classifier:
-    """The driver's, here. Raises TinydigitsError where this node is not as the driver is."""
-    node, settings = _node(), job.plan.settings
-    if settings["tinydigits"] != __version__:
-        raise TinydigitsError(
-            f"{node} has tinydigits {__version__}, and the driver {settings['tinydigits']}: "
-            "install one version on all"
-        )
-    try:
-        if job.folder:
-            os.chdir(job.folder)
-        for place in map(place_of, job.inputs):
-            if isinstance(place, str):
-                os.stat(place)  # noqa: PTH116 - as the name is
-    except OSError as error:
-        raise TinydigitsError(
-            f"{node}: {error.filename}: {error.strerror}: name inputs in a file system that all "
-            "nodes share, or in object storage"
-        ) from error
-    for place in map(place_of, job.inputs):
-        if not isinstance(place, Location):
-            continue
-        if (failure := _failure(place)) and failure.status == 403:
-            raise TinydigitsError(
-                f"{node}: {place}: {failure.why}, and the driver may read it: give all "
-                "nodes its credentials"
-            )
-    classifier = Classifier.of(job.settings)
-    if classifier.model_sha256 != settings["model_sha256"]:
-        raise TinydigitsError(f"{node}: {job.settings.model}: another model than the driver's")
-    use_opencv()
-    return classifier
+def _failed(error: TinydigitsError) -> dict[str, object]:
+    return {"failed": f"node {socket.gethostname()}: {error}", "kind": type(error).__name__}
 
 
-def _node() -> str:
-    return f"node {socket.gethostname()}"
-
-
-def needed(inputs: Sequence[str], first: Part) -> Iterator[Place]:
-    """What every node has to see, since the driver does: the inputs that are files, and of the
-    first picture or archive the folder, or the address. Of that alone, since what is gone by the
-    time that it is read is a row, and ends nothing.
-    """
-    yield from filter(os.path.exists, inputs)
-    entry = first.entries()[0]
-    name = entry.image if isinstance(entry, Item) else entry
-    if isinstance(name, Location):
-        if _failure(name) is None:
-            yield name
-    elif isinstance(name, str) and os.path.isdir(folder := os.path.dirname(name) or "."):  # noqa: PTH112, PTH120
-        yield folder
-
-
-def _failure(location: Location) -> Failure | None:
-    """Why nothing is read at an address; None where it is."""
-    from tinydigits.remote.client import Unreachable
-    from tinydigits.remote.file import read_range
-
-    try:
-        read_range(location, 0, 1)
-    except Unreachable as error:
-        return error.failure
-    except TinydigitsError:
-        raise
-    except Exception as error:  # of whatever a store's package raises
-        return explained(error)
-    return None
-
-
-def _counts(part: BinaryIO, plan: str, number: int) -> Counts | None:
-    """Of a part that is whole, and of this plan."""
+def _counts_in(part: BinaryIO, plan: str, number: int) -> Counts | None:
+    """Return the counts in the metadata of a part; None if it is damaged or another job's."""
     import pyarrow
     from pyarrow import parquet
 
     try:
-        said = json.loads((parquet.read_metadata(part).metadata or {})[KEY.encode()])
-        found: Counts = said["counts"]
-        return found if (said["plan"], said["part"]) == (plan, number) else None
+        mark = json.loads((parquet.read_metadata(part).metadata or {})[KEY.encode()])
+        found: Counts = mark["counts"]
+        return found if (mark["plan"], mark["part"]) == (plan, number) else None
     except (pyarrow.ArrowException, OSError, KeyError, TypeError, ValueError):
         return None
+
+
+def _classifier(job: Job) -> Classifier:
+    """Return the driver's Classifier. Raises TinydigitsError where this node differs from the
+    driver's.
+    """
+    settings = job.plan.settings
+    if settings["tinydigits"] != __version__:
+        raise TinydigitsError(
+            f"tinydigits {__version__} is installed here, and the driver has "
+            f"{settings['tinydigits']}: install one version on all nodes"
+        )
+    try:
+        if job.folder:
+            os.chdir(job.folder)
+        for place in job.inputs:
+            if isinstance(place, str):
+                os.stat(place)  # noqa: PTH116 - pathlib would rewrite the name
+    except OSError as error:
+        raise TinydigitsError(
+            f"{error.filename}: {error.strerror}: name inputs in a file system that all nodes "
+            "share, or in object storage"
+        ) from error
+    for place in job.inputs:
+        failure = _failure(place) if isinstance(place, Location) else None
+        if failure and failure.status == 403:
+            raise TinydigitsError(
+                f"{place}: {failure.why}, and the driver may read it: give all nodes its "
+                "credentials"
+            )
+    classifier = Classifier.of(job.settings)
+    if classifier.model_sha256 != settings["model_sha256"]:
+        raise TinydigitsError(f"{job.settings.model}: another model than the driver's")
+    use_opencv()
+    return classifier
+
+
+def needed(inputs: Sequence[str], first: Part) -> Iterator[Place]:
+    """Yield what every node has to see because the driver does: inputs that are files, and the
+    folder or address of the first picture or archive. The others are not asked for: one that is
+    gone when it is read becomes a row.
+    """
+    yield from filter(os.path.exists, inputs)
+    place = place_in(first.entries()[0])
+    if isinstance(place, Location):
+        if _failure(place) is None:
+            yield place
+    elif isinstance(place, str) and os.path.isdir(folder := os.path.dirname(place) or "."):  # noqa: PTH112, PTH120
+        yield folder
+
+
+def _failure(location: Location) -> Failure | None:
+    """Return why nothing can be read at an address; None if something can."""
+    try:
+        read_range(location, 0, 1)
+    except Unreachable as error:
+        return error.failure
+    return None

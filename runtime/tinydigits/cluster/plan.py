@@ -1,8 +1,9 @@
-"""Parts: a large job cut into pieces, each of which is read, and written, as a whole.
+"""The plan of a large job: its inputs are cut into parts, each of which is read and written as a
+whole.
 
-Where parts begin is decided by the inputs alone. So part 17 is always the same pictures and always
-has the same name, and who writes it twice changes nothing: that is all it takes for one row for
-each picture, whoever is killed and however often a run is resumed.
+The inputs alone decide where parts begin. So part 17 always holds the same pictures and always has
+the same name, and writing it twice changes nothing. For this reason each picture has exactly one
+row, whatever is killed and however often a run is resumed.
 """
 
 import hashlib
@@ -13,32 +14,31 @@ from typing import Any, NamedTuple
 
 from tinydigits.cluster.output import Store
 from tinydigits.errors import ImageError, ResumeError, SinkError, SinkRefused
-from tinydigits.images import Limits
-from tinydigits.items import Item, Skipped, Stack
+from tinydigits.items import Item, Stack
 from tinydigits.names import PART_PREFIX, Kind, kind_of_file
 from tinydigits.remote.location import Location, Place, place_of
 from tinydigits.sources import Opening, named_files, open_file
 
-PLAN, SUCCESS = "_plan.json", "_SUCCESS"  # readers of Parquet pass over what begins with _
-PLAN_BYTES = 1 << 20  # the most of either
-FIRST = 4  # batches: what the first parts hold, so that small jobs are shared as well
-LEVEL = 64  # parts of one size, before they grow by FIRST
-MOST = 40  # batches: the largest, lest a billion pictures make a million files
+PLAN, SUCCESS = "_plan.json", "_SUCCESS"  # readers of Parquet skip names that begin with _
+PLAN_BYTES = 1 << 20  # 1 MiB: neither file is larger
+FIRST = 4  # batches in each of the first parts: few, so that small jobs are shared as well
+LEVEL = 64  # parts of one size; after so many, parts grow by FIRST batches
+MOST = 40  # batches in the largest part: many, so that a billion pictures make few files
 
 Entry = Item | Place
-"""A picture, or the name or address of a file that holds many."""
+"""A picture, or a file that holds many."""
 
 
 class Part(NamedTuple):
-    """A piece of a job."""
+    """The pictures of one file of rows."""
 
     number: int
     work: bytes
-    """Its entries, packed: the names in a folder are much alike, and all parts are in memory."""
+    """The entries, compressed: the driver holds all parts, and names in a folder are alike."""
 
     def entries(self) -> list[Entry]:
-        """What is to be read, in order."""
-        return [_entry(each) for each in json.loads(zlib.decompress(self.work))]
+        """Return what is to be read, in order."""
+        return [_entry(*each) for each in json.loads(zlib.decompress(self.work))]
 
 
 class Plan(NamedTuple):
@@ -48,31 +48,37 @@ class Plan(NamedTuple):
     """All that the rows depend on, beside the inputs."""
 
     inputs: int
-    """Pictures, and files that hold many."""
+    """How many pictures and files that hold many there are."""
 
     parts: int
     sha256: str
-    """Of the names of all inputs, and of where parts begin."""
+    """The hash of the names of all inputs, and of where parts begin."""
 
     local: bool
-    """Some inputs are files."""
+    """Whether some inputs are files of a file system."""
 
     def fields(self) -> dict[str, object]:
-        """For JSON."""
+        """Return the content of PLAN."""
         found = {"inputs": self.inputs, "parts": self.parts, "inputs_sha256": self.sha256}
         return {**self.settings, **found}
 
     def digest(self) -> str:
-        """Stands in every part, to tell it from those of other runs."""
+        """Return the mark that each part bears, to tell it from the parts of other jobs."""
         return hashlib.sha256(json.dumps(self.fields(), sort_keys=True).encode()).hexdigest()
 
     def name(self, number: int) -> str:
-        """Of a part's file. All are equally long, so that their order is that of the inputs."""
+        """Return the name of a part's file. All are equally long, so that they sort as the inputs
+        do.
+        """
         return f"part-{number:0{max(5, len(str(self.parts - 1)))}}.parquet"
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all parts' files."""
+        return map(self.name, range(self.parts))
 
 
 def entries_of(inputs: Iterable[str], opening: Opening) -> Iterator[Entry]:
-    """As `sources.open_inputs`, but files that hold many pictures are not opened."""
+    """Yield what `sources.open_inputs` would, but leave files that hold many pictures closed."""
     for name in inputs:
         for place in named_files(name, opening):
             if isinstance(place, Item) or kind_of_file(place) is not Kind.PICTURE:
@@ -81,73 +87,8 @@ def entries_of(inputs: Iterable[str], opening: Opening) -> Iterator[Entry]:
                 yield Item(str(place), place)
 
 
-def planned(
-    entries: Iterable[Entry], batch_size: int, settings: Mapping[str, object]
-) -> tuple[Plan, list[Part]]:
-    """The entries in parts of whole batches; a file that holds many pictures is one by itself."""
-    digest, count, parts, local = hashlib.sha256(), 0, list[Part](), False
-    for group in _groups(entries, batch_size):
-        work = json.dumps([_plain(entry) for entry in group], separators=(",", ":")).encode()
-        names = "\0".join(map(_shown, group)).encode("utf-8", "surrogateescape")
-        digest.update(hashlib.sha256(names).digest())
-        parts.append(Part(len(parts), zlib.compress(work)))
-        count += len(group)
-        local = local or not all(map(_is_remote, group))
-    return Plan(settings, count, len(parts), digest.hexdigest(), local), parts
-
-
-def _shown(entry: Entry) -> str:
-    """Its name, without a signature, which is another one the next time."""
-    return entry.name or "" if isinstance(entry, Item) else str(entry)
-
-
-def _is_remote(entry: Entry) -> bool:
-    return isinstance(entry.image if isinstance(entry, Item) else entry, Location)
-
-
-def _groups(entries: Iterable[Entry], batch_size: int) -> Iterator[list[Entry]]:
-    held: list[Entry] = []
-    number = 0
-    for entry in entries:
-        if not isinstance(entry, Item):
-            if held:
-                yield held
-            yield [entry]
-            held, number = [], number + 1 + bool(held)
-            continue
-        held.append(entry)
-        if len(held) >= batch_size * min(FIRST * (1 + number // LEVEL), MOST):
-            yield held
-            held, number = [], number + 1
-    if held:
-        yield held
-
-
-def _plain(entry: Entry) -> object:
-    """For JSON: the name alone of what holds many; else with `regular`, None for what is at an
-    address, or why it is not read.
-    """
-    if not isinstance(entry, Item):
-        return entry.secret_url if isinstance(entry, Location) else entry
-    name, image, regular = entry
-    if isinstance(image, Location):
-        return [image.secret_url, None]
-    return [name, str(image) if isinstance(image, ImageError) else regular]
-
-
-def _entry(plain: Any) -> Entry:
-    if isinstance(plain, str):
-        return place_of(plain)
-    name, how = plain
-    if how is None:
-        place = place_of(name)
-        return Item(str(place), place)
-    return Item(name, ImageError(how)) if isinstance(how, str) else Item(name, name, how)
-
-
-def opened(entries: Iterable[Entry], limits: Limits, skipped: Skipped) -> Generator[Item | Stack]:
-    """The pictures of a part, as `sources.open_inputs` gives them."""
-    opening = Opening(limits, skipped)
+def opened(entries: Iterable[Entry], opening: Opening) -> Generator[Item | Stack]:
+    """Yield the pictures of a part as `sources.open_inputs` would."""
     for entry in entries:
         if isinstance(entry, Item):
             yield entry
@@ -155,9 +96,67 @@ def opened(entries: Iterable[Entry], limits: Limits, skipped: Skipped) -> Genera
             yield from open_file(entry, opening)
 
 
+def planned(
+    entries: Iterable[Entry], batch_size: int, settings: Mapping[str, object]
+) -> tuple[Plan, list[Part]]:
+    """Return the entries in parts of whole batches; a file that holds many pictures is one part."""
+    digest, count, parts, local = hashlib.sha256(), 0, list[Part](), False
+    for group in _groups(entries, batch_size):
+        work = json.dumps(list(map(_plain, group)), separators=(",", ":")).encode()
+        # A signature in an address is another one the next time, so the shown names are compared.
+        names = "\0".join(
+            each.name or "" if isinstance(each, Item) else str(each) for each in group
+        )
+        digest.update(hashlib.sha256(names.encode("utf-8", "surrogateescape")).digest())
+        parts.append(Part(len(parts), zlib.compress(work)))
+        count += len(group)
+        local = local or not all(isinstance(place_in(entry), Location) for entry in group)
+    return Plan(settings, count, len(parts), digest.hexdigest(), local), parts
+
+
+def place_in(entry: Entry) -> object:
+    """Return where an entry is, or the ImageError that says why it cannot be read."""
+    return entry.image if isinstance(entry, Item) else entry
+
+
+def _groups(entries: Iterable[Entry], batch_size: int) -> Iterator[list[Entry]]:
+    held: list[Entry] = []
+    number = 0
+    for entry in entries:
+        alone = not isinstance(entry, Item)
+        if alone and held:
+            yield held
+            held, number = [], number + 1
+        held.append(entry)
+        if alone or len(held) >= batch_size * min(FIRST * (1 + number // LEVEL), MOST):
+            yield held
+            held, number = [], number + 1
+    if held:
+        yield held
+
+
+def _plain(entry: Entry) -> tuple[object, bool | str | None]:
+    """Return a name and what it is: a picture (then its `regular`), a picture that cannot be read
+    (then why), or a file that holds many (then None).
+    """
+    place = place_in(entry)
+    if isinstance(entry, Item) and isinstance(place, ImageError):
+        return entry.name, str(place)
+    name = place.secret_url if isinstance(place, Location) else place
+    return name, entry.regular if isinstance(entry, Item) else None
+
+
+def _entry(name: str, what: bool | str | None) -> Entry:
+    if isinstance(what, str):
+        return Item(name, ImageError(what))
+    place = place_of(name)
+    return place if what is None else Item(str(place), place, what)
+
+
 def reach(store: Store, resume: bool) -> None:
-    """Raises SinkRefused where a store does not answer or says no, or holds what is not to be gone
-    on with: at once, and not after a long listing of inputs.
+    """Find out, before a long listing of inputs, whether rows may be written here. Raises
+    SinkRefused for a store that does not answer or gives no permission, and for one that holds
+    files, unless they are to be resumed.
     """
     try:
         begun = store.tail(PLAN, 1) is not None
@@ -165,76 +164,70 @@ def reach(store: Store, resume: bool) -> None:
     except SinkError as error:
         raise SinkRefused(str(error)) from error
     if there and not resume:
-        found = "an earlier run: --resume goes on with it; or" if begun else "other files:"
-        raise SinkRefused(f"{store}: holds {found} name another folder")
+        found = "the parts of an earlier run: resume it with --resume, or" if begun else "files:"
+        raise SinkRefused(f"{store} holds {found} name another folder")
+
+
+def _is_temporary(name: str) -> bool:
+    """Return whether a process was still writing a file of this name."""
+    return name.startswith(PART_PREFIX)
 
 
 def there_already(store: Store, plan: Plan) -> dict[str, int] | None:
-    """What SUCCESS says, where all is done; None where there is something to do. Raises ResumeError
-    where that is not this job.
+    """Return the counts of SUCCESS if all parts are there; None if some are to be written. Raises
+    ResumeError where the store holds another job.
     """
     there = {name for name in store.names() if not _is_temporary(name)}
     if not there:
         return None
     if PLAN not in there:
-        raise ResumeError(f"{store}: holds files and no {PLAN}: name the folder of an earlier run")
-    _check(store, plan)
-    all_there = all(plan.name(number) in there for number in range(plan.parts))
-    return _read(store, SUCCESS)["rows"] if SUCCESS in there and all_there else None
-
-
-def _is_temporary(name: str) -> bool:
-    """What a process was writing when it was killed."""
-    return name.startswith(PART_PREFIX)
+        raise ResumeError(f"{store} holds files, but no {PLAN}: name the folder of an earlier run")
+    before = _read(store, PLAN)
+    changed = [
+        f"{key} was {before.get(key)} and is {value}"
+        for key, value in plan.settings.items()
+        if before.get(key) != value
+    ]
+    if not changed and before != plan.fields():
+        changed = [
+            f"its inputs were {before.get('inputs')} and are {plan.inputs}, or have other names or "
+            "another order"
+        ]
+    if changed:
+        raise ResumeError(
+            f"{store} holds the parts of another job: {'; '.join(changed)}. Give the command that "
+            "began it, or name another folder"
+        )
+    return _read(store, SUCCESS)["rows"] if there.issuperset({SUCCESS, *plan.names()}) else None
 
 
 def begin(store: Store, plan: Plan) -> None:
-    """Writes down what the parts will be. Raises SinkRefused where it cannot be written."""
+    """Write down what the parts will be. Raises SinkRefused where that is not possible."""
     try:
-        if store.tail(SUCCESS, 1) is not None:  # of an earlier run, of whose parts some are gone
+        if store.tail(SUCCESS, 1) is not None:  # some parts of an earlier run are gone
             store.remove(SUCCESS)
         _write(store, PLAN, plan.fields())
     except SinkError as error:
         raise SinkRefused(str(error)) from error
 
 
-def _check(store: Store, plan: Plan) -> None:
-    before = _read(store, PLAN)
-    differing = [
-        f"{key} was {before.get(key)} and is {value}"
-        for key, value in plan.settings.items()
-        if before.get(key) != value
-    ]
-    if differing:
-        raise ResumeError(
-            f"{store}: was begun with other settings: {'; '.join(differing)}; repeat those, or "
-            "name another folder"
-        )
-    if before != plan.fields():
-        raise ResumeError(
-            f"{store}: was begun with other inputs: {before.get('inputs')} then, {plan.inputs} "
-            "now, or other names or another order; repeat those, or name another folder"
-        )
-
-
 def finish(store: Store, plan: Plan, counts: Mapping[str, int]) -> None:
-    """Says that all parts are there. Raises SinkRefused where they are not."""
+    """Write down that all parts are there. Raises SinkRefused where they are not."""
     there = set(store.names())
-    missing = [name for name in map(plan.name, range(plan.parts)) if name not in there]
+    missing = [name for name in plan.names() if name not in there]
     if missing:
         raise SinkRefused(
-            f"{store}: lacks {missing[0]}, which was written, and {len(missing) - 1:,} more: the "
-            "nodes share no such folder; name one that they share, or object storage"
+            f"{store} lacks {missing[0]}, which a node wrote, and {len(missing) - 1:,} more: the "
+            "nodes do not share this folder; name one that they share, or object storage"
         )
-    for name in there:
-        if _is_temporary(name):
-            store.remove(name)
+    for name in filter(_is_temporary, there):
+        store.remove(name)
     _write(store, SUCCESS, {**plan.fields(), "rows": counts})
 
 
 def undo(store: Store, plan: Plan) -> None:
-    """Leaves nothing of a run that has found nothing."""
-    for name in (*map(plan.name, range(plan.parts)), PLAN):
+    """Remove all that a run wrote which found no picture."""
+    for name in (*plan.names(), PLAN):
         store.remove(name)
     store.leave()
 
@@ -248,4 +241,4 @@ def _read(store: Store, name: str) -> dict[str, Any]:
     try:
         return dict(json.loads(store.tail(name, PLAN_BYTES) or b""))
     except (ValueError, TypeError) as error:
-        raise ResumeError(f"{store}/{name}: damaged: {error}; name another folder") from error
+        raise ResumeError(f"{store}/{name} is damaged ({error}): name another folder") from error

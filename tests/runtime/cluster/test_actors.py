@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.location import located
 from tests.support.s3_server import KEYS, S3, Fault, s3_server
 from tinydigits import Classifier, ImageError, TinydigitsError, __version__
 from tinydigits.cluster import ray_cluster as ray
@@ -46,12 +47,13 @@ def part(name: str) -> Part:
     return planned([Item(name, place_of(name))], 1, SETTINGS)[1][0]
 
 
-def failure(output: Path, **told: Any) -> TinydigitsError | None:
-    """What an actor says of its node."""
+def failure(output: Path, **told: Any) -> str | None:
+    """Return what an actor says of its node."""
     plan, _ = planned([Item("a.png", "a.png")], 1, SETTINGS)
     asked: dict[str, Any] = {"folder": "", "inputs": (), **told}
     job = Job(Settings("dense"), Shown(), 1, str(output), plan, **asked)
-    return PartReader(job)._failure
+    found = PartReader(job).failure
+    return found and str(found["failed"])
 
 
 def test_nodes_have_to_see_what_the_driver_sees(tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_a_node_that_may_not_read_what_the_driver_may_ends_the_job(
     store: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del store
-    said = str(failure(tmp_path, inputs=("s3://locked/a.png",)))
+    said = str(failure(tmp_path, inputs=(located("s3://locked/a.png"),)))
     assert said.startswith(f"node {socket.gethostname()}: s3://locked/a.png: no permission")
     assert said.endswith("give all nodes its credentials")
     for name in KEYS:
@@ -85,14 +87,14 @@ def test_a_node_that_may_not_read_what_the_driver_may_ends_the_job(
         monkeypatch.setenv(name, "/nonexistent")
     monkeypatch.setattr(remote_clients, "_clients", {})
     pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
-    said = str(failure(tmp_path, inputs=("s3://open/a.png",)))
+    said = str(failure(tmp_path, inputs=(located("s3://open/a.png"),)))
     assert "no credentials were found that hold" in said
 
 
 @pytest.mark.network
 def test_a_picture_that_is_gone_by_then_ends_nothing(store: S3, tmp_path: Path) -> None:
     del store
-    assert failure(tmp_path, inputs=("s3://open/none.png", str(tmp_path))) is None
+    assert failure(tmp_path, inputs=(located("s3://open/none.png"), str(tmp_path))) is None
     assert "No such file" in str(failure(tmp_path, inputs=(f"{tmp_path}/gone",)))
 
 

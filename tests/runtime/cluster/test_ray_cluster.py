@@ -32,10 +32,9 @@ from tests.support.rays import (
     write_zip,
 )
 from tests.support.web_server import web_server
-from tinydigits import Classifier, TinydigitsError, __version__
+from tinydigits import Classifier, TinydigitsError, __version__, classify_dataset
 from tinydigits.cluster.actors import Job, done
 from tinydigits.cluster.plan import PLAN, SUCCESS, planned
-from tinydigits.cluster.ray_cluster import classify_dataset
 from tinydigits.items import Item
 from tinydigits.model import MODELS
 from tinydigits.reading import Settings
@@ -232,7 +231,7 @@ def test_a_killed_driver_is_gone_on_with(digits: Path, local_rows: Path, tmp_pat
 
     refused = classify(*inputs(digits), *SLOW, "-o", parts, *RAY)
     assert refused.exit_code == 2
-    assert "--resume goes on" in refused.stderr
+    assert "resume it with --resume" in refused.stderr
     done = classify(*inputs(digits), *SLOW, "-o", parts, *RAY, "--resume")
     assert done.exit_code == 1, done.stderr
     assert "5,000 images" in done.stderr
@@ -315,7 +314,7 @@ def test_odd_addresses_are_rows_and_no_secret_is_kept(tmp_path: Path) -> None:
     [
         ({"folder": "/nowhere"}, "/nowhere: No such file or directory: name inputs in a file"),
         ({"inputs": ("nowhere",)}, "nowhere: No such file or directory: name inputs in a file"),
-        ({"tinydigits": "0.0.9"}, "and the driver 0.0.9: install one version"),
+        ({"tinydigits": "0.0.9"}, "and the driver has 0.0.9: install one version"),
         ({"model_sha256": "abc"}, "another model than the driver's"),
     ],
 )
