@@ -63,16 +63,24 @@ def store_server(folder: Path) -> Iterator[None]:
             server.terminate()
 
 
+def process_state() -> tuple[object, ...]:
+    """Return what Ray may change in a process: SIGTERM and file descriptor 2."""
+    stderr = os.fstat(2)
+    return signal.getsignal(signal.SIGTERM), stderr.st_dev, stderr.st_ino
+
+
 @contextmanager
-def local_ray(folder: Path) -> Iterator[None]:
-    """Two CPUs, on which POISON kills."""
+def local_ray(folder: Path) -> Iterator[tuple[object, object]]:
+    """Two CPUs, on which POISON kills. Yields the state of this process before and within."""
     pytest.importorskip("ray", reason="the Ray engine needs the extra ray")
     (folder / "sitecustomize.py").write_text(POISONED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
         patch.delenv("RAY_ADDRESS", raising=False)
+        before, environment = process_state(), dict(os.environ)
         with connected("local", 2):
-            yield
+            yield before, process_state()
+        assert dict(os.environ) == environment
 
 
 def write_digits(folder: Path, digits: Digits, count: int) -> Path:

@@ -75,21 +75,26 @@ def connected(address: str, workers: Workers) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    with quiet_native_code(shows_on_failure=False):  # an error says what matters
-        if address == "local":
-            count = usable_cpus() if workers == "auto" else workers
-            own = {"num_cpus": count, "object_store_memory": STORE_BYTES}
-            _start(ray, "local", include_dashboard=False, **own)
-        else:
-            _reach(ray, address)
+    before = dict(os.environ)
     try:
-        yield
-    finally:
-        ray.shutdown()
+        with quiet_native_code(shows_on_failure=False):  # an error says what matters
+            if address == "local":
+                count = usable_cpus() if workers == "auto" else workers
+                own = {"num_cpus": count, "object_store_memory": STORE_BYTES}
+                _start(ray, "local", include_dashboard=False, **own)
+            else:
+                _reach(ray, address)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+    finally:  # until then, commands that are started within need the token that Ray puts there
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
 
 
 def _start(ray: Any, address: str, **options: Any) -> None:
-    before, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
+    handler = signal.getsignal(signal.SIGTERM)
     # By default, Ray sends usage statistics to its makers and its log to stderr.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -101,8 +106,6 @@ def _start(ray: Any, address: str, **options: Any) -> None:
         where = "Ray does not start here" if address == "local" else f"no Ray cluster at {address}"
         raise TinydigitsError(f"{where}: {why}") from error
     finally:
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
         if threading.current_thread() is threading.main_thread():  # no other one sets handlers
             signal.signal(signal.SIGTERM, handler)
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -53,9 +52,10 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def ray_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with store_server(tmp_path_factory.mktemp("s3")), local_ray(tmp_path_factory.mktemp("site")):
-        yield
+def ray_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[object, object]]:
+    site = tmp_path_factory.mktemp("site")
+    with store_server(tmp_path_factory.mktemp("s3")), local_ray(site) as states:
+        yield states
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,11 @@ def archives(folder: Path) -> list[Path]:
     (folder / "b.tar").write_bytes(stream.getvalue()[:2000])
     np.save(folder / "c.npy", np.zeros((300, 28, 28), np.uint8))
     return [folder / name for name in ("a.zip", "b.tar", "c.npy")]
+
+
+def test_the_process_that_starts_ray_stays_as_it_was(ray_here: tuple[object, object]) -> None:
+    before, within = ray_here
+    assert within == before
 
 
 @pytest.mark.usefixtures("ray_here")
@@ -191,7 +196,8 @@ def stopped(words: list[str], parts: Path, number: int) -> tuple[int, str]:
     until, enough = time.monotonic() + 60, len(parts_in(parts)) + 2
     while len(parts_in(parts)) < enough and time.monotonic() < until and driver.poll() is None:
         time.sleep(0.005)
-    os.kill(driver.pid, number)
+    if driver.poll() is None:  # else what it said is in the failure
+        driver.send_signal(number)
     said = driver.communicate(timeout=60)[1]
     return driver.returncode, said
 
