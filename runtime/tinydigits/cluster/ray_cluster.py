@@ -75,7 +75,7 @@ def connected(address: str, workers: Workers) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    before = dict(os.environ)
+    before, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
     try:
         with quiet_native_code(shows_on_failure=False):  # an error says what matters
             if address == "local":
@@ -85,16 +85,18 @@ def connected(address: str, workers: Workers) -> Iterator[None]:
             else:
                 _reach(ray, address)
         try:
+            if threading.current_thread() is threading.main_thread():  # no other sets handlers
+                signal.signal(signal.SIGTERM, handler)
             yield
         finally:
             ray.shutdown()
     finally:  # until then, commands that are started within need the token that Ray puts there
         for name in os.environ.keys() - before.keys():
             del os.environ[name]
+        os.environ.update(before)
 
 
 def _start(ray: Any, address: str, **options: Any) -> None:
-    handler = signal.getsignal(signal.SIGTERM)
     # By default, Ray sends usage statistics to its makers and its log to stderr.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -105,9 +107,6 @@ def _start(ray: Any, address: str, **options: Any) -> None:
         why = str(error).strip().partition("\n")[0] or type(error).__name__
         where = "Ray does not start here" if address == "local" else f"no Ray cluster at {address}"
         raise TinydigitsError(f"{where}: {why}") from error
-    finally:
-        if threading.current_thread() is threading.main_thread():  # no other one sets handlers
-            signal.signal(signal.SIGTERM, handler)
 
 
 def _reach(ray: Any, address: str) -> None:
