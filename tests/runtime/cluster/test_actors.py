@@ -53,7 +53,7 @@ def failure(output: Path, **told: Any) -> str | None:
     asked: dict[str, Any] = {"folder": "", "inputs": (), **told}
     job = Job(Settings("dense"), Shown(), 1, str(output), plan, **asked)
     found = PartReader(job).failure
-    return found and str(found["failed"])
+    return None if found is None else str(found["failed"])
 
 
 def test_nodes_have_to_see_what_the_driver_sees(tmp_path: Path) -> None:
