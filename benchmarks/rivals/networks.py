@@ -91,9 +91,9 @@ def classifier(folder: Path, name: str, threads: int, call: str) -> Network:
     scores; or "classify".
     """
     from tinydigits import Classifier
+    from tinydigits.cpus import usable_cpus
 
-    del threads  # a Classifier chooses them
-    opened = Classifier(folder / f"{name}.onnx")
+    opened = Classifier(folder / f"{name}.onnx", threads=threads or usable_cpus())
     return {
         "scores": Network("Classifier(onnx).scores(images)", lambda images: images, opened.scores),
         "__call__": Network(
