@@ -61,7 +61,7 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     Exit status:
       0  all files are proved and written
       1  a proof failed, or the files cannot be written
-      2  wrong usage, not a model that can be exported, no data, or a missing package
+      2  wrong usage, no data, a missing package, or a model that has no export
     """
 
     from tinydigits_export.bundle import export as export_bundle

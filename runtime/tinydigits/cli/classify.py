@@ -110,7 +110,9 @@ def classify(
     engine: Literal["local", "ray"],
     ray_address: str | None,
 ) -> None:
-    """Read the digit in each image, and print one row for each image, in order.
+    """Read the digit in each image.
+
+    Each image gives one row, in the order of the inputs.
 
     INPUTS are images; folders, which are searched with their sub-folders; .zip, .tar, .tar.gz and
     .tar.zst archives; IDX files such as those of MNIST; .npy and .npz files of uint8 [N, 28, 28];

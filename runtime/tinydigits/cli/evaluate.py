@@ -51,7 +51,7 @@ def evaluate(
     Exit status:
       0         all images were read
       1         an image could not be read, or the report could not be written
-      2         wrong usage, no such model, no image found, or a folder that is not a class
+      2         wrong usage, no model, no image, or a folder that is not a class
       130, 143  stopped by Ctrl-C or by SIGTERM
     """
     check_usage(ctx.params | {"inputs": (folder,)})

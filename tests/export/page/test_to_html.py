@@ -129,7 +129,7 @@ def test_other_networks_score_as_keras_does(
     ("why", "make"),
     [
         ("is a LeakyReLU, .* it knows Activation, Ave", lambda k: k.LeakyReLU()),
-        ("no plain ReLU", lambda k: k.ReLU(max_value=6)),
+        ("not a plain ReLU", lambda k: k.ReLU(max_value=6)),
         ("has activation gelu", lambda k: k.Conv2D(2, 3, activation="gelu")),
         ("dilated or grouped", lambda k: k.Conv2D(2, 3, dilation_rate=2)),
     ],
@@ -158,5 +158,5 @@ def test_branches_and_large_networks_are_refused(
 
 @pytest.mark.parametrize("data", [b"", b"<html>", b"\xff", b'<script id="model" x>{}</script>'])
 def test_what_is_no_page_is_refused(data: bytes) -> None:
-    with pytest.raises(ModelError, match=r"x\.html: no page of `tinydigits export`"):
+    with pytest.raises(ModelError, match=r"x\.html: not a page that `tinydigits export` wrote"):
         HtmlBackend(data, "x.html")
