@@ -23,8 +23,8 @@ _data = click.option(
     show_default=True,
     metavar="DIR",
     shell_complete=folders,
-    help="The data that the model was trained on, as in `tinydigits train`. Its test images are "
-    "the ones that every file is checked with.",
+    help="The data that the model was trained on, as in `tinydigits train`. Every file is "
+    "checked with its test images.",
 )
 
 
@@ -96,7 +96,7 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
 @_data
 @click.pass_context
 def verify(ctx: click.Context, model: Path, data: str) -> None:
-    """Prove the files that `export` wrote once more.
+    """Repeat the proof of files that `export` wrote.
 
     MODEL is the folder that `export` wrote to, or one file in it.
 

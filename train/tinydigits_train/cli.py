@@ -28,8 +28,8 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     metavar="DIR",
     shell_complete=folders,
     help="A folder whose sub-folders are the classes; a folder with the four IDX files of MNIST "
-    "(plain or .gz); or `mnist`, which is the folder that $TINYDIGITS_DATA names, else the copy "
-    "that Keras keeps or downloads.",
+    "(plain or .gz); or `mnist`: the folder in $TINYDIGITS_DATA if that is set, otherwise the copy "
+    "that Keras downloads and keeps.",
 )
 @click.option(
     "--fit",
@@ -49,7 +49,7 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
-    help="Seed of everything random. The same seed gives the same weights on one machine.",
+    help="Seed of all random numbers. The same seed gives the same weights on one machine.",
 )
 @click.option(
     "-o",

@@ -94,10 +94,11 @@ def bench(
     the model), the first picture, the whole command `classify` on one picture, and the peak memory.
     One process then measures decode, fit, infer (the network alone) and end to end (from a file's
     name to its answer), one picture at a time. A percentile is shown only if at least 10 samples
-    lie beyond it. Images a second are measured for the network in batches, and for a folder as
-    `classify` reads it, from files to rows. All files are in the system's cache.
+    lie beyond it. Images a second are measured twice: for the network, on arrays in batches;
+    and for a folder, from files to rows, as `classify` reads it. All files are in the system's
+    cache.
 
-    A ratio is time now ÷ time before, so above 1 is slower; its interval is the 95 % bootstrap
+    A ratio is time now ÷ time before: above 1 is slower. Its interval is the 95 % bootstrap
     interval over the rounds of both runs. The interval covers changes during the runs, not changes
     from one day to the next. --fail-if-slower 10% fails if the whole interval of any ratio lies
     above 1.10. Some figures never fail: memory, python alone, the control (sorting, without
@@ -114,7 +115,7 @@ def bench(
       0         measured
       1         slower than allowed, or the JSON cannot be written
       2         wrong usage, no such model, no picture, or unusable JSON
-      130, 143  stopped by Ctrl-C, by SIGTERM
+      130, 143  stopped by Ctrl-C or by SIGTERM
     """
     _check(output, before, allowed)
     earlier = read_run(before) if before is not None else None

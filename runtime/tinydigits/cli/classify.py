@@ -44,14 +44,16 @@ WATCH_BATCH = 32  # images in a chunk: few, so that rows and signals wait less
     "--format",
     "format_",
     type=click.Choice(get_args(Format)),
-    help="Format of the rows. Default: the one that the ending of -o names, or text.",
+    help="Format of the rows. Default: by the ending of -o, otherwise text.",
 )
 @click.option("--scores", is_flag=True, help="Show the score of every class.")
 @click.option(
     "--top-k", type=click.IntRange(1), default=1, show_default=True, help="Show the K best classes."
 )
 @click.option(
-    "--resume", is_flag=True, help="Go on with the rows that an earlier run left in the file -o."
+    "--resume",
+    is_flag=True,
+    help="Continue an earlier run: keep the rows that are in the file -o, and add the others.",
 )
 @click.option(
     "--watch", is_flag=True, help="Keep running, and read pictures as they arrive in the folders."
@@ -68,21 +70,21 @@ WATCH_BATCH = 32  # images in a chunk: few, so that rows and signals wait less
     help="How to sort. `tinydigits unsort DIR/sort-log.jsonl` undoes a move. Default: copy.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Print how --sort-into would sort the pictures, and sort none."
+    "--dry-run", is_flag=True, help="Print where --sort-into would put each picture, and sort none."
 )
 @click.option(
     "--save-fit",
     metavar="DIR",
     shell_complete=folders,
-    help="Write the 28×28 picture that the model sees of each image into this folder, as PNG.",
+    help="Write what the model sees of each image into this folder, as a PNG file of 28×28 pixels.",
 )
 @click.option(
     "--engine",
     type=click.Choice(("local", "ray")),
     default="local",
     show_default=True,
-    help="Where to read: on this machine, or on a Ray cluster, which writes Parquet files into "
-    "the folder -o.",
+    help="Where to read. local: on this machine; ray: on a Ray cluster, which writes Parquet files "
+    "into the folder -o.",
 )
 @click.option(
     "--ray-address",
@@ -116,8 +118,8 @@ def classify(
 
     INPUTS are images; folders, which are searched with their sub-folders; .zip, .tar, .tar.gz and
     .tar.zst archives; IDX files such as those of MNIST; .npy and .npz files of uint8 [N, 28, 28];
-    or - for a list of files on stdin, one on each line or each ended by NUL. An input can also be
-    an address: s3://, gs://, https:// or any other that an fsspec package reads.
+    or -, which reads a list of files from stdin: one a line, or each ended by a NUL byte. An input
+    can also be an address: s3://, gs://, https:// or any other that an fsspec package reads.
 
     \b
     Examples:

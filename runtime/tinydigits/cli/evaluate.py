@@ -38,8 +38,8 @@ def evaluate(
     """Measure how well a model reads pictures whose classes are known.
 
     The sub-folders of FOLDER name the classes: FOLDER/7/a.png is a 7. The command prints the
-    accuracy with its 95 % interval, the precision and recall of each class, which classes were
-    taken for which others, and the worst mistakes.
+    accuracy with its 95 % interval, the precision and recall of each class, a table of the
+    classes that were mixed up, and the worst mistakes.
 
     \b
     Examples:

@@ -120,7 +120,7 @@ def main() -> None:
 @click.argument("model", required=False, shell_complete=models)
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 def info(model: str | None, as_json: bool) -> None:
-    """Print what a model is: its recipe, size, thresholds and figures.
+    """Describe a model: its recipe, size, thresholds and figures.
 
     MODEL is the name of a bundled model, or an .onnx or .tflite file. Default: the model that
     `classify` uses by default.
@@ -166,7 +166,7 @@ def unsort(ctx: click.Context, log: str) -> None:
     \b
     Exit status:
       0         all pictures are back
-      1         some are not
+      1         some pictures are not back
       2         wrong usage, or no such log
       130, 143  stopped by Ctrl-C or by SIGTERM
     """
