@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.runtime.cli.test_main import run as run_apart
 from tests.support.commands import run
 from tests.train.test_labelled_folder import shapes
 from tinydigits_export.bundle import export
+from tinydigits_export.formats import FORMATS
 from tinydigits_export.keras_model import open_original
 from tinydigits_train.data import Dataset
 from tinydigits_train.training import save, train
@@ -59,23 +61,15 @@ def test_export_and_verify_print_the_receipt(
 
 
 def test_a_failed_proof_exits_1_and_leaves_nothing(
-    keras_path: Path, mnist_dir: Path, tmp_path: Path
+    keras_path: Path, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No artefact can be nearer than nothing, whatever the processor.
-    program = f"""
-import dataclasses, sys
-from tinydigits.cli.main import main
-from tinydigits_export.formats import FORMATS
-strict = dataclasses.replace(FORMATS["onnx"].tolerance, max_delta=-1.0)
-FORMATS["onnx"] = dataclasses.replace(FORMATS["onnx"], tolerance=strict)
-sys.argv = ["tinydigits", "export", {str(keras_path)!r}, "-o", "out", "--formats", "onnx"]
-sys.argv += ["--data", {str(mnist_dir)!r}]
-main()
-"""
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
-    assert done.returncode == 1
-    assert b"so nothing was written: digits.onnx: max" in done.stderr
+    strict = replace(FORMATS["onnx"].tolerance, max_delta=-1.0)
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], tolerance=strict))
+    words = ("export", str(keras_path), "-o", "out", "--formats", "onnx", "--data", str(mnist_dir))
+    status, _, errors = run(*words, cwd=tmp_path)
+    assert status == 1
+    assert "so nothing was written: digits.onnx: max" in errors
     assert list(tmp_path.iterdir()) == []
 
 
