@@ -3,19 +3,24 @@
 import os
 import shutil
 import subprocess
-import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT, write_idx
+from tests.conftest import ROOT, MadeOnce, write_idx
+from tests.support.warm import warm
 from tinydigits.sources.idx import read_images, read_labels
 from tinydigits_train.data import FILES
 
-COMMAND = str(Path(sys.executable).with_name("tinydigits"))
 TRAINING, TEST = 4_000, 1_000  # digits: as many as there always are, and soon trained on
 OF_A_CLASS = 40  # pictures in the folder `digits`
+PREPARED = (
+    "train -o digits.keras",
+    "train --recipe tiny --epochs 5 -o tiny.keras",
+    "export digits.keras -o out",
+)
 
 
 @pytest.fixture(scope="session")
@@ -31,24 +36,33 @@ def few_digits(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="session")
-def prepared(few_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`digits.keras` and its record, `out` exported from it, `digits` with pictures by class, and
-    `inbox` with pictures of no order.
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """A folder with a script `tinydigits` for which TensorFlow is loaded once."""
+    with warm(tmp_path_factory.mktemp("commands")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def prepared(few_digits: Path, commands: Path, made_once: MadeOnce) -> Path:
+    """`digits.keras` and `tiny.keras` with their records, `out` exported from the former, `digits`
+    with pictures by class, and `inbox` with pictures of no order.
     """
-    folder = tmp_path_factory.mktemp("prepared")
-    images = read_images(few_digits / FILES[0])
-    labels = read_labels(few_digits / FILES[1])
-    for label in range(10):
-        (folder / "digits" / str(label)).mkdir(parents=True)
-        for number, image in enumerate(images[labels == label][:OF_A_CLASS]):
-            Image.fromarray(image).save(folder / "digits" / str(label) / f"{number}.png")
-    shutil.copytree(ROOT / "examples" / "scans", folder / "inbox")
-    for words in (["train", "-o", "digits.keras"], ["export", "digits.keras", "-o", "out"]):
-        subprocess.run(
-            [COMMAND, *words],
-            cwd=folder,
-            env=os.environ | {"TINYDIGITS_DATA": str(few_digits)},
-            capture_output=True,
-            check=True,
-        )
-    return folder
+
+    def make(folder: Path) -> None:
+        images = read_images(few_digits / FILES[0])
+        labels = read_labels(few_digits / FILES[1])
+        for label in range(10):
+            (folder / "digits" / str(label)).mkdir(parents=True)
+            for number, image in enumerate(images[labels == label][:OF_A_CLASS]):
+                Image.fromarray(image).save(folder / "digits" / str(label) / f"{number}.png")
+        shutil.copytree(ROOT / "examples" / "scans", folder / "inbox")
+        for typed in PREPARED:
+            subprocess.run(
+                [commands / "tinydigits", *typed.split()],
+                cwd=folder,
+                env=os.environ | {"TINYDIGITS_DATA": str(few_digits)},
+                capture_output=True,
+                check=True,
+            )
+
+    return made_once("prepared", make)

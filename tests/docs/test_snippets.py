@@ -14,7 +14,7 @@ HAS = {
     "classify.md": ("digits", "inbox"),
     "commands.md": ("digits", "inbox", "digits.keras", "digits.train.json", "out"),
     "contract.md": ("out",),
-    "devices.md": ("digits.keras", "digits.train.json"),
+    "devices.md": ("digits.keras", "digits.train.json", "tiny.keras", "tiny.train.json"),
     "export.md": ("digits.keras", "digits.train.json"),
     "library.md": ("out", "digits"),
     "train.md": ("digits",),
@@ -40,7 +40,7 @@ def test_the_readme_opens_with_what_it_does_and_the_two_commands() -> None:
 @pytest.mark.device
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_works_and_prints_what_the_page_shows(
-    page: Path, few_digits: Path, tmp_path: Path, request: pytest.FixtureRequest
+    page: Path, few_digits: Path, commands: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for name in HAS.get(page.name, ()):
@@ -54,7 +54,7 @@ def test_every_block_works_and_prints_what_the_page_shows(
         if block.saved_as is not None:
             (tmp_path / block.saved_as).write_text(block.code, "utf-8")
         elif block.not_run is None and block.language in RUN:
-            status, printed = run(block, tmp_path, few_digits)
+            status, printed = run(block, tmp_path, few_digits, commands)
             assert status == 0, f"{block.place}\n{block.code}\n{printed}"
             assert not_printed(block, printed) == [], f"{block.place}\n{printed}"
 

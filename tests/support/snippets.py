@@ -76,11 +76,15 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def run(block: Block, folder: Path, mnist: Path) -> tuple[int, str]:
-    """Exit status, and stdout and stderr as they came."""
+def run(block: Block, folder: Path, mnist: Path, commands: Path) -> tuple[int, str]:
+    """Return the exit status, and stdout and stderr as they came.
+
+    `commands` is the folder that is searched first for a command.
+    """
+    paths = (str(commands), str(Path(sys.executable).parent), os.environ["PATH"])
     environment = os.environ | {
         "TINYDIGITS_DATA": str(mnist),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join(paths),
         "PYTHONPATH": str(ROOT),  # `python -m benchmarks` is typed in a checkout
         "COLUMNS": "80",
     }
