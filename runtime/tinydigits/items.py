@@ -35,14 +35,9 @@ class Item(NamedTuple):
 class Stack(NamedTuple):
     """Many pictures that need no decoding, with a row for each."""
 
-    name: str
-    """The file's name; the paths of the rows are NAME/0, NAME/1 and so on."""
-
-    first: int
-    """The number of the first image."""
-
-    images: NDArray[np.uint8]
-    """uint8 [N, 28, 28]"""
+    name: str  # the file's name; the paths of the rows are NAME/0, NAME/1 and so on
+    first: int  # the number of the first image
+    images: NDArray[np.uint8]  # uint8 [N, 28, 28]
 
 
 class Chunk(NamedTuple):
@@ -60,11 +55,8 @@ class Chunk(NamedTuple):
 class Skipped:
     """Counts of what folders and archives hold that is not read, for the summary."""
 
-    hidden: int = 0
-    """Files and folders whose name begins with a dot."""
-
-    other: int = 0
-    """Files without an image's ending, links to folders, FIFOs, sockets and devices."""
+    hidden: int = 0  # files and folders whose name begins with a dot
+    other: int = 0  # files without an image's ending, links to folders, FIFOs, sockets and devices
 
 
 def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:

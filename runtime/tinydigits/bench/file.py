@@ -36,14 +36,9 @@ class Run(NamedTuple):
 
     created: str
     machine: dict[str, str | int]
-    models: dict[str, str]
-    """Name → SHA-256."""
-
-    pictures: dict[str, int]
-    """Name → bytes of the pictures that are read one by one."""
-
-    metrics: dict[str, Metric]
-    """By name."""
+    models: dict[str, str]  # name → SHA-256
+    pictures: dict[str, int]  # name → bytes of the pictures that are read one by one
+    metrics: dict[str, Metric]  # by name
 
 
 def described(result: Bench) -> dict[str, Any]:

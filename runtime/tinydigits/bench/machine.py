@@ -30,32 +30,19 @@ class Machine(NamedTuple):
 
     cpu: str
     architecture: str
-    cores: int
-    """CPUs of the machine, as the system counts them."""
-
-    cores_allowed: int
-    """CPUs that CPU affinity and control groups allow this process to use."""
-
-    cores_limited_by: str
-    """`affinity`, `control group` or an empty text."""
-
-    governor: str
-    """The governor of the CPU's frequency; `unknown` where the system does not say."""
-
-    memory: int
-    """Bytes of RAM; 0 where the system does not say."""
-
+    cores: int  # CPUs of the machine, as the system counts them
+    cores_allowed: int  # CPUs that CPU affinity and control groups allow this process to use
+    cores_limited_by: str  # `affinity`, `control group` or an empty text
+    governor: str  # the governor of the CPU's frequency; `unknown` where the system does not say
+    memory: int  # bytes of RAM; 0 where the system does not say
     system: str
     python: str
     tinydigits: str
     numpy: str
     onnxruntime: str
     pillow: str
-    opencv: str
-    """A version, or `not installed`."""
-
-    litert: str
-    """A version, or `not installed`."""
+    opencv: str  # a version, or `not installed`
+    litert: str  # a version, or `not installed`
 
 
 HARDWARE = ("cpu", "architecture", "cores", "cores_allowed", "memory")

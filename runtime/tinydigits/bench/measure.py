@@ -42,16 +42,11 @@ class Bench(NamedTuple):
     machine: Machine
     models: list[Contestant]
     pictures: list[Pictures]
-    unreadable: int
-    """How many of the user's pictures were left out."""
-
+    unreadable: int  # how many of the user's pictures were left out
     metrics: list[Metric]
     rounds: int
-    timer: float
-    """Seconds that reading the clock twice takes: every sample includes them."""
-
-    seconds: float
-    """The duration of the whole run."""
+    timer: float  # seconds that reading the clock twice takes: every sample includes them
+    seconds: float  # the duration of the whole run
 
 
 def measure(

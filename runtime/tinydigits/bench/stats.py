@@ -44,11 +44,8 @@ class Figure(NamedTuple):
     stage: str
     model: str | None = None
     pictures: str | None = None
-    batch: int | None = None
-    """Images in one call."""
-
-    unit: str = "s"
-    """`s`, `images/s`, `bytes`, or the name of what is counted."""
+    batch: int | None = None  # images in one call
+    unit: str = "s"  # `s`, `images/s`, `bytes`, or the name of what is counted
 
     @property
     def name(self) -> str:
@@ -79,9 +76,7 @@ class Ratio(NamedTuple):
     """How many times as long, or as much, it takes now: above 1 is worse."""
 
     value: float
-    low: float | None
-    """The lower end of the 95 % interval; None where a run has too few blocks."""
-
+    low: float | None  # the lower end of the 95 % interval; None where a run has too few blocks
     high: float | None
 
 

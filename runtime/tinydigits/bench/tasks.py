@@ -58,12 +58,8 @@ class Task(NamedTuple):
 class Contestant(NamedTuple):
     """A model that is measured."""
 
-    name: str
-    """Its name in figures: that of a bundled model or of the file."""
-
-    given: str
-    """The name or path that it is opened by."""
-
+    name: str  # its name in figures: that of a bundled model or of the file
+    given: str  # the name or path that it is opened by
     backend: str
     classifier: Classifier
 

@@ -51,11 +51,8 @@ class Job(NamedTuple):
     batch_size: int
     output: str
     plan: Plan
-    folder: str
-    """The driver's folder, from which names start; empty if no file is read or written."""
-
-    inputs: tuple[Place, ...]
-    """What every node has to see; see `needed`."""
+    folder: str  # the driver's folder, from which names start; empty if no file is read or written
+    inputs: tuple[Place, ...]  # what every node has to see; see `needed`
 
 
 def done(job: Job, parts: Sequence[Part], workers: Workers) -> Iterator[Counts]:

@@ -44,18 +44,11 @@ class Part(NamedTuple):
 class Plan(NamedTuple):
     """What a folder of parts holds, or will hold."""
 
-    settings: Mapping[str, object]
-    """All that the rows depend on, beside the inputs."""
-
-    inputs: int
-    """How many pictures and files that hold many there are."""
-
+    settings: Mapping[str, object]  # all that the rows depend on, beside the inputs
+    inputs: int  # how many pictures and files that hold many there are
     parts: int
-    sha256: str
-    """The hash of the names of all inputs, and of where parts begin."""
-
-    local: bool
-    """Whether some inputs are files of a file system."""
+    sha256: str  # the hash of the names of all inputs, and of where parts begin
+    local: bool  # whether some inputs are files of a file system
 
     def fields(self) -> dict[str, object]:
         """Return the content of PLAN."""

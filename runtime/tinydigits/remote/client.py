@@ -110,8 +110,7 @@ class _Closed(NamedTuple):
     """Stands for a client that could not be opened: trying again may take long."""
 
     failure: Failure
-    until: float
-    """When it may be tried again, by time.monotonic()."""
+    until: float  # when it may be tried again, by time.monotonic()
 
 
 def _opened_or_closed(location: Location) -> Any:

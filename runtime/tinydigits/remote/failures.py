@@ -38,14 +38,9 @@ _CERTIFICATE = {"SSLCertVerificationError", "ClientConnectorCertificateError"}
 class Failure(NamedTuple):
     """Why something was not received."""
 
-    why: str
-    """The rest of a sentence."""
-
-    passes: bool
-    """Whether it may be received at another time."""
-
-    status: int | None = None
-    """HTTP's status, where a server answered."""
+    why: str  # the rest of a sentence
+    passes: bool  # whether it may be received at another time
+    status: int | None = None  # HTTP's status, where a server answered
 
 
 def explained(error: BaseException) -> Failure:

@@ -64,11 +64,8 @@ class _Picture:
 
     prediction: Prediction
     truth: str | None
-    pixels: NDArray[np.uint8]
-    """What the model saw: uint8 [28, 28]."""
-
-    original: bytes | None
-    """A small WebP."""
+    pixels: NDArray[np.uint8]  # what the model saw: uint8 [28, 28]
+    original: bytes | None  # a small WebP
 
 
 # Mistake or not, uncertain or not, minus the score, minus the place: the larger it is, the more the

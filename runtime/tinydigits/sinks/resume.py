@@ -33,8 +33,7 @@ class WrittenRow(NamedTuple):
 
     path: str
     status: str
-    end: int
-    """The offset in the file at which it ends, in bytes."""
+    end: int  # the offset in the file at which it ends, in bytes
 
 
 class Journal:
