@@ -1,6 +1,7 @@
-"""Text for people: aligned columns, and names that cannot harm a terminal."""
+"""Text: aligned columns, names that cannot harm a terminal, and lines of JSON."""
 
-from collections.abc import Container, Sequence
+import json
+from collections.abc import Container, Mapping, Sequence
 
 NAMED = 100  # names in one message
 
@@ -26,6 +27,14 @@ def printable(name: str) -> str:
     if name.isprintable():
         return name
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def json_line(fields: Mapping[str, object]) -> str:
+    """Return a JSON object with a line end. Bytes of a name that are not UTF-8 are lone surrogates
+    in Python; JSON can hold them only as escapes.
+    """
+    line = json.dumps(fields, ensure_ascii=False)
+    return (line if line.isprintable() else json.dumps(fields)) + "\n"
 
 
 def names_in(names: Sequence[str]) -> str:

@@ -45,9 +45,7 @@ class _Worker:
         self.ready = False
         inherited = [worker.connection for worker in (*others, self)]
         self.process = context.Process(
-            target=_work,
-            args=(reader, keep, theirs, inherited if forks else []),
-            daemon=True,
+            target=_work, args=(reader, keep, theirs, inherited if forks else []), daemon=True
         )
         try:
             with _signals_wait():

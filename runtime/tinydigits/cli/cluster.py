@@ -74,11 +74,7 @@ def classify_parts(ctx: click.Context) -> NoReturn:
 
 
 def _do(
-    store: Store,
-    job: engine.Job,
-    todo: list[parts.Part],
-    workers: Workers,
-    counts: Counter[str],
+    store: Store, job: engine.Job, todo: list[parts.Part], workers: Workers, counts: Counter[str]
 ) -> None:
     """Have all parts read and written, and add their counts to `counts` as they arrive."""
     parts.begin(store, job.plan)

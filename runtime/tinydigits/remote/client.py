@@ -1,7 +1,7 @@
-"""Clients of stores: one of fsspec's file systems for each, and how long an answer is awaited.
+"""Clients of stores: one fsspec file system for each store, and the limits of each wait.
 
-The libraries below retry by themselves, each in its own way, or hang. Where that can be turned off,
-they try once, and this module decides what follows.
+The libraries below fsspec retry in their own ways, or hang. Where their retries can be turned off,
+they try once, and this module decides whether to try again.
 """
 
 import logging
@@ -28,12 +28,12 @@ PACKAGES |= dict.fromkeys(GOOGLE, "gcsfs")
 TRIES = 8
 FIRST_PAUSE = 0.25  # s: before the second try; each later one is twice as long, and all are random
 LONGEST_PAUSE = 8  # s: all pauses together are 12 to 24 s, in which a store can make room
-CONNECT = 5  # s: after which a connection is tried again
+CONNECT = 5  # s: a connection that takes longer has failed
 STALL = 10  # s: a server that sends nothing for so long has stopped
-ATTEMPT = 30  # s: the longest try, where nothing large is asked for
-ENOUGH = 90  # s: after which nothing is tried again
-OPENING = 20  # s: for a client to find its credentials, which other servers may give
-CLOSED = 60  # s: until a client that could not be opened, for a passing reason, is tried again
+ATTEMPT = 30  # s: the longest try, unless much data is asked for
+ENOUGH = 90  # s: after this time nothing is tried again
+OPENING = 20  # s: a client may take so long to find its credentials, which servers may give
+CLOSED = 60  # s: after this time a client whose opening failed is opened again, if that may help
 CONNECTIONS = 64  # the most to one server
 
 _clients: dict[object, Any] = {}
@@ -54,8 +54,9 @@ def persistent(
     until: float | None = None,
     attempt: float = ATTEMPT,
 ) -> Answer:
-    """Return what `call` returns; its argument is how many seconds it has, at most `attempt`. Call
-    it again after a failure that may pass, until the time `until`. Raises Unreachable.
+    """Return what `call` returns; its argument is the seconds that it may take, at most `attempt`.
+    After a failure that may pass, call it again, but not after `until` (by time.monotonic()).
+    Raises Unreachable.
     """
     until = time.monotonic() + ENOUGH if until is None else until
     tries = 1 if scheme in GOOGLE else TRIES  # gcsfs always tries six times
@@ -78,8 +79,8 @@ def persistent(
 def ask(
     client: Any, seconds: float, question: "str | Callable[..., Any]", *args: Any, **options: Any
 ) -> Any:
-    """Call a client's method by its name, or a coroutine function on its event loop; give up after
-    so many seconds. Raises what that raises.
+    """Call a client's method by its name, or a coroutine function on its event loop. Raises
+    the errors of the call, and TimeoutError after `seconds`.
     """
     from fsspec.asyn import sync
 
@@ -107,7 +108,7 @@ def client_of(location: Location) -> Any:
 
 
 class _Closed(NamedTuple):
-    """Stands for a client that could not be opened: trying again may take long."""
+    """Takes the place of a client that could not be opened: to try again may take long."""
 
     failure: Failure
     until: float  # when it may be tried again, by time.monotonic()
@@ -177,9 +178,14 @@ def _options(scheme: str) -> dict[str, Any]:
 
 
 def in_time(seconds: float, call: Callable[[], Answer]) -> Answer:
-    """Return what `call` returns. Raises what it raises, and TimeoutError where it takes longer; it
-    then goes on in a daemon thread.
+    """Return what `call` returns. Raises its errors, and TimeoutError where it takes longer; the
+    call then goes on in its thread.
     """
+    return begun(call).result(seconds)
+
+
+def begun(call: Callable[[], Answer]) -> Future[Answer]:
+    """Call it in a daemon thread, which keeps no process from ending. Return its future answer."""
     answer: Future[Answer] = Future()
 
     def run() -> None:
@@ -189,4 +195,4 @@ def in_time(seconds: float, call: Callable[[], Answer]) -> Answer:
             answer.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
-    return answer.result(seconds)
+    return answer

@@ -1,18 +1,27 @@
-"""Bytes of what is at an address: all of it, a range, or a file to read from.
+"""Files at addresses: their whole content, a range of bytes, or an open file.
 
-fsspec's own reading of web addresses has no limit on what a server sends, so only its session is
-used for those.
+When fsspec reads a web address, it does not limit how much a server sends. So only its session is
+used for web addresses.
 """
 
 import io
-import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from tinydigits.errors import ImageError
-from tinydigits.remote.client import ATTEMPT, ENOUGH, WEB, Unreachable, ask, client_of, persistent
+from tinydigits.remote.client import (
+    ATTEMPT,
+    ENOUGH,
+    WEB,
+    Unreachable,
+    ask,
+    begun,
+    client_of,
+    persistent,
+)
 from tinydigits.remote.failures import Failure, explained
 from tinydigits.remote.location import Location
 
@@ -27,20 +36,15 @@ _KEPT = "%/:=&?~#+!$,;'@()*[]"  # letters that addresses have beside the plain o
 class Got(NamedTuple):
     """The answer of a web server."""
 
-    data: bytes
-    """No more than was asked for."""
-
-    size: int | None
-    """Bytes of the whole, where the server says."""
-
-    is_range: bool
-    """Whether these are the range that was asked for, rather than the beginning of the whole."""
+    data: bytes  # no more than was asked for
+    size: int | None  # bytes of the whole file; None where the server does not say
+    is_range: bool  # whether `data` is the requested range, not the beginning of the file
 
 
 def fetched(location: Location, max_bytes: int) -> bytes:
-    """Return all that is at an address. Tries again where that may help.
+    """Return the content of an address.
 
-    Raises ImageError where it does not come or has more than `max_bytes`; MissingExtra.
+    Raises ImageError where it is not received or has more than `max_bytes`; MissingExtra.
     """
     try:
         data = whole(location, max_bytes)
@@ -52,13 +56,13 @@ def fetched(location: Location, max_bytes: int) -> bytes:
 
 
 def too_many(max_bytes: int) -> str:
-    """Return why something larger is not read."""
+    """Return the reason why a larger file is not read."""
     return f"more than the limit of {max_bytes:,} bytes"
 
 
 def whole(location: Location, max_bytes: int) -> bytes:
-    """Return all that is at an address, and `max_bytes + 1` bytes of what is larger, so that the
-    caller can tell. Raises Unreachable, MissingExtra.
+    """Return the content of an address, or its first `max_bytes + 1` bytes where it has more, so
+    that the caller can tell. Raises Unreachable, MissingExtra.
     """
     if location.scheme in WEB:
         return web(location, 0, max_bytes + 1, ranged=False).data
@@ -91,9 +95,8 @@ def read_range(location: Location, start: int, end: int) -> bytes:
 
 
 def path_in(client: Any, location: Location) -> str:
-    """Return what a store's client calls an address; it knows schemes in small letters. Raises
-    Unreachable.
-    """
+    """Return the name that a store's client has for an address. Raises Unreachable."""
+    # Clients know schemes in small letters only.
     rest = location.secret_url[len(location.scheme) :]
     try:
         return str(client._strip_protocol(location.scheme + rest))
@@ -102,8 +105,8 @@ def path_in(client: Any, location: Location) -> str:
 
 
 def web(location: Location, start: int, end: int, ranged: bool, until: float | None = None) -> Got:
-    """Return the bytes `start`..`end` of what is at a web address; `ranged` asks the server for no
-    others. Raises Unreachable, MissingExtra.
+    """Return the bytes `start`..`end` of a web address. With `ranged`, ask the server for these
+    only. Raises Unreachable, MissingExtra.
     """
     client = client_of(location)
     enough, attempt = _patience(end - start)
@@ -148,7 +151,7 @@ def _whole_size(response: Any) -> int | None:
 
 
 def _patience(size: int) -> tuple[float, float]:
-    """Return until when so many bytes are asked for, and how many seconds one try has."""
+    """Return the time after which `size` bytes are not tried again, and the seconds of one try."""
     return time.monotonic() + ENOUGH + size / RATE, ATTEMPT + size / RATE
 
 
@@ -167,7 +170,7 @@ def open_remote(location: Location) -> io.BufferedReader:
 
 
 def _size(location: Location) -> int | None:
-    """Return a file's size in bytes; None where its server gives it only as a whole."""
+    """Return a file's size in bytes; None where its server gives no ranges."""
     if location.scheme not in WEB:
         client = client_of(location)
         path = path_in(client, location)
@@ -185,8 +188,8 @@ def _size(location: Location) -> int | None:
 
 
 class _Ranges(io.RawIOBase):
-    """A file that is read range by range; the next one is on its way while one is used. Once a
-    range did not come, none will.
+    """A file that is read range by range: while one is used, the next is fetched. After a range
+    has failed, every read fails.
     """
 
     def __init__(self, location: Location, size: int) -> None:
@@ -233,7 +236,8 @@ class _Ranges(io.RawIOBase):
             raise self._lost from None
         follows, self._end = self._end == start, start + len(data)
         if follows and self._end < self._size:
-            self._ahead = self._end, self._begun(self._end, min(self._end + AHEAD, self._size))
+            ahead_end = min(self._end + AHEAD, self._size)
+            self._ahead = self._end, begun(partial(self._exactly, self._end, ahead_end))
         return data
 
     def _exactly(self, start: int, end: int) -> bytes:
@@ -241,16 +245,3 @@ class _Ranges(io.RawIOBase):
         if len(data) < end - start:
             raise ImageError("truncated, or replaced while it was read")
         return data
-
-    def _begun(self, start: int, end: int) -> Future[bytes]:
-        """Fetch a range in a thread that keeps no process from ending."""
-        come: Future[bytes] = Future()
-
-        def fetch() -> None:
-            try:
-                come.set_result(self._exactly(start, end))
-            except BaseException as error:
-                come.set_exception(error)
-
-        threading.Thread(target=fetch, daemon=True).start()
-        return come

@@ -94,21 +94,39 @@ def names_in(
     prefixes; None where it is the prefix of one object. `until` limits the first answer. Raises
     Unreachable.
     """
-    found = _names_in_s3 if scheme in S3 else _names_elsewhere
-    return found(client, scheme, folder, until, is_folder)
+    if scheme in S3:
+        return _names_in_s3(client, folder, until, is_folder)
+    path = folder.rstrip("/")
+    if until is not None:
+        about = persistent(scheme, lambda seconds: ask(client, seconds, "info", path), until)
+        # A console makes an object with a slash at the end for a folder.
+        if about["type"] == "file" and not is_folder and not about["name"].endswith("/"):
+            return None
+    listing = persistent(
+        scheme,
+        lambda seconds: ask(client, seconds, "ls", path, detail=True),
+        time.monotonic() + LISTING,
+        LISTING,
+    )
+    names = []
+    for each in listing:
+        found = each["name"].rstrip("/")
+        slash = "/" if each["type"] == "directory" else ""
+        names.append("" if found == path else found.rpartition("/")[2] + slash)
+    return _in_order(names)
 
 
 def _names_in_s3(
-    client: Any, scheme: str, folder: str, until: float | None, is_folder: bool
+    client: Any, folder: str, until: float | None, is_folder: bool
 ) -> list[str] | None:
-    """Pages are asked for one by one: one that does not come is then all that is asked for again,
-    and no more of a million objects than their names is held.
+    """Do the same by asking for one page after another: only a page that is not received has to be
+    asked for again, and of a million objects only the names are held.
     """
     bucket, _, prefix = folder.partition("/")
 
     def page(first: bool, **options: Any) -> dict[str, Any]:
         answer: dict[str, Any] = persistent(
-            scheme,
+            "s3",
             lambda seconds: ask(
                 client, seconds, "call_s3", "list_objects_v2", Bucket=bucket, **options
             ),
@@ -130,29 +148,6 @@ def _names_in_s3(
         if not answer.get("IsTruncated"):
             return _in_order(names)
         more = {"ContinuationToken": answer["NextContinuationToken"]}
-
-
-def _names_elsewhere(
-    client: Any, scheme: str, folder: str, until: float | None, is_folder: bool
-) -> list[str] | None:
-    path = folder.rstrip("/")
-    if until is not None:
-        about = persistent(scheme, lambda seconds: ask(client, seconds, "info", path), until)
-        # A console makes an object with a slash at the end for a folder.
-        if about["type"] == "file" and not is_folder and not about["name"].endswith("/"):
-            return None
-    listing = persistent(
-        scheme,
-        lambda seconds: ask(client, seconds, "ls", path, detail=True),
-        time.monotonic() + LISTING,
-        LISTING,
-    )
-    names = []
-    for each in listing:
-        found = each["name"].rstrip("/")
-        slash = "/" if each["type"] == "directory" else ""
-        names.append("" if found == path else found.rpartition("/")[2] + slash)
-    return _in_order(names)
 
 
 def _in_order(names: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from tinydigits.errors import ImageError
 from tinydigits.regular import open_regular
 from tinydigits.sinks.files import write_new
+from tinydigits.text import json_line
 
 LOG = "sort-log.jsonl"
 CANCELLED = "nothing"  # the value of `by` in a line that takes an earlier one back
@@ -33,11 +34,7 @@ class Log:
         """Record what is about to be done. Raises OSError."""
         if self._file is None:
             self._file = _appended(self._path)
-        fields = {"by": by, "from": str(origin), "to": str(target)}
-        line = json.dumps(fields, ensure_ascii=False)
-        # Bytes that are not UTF-8 are lone surrogates here, which only an escape can hold in JSON.
-        line = line if line.isprintable() else json.dumps(fields)
-        data = line.encode() + b"\n"
+        data = json_line({"by": by, "from": str(origin), "to": str(target)}).encode()
         if self._file.write(data) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

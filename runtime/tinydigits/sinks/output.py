@@ -24,11 +24,9 @@ Format = Literal["text", "csv", "jsonl", "parquet"]
 class Written(NamedTuple):
     """How rows are written in a format."""
 
-    endings: tuple[str, ...]
-    """The file endings that name the format."""
-
+    endings: tuple[str, ...]  # the file endings that name the format
+    # Begins rows in an open file, which are complete when the context ends.
     begin: Callable[[BinaryIO, Shown], AbstractContextManager[Write]]
-    """Begin rows in an open file, which are complete when the context ends."""
 
 
 def stream_sink(stream: BinaryIO, format_: RowFormat, shown: Shown) -> Write:
@@ -131,21 +129,17 @@ def file_sink(path: str, format_: Format, shown: Shown, grows: bool = False) -> 
 
 @contextmanager
 def _opened(target: Path, grows: bool) -> Iterator[BinaryIO]:
+    """Open a file for rows, and remove the settings of a journal that had its name."""
     with target.open("wb") if grows else replaced(target) as file:
         if grows:
-            _forget_journal(target)
+            journal_settings(target).unlink(missing_ok=True)
         yield file
-    _forget_journal(target)
+    journal_settings(target).unlink(missing_ok=True)
 
 
 def journal_settings(target: Path) -> Path:
     """Return the file beside `target` in which `tinydigits.sinks.resume` keeps its settings."""
     return target.with_name(f"{target.name}.run.json")
-
-
-def _forget_journal(target: Path) -> None:
-    """Remove the settings of a journal whose rows are replaced."""
-    journal_settings(target).unlink(missing_ok=True)
 
 
 def fit_sink(folder: str, inputs: Iterable[str] = ()) -> Write:

@@ -20,46 +20,30 @@ if TYPE_CHECKING:
 class Outputs:
     """Everything that a run writes. `opened` begins and completes it."""
 
-    shown: Shown
-    """The columns of the rows."""
-
+    shown: Shown  # the columns of the rows
     format: Format = "text"
-    output: str | None = None
-    """The file of rows; None for stdout."""
-
-    grows: bool = False
-    """Whether rows can be read from the file before the run ends."""
-
+    output: str | None = None  # the file of rows; None for stdout
+    grows: bool = False  # whether rows can be read from the file before the run ends
+    # The settings of a run that goes on with the rows in `output`; None if it replaces them.
     resumed: Mapping[str, object] | None = None
-    """The settings of a run that goes on with `output`; None if it replaces it."""
-
-    save_fit: str | None = None
-    """A folder for what the model sees."""
-
-    report: str | None = None
-    """An HTML file."""
-
-    sort_into: str | None = None
-    """A folder that pictures are sorted into."""
-
+    save_fit: str | None = None  # a folder for the pictures that the model sees
+    report: str | None = None  # an HTML file
+    sort_into: str | None = None  # a folder that pictures are sorted into
     sort_by: "SortBy" = "copy"
-    dry_run: Callable[[str], None] | None = None
-    """Called with what sorting would do, instead of doing it."""
+    dry_run: Callable[[str], None] | None = None  # is told of each step of sorting; none is taken
 
+    # Rows of an earlier run, by status, whose chunks `remaining` left out.
     earlier: Counter[str] = field(default_factory=Counter, init=False)
-    """Rows of the run that this one goes on with, by status: those that `remaining` left out."""
-
+    # Pictures that could not be sorted, and why.
     unsorted: list[tuple[str, str]] = field(default_factory=list, init=False)
-    """Pictures that could not be sorted, and why."""
-
+    # Leaves out the chunks whose rows are in `output` already.
     remaining: Callable[[Iterable[Chunk]], Iterable[Chunk]] = field(default=iter, init=False)
-    """Leaves out the chunks whose rows are in `output` already."""
 
     _writes: list[Write] = field(default_factory=list, init=False)
 
     @property
     def keep(self) -> Keep:
-        """What each Reading has to keep for these outputs."""
+        """Return what each Reading has to keep for these outputs."""
         return Keep(fitted=bool(self.save_fit or self.report), thumbnails=bool(self.report))
 
     @contextmanager
@@ -67,9 +51,9 @@ class Outputs:
         """Begin all outputs, and complete them if the block ends without an error. Yield the
         function that writes Answers to each of them.
 
-        Rows are begun last, so that whatever is refused leaves their file as it was; written first,
-        so that a picture is moved only when it has a row; and completed last, when all else is
-        there. Raises SinkError and ResumeError.
+        Rows are begun last, so that a refusal by another output leaves their file as it was. They
+        are written first, so that a picture is moved only when it has a row. They are completed
+        last, when all else is there. Raises SinkError and ResumeError.
         """
         with ExitStack() as rows, ExitStack() as others:
             if self.save_fit is not None:

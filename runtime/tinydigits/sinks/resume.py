@@ -1,9 +1,9 @@
-"""Journal: an output file that a later run can go on with.
+"""Journal: an output file that a later run can continue.
 
-The file itself is the journal. Beside it, NAME.run.json holds the settings of the run; a run with
-other settings would not give the same rows, and is refused. The inputs alone decide where chunks
-end, and a chunk is read again unless all its rows are there, so a file written in many runs is the
-same, byte for byte, as one written in a single run.
+The file itself is the journal. Beside it, NAME.run.json holds the settings of the run. A run with
+other settings would write other rows, so it is refused. The inputs alone decide where chunks end,
+and a chunk is read again unless the file has all its rows. So a file that several runs have written
+equals, byte for byte, the file of a single run.
 """
 
 import csv
@@ -40,9 +40,7 @@ class Journal:
     """An output file that is open for more rows. Made by `open_journal`."""
 
     def __init__(self, path: Path, format_: JournalFormat, shown: Shown, file: FileIO) -> None:
-        self.found = Counter[str]()
-        """How many rows of each status the file already had."""
-
+        self.found = Counter[str]()  # rows that the file already had, by status
         self._path, self._format, self._file = path, format_, file
         self._row = row_format(format_, shown)
         self._end = 0
@@ -57,8 +55,8 @@ class Journal:
             raise ResumeError(f"{path}: does not start like rows in this format; name another file")
 
     def remaining(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Yield the chunks whose rows are not all there; rows of the first of them are removed.
-        Raises ResumeError where the rows belong to other inputs.
+        """Yield the chunks whose rows are not all in the file. Rows of an incomplete chunk are
+        removed from it. Raises ResumeError where the rows belong to other inputs.
         """
         chunks = iter(chunks)
         with self._path.open("rb") as file:
@@ -87,7 +85,7 @@ class Journal:
         yield from chunks
 
     def write(self, answers: Answers) -> None:
-        """Write whole rows, or none of them where the disk is full."""
+        """Write the rows of a chunk. Raises SinkError; then none of them is in the file."""
         rows = "".join(map(self._row, answers.predictions))
         try:
             self._append(rows.encode("utf-8", "surrogateescape"))
@@ -110,12 +108,12 @@ class Journal:
         self._file.seek(end)
 
     def _rows(self, file: BinaryIO) -> Iterator[WrittenRow]:
-        """Yield complete rows, up to the first that was cut off."""
+        """Yield the complete rows of a file; a last row that was cut off is left out."""
         end, row, quotes = self._end, b"", 0
         for line in file:
             row += line
             end += len(line)
-            # A line end within quotes belongs to a name; an odd count leaves the quotes open.
+            # While the count of quotes is odd, the line end is within quotes and part of a name.
             quotes += line.count(b'"') if self._format == "csv" else 0
             if quotes % 2 or not line.endswith(b"\n"):
                 continue
@@ -138,8 +136,8 @@ class Journal:
 def open_journal(
     path: str, format_: JournalFormat, shown: Shown, settings: Settings
 ) -> Iterator[Journal]:
-    """Open the file that `path` names, new or to go on with. Raises ResumeError where its rows come
-    from other settings or another run is writing it, SinkError where it cannot be written.
+    """Create the file `path`, or open it to continue its rows. Raises ResumeError where other
+    settings gave its rows or another run is writing it, SinkError where it cannot be written.
     """
     target = Path(path)
     with ExitStack() as stack:
@@ -149,7 +147,7 @@ def open_journal(
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
             descriptor = os.open(target, flags, 0o666)
             file = stack.enter_context(open(descriptor, "r+b", buffering=0))  # noqa: PTH123
-            _lock(file, target)  # first: the settings of a locked file belong to another run
+            _lock(file, target)  # before its settings are read: another run may be writing both
             _check_settings(target, settings)
             journal = Journal(target, format_, shown, file)
         yield journal
@@ -188,7 +186,7 @@ def _check_settings(target: Path, settings: Settings) -> None:
 def _lock(file: FileIO, target: Path) -> None:
     try:
         import fcntl
-    except ModuleNotFoundError:  # Windows, where two runs at once go unnoticed
+    except ModuleNotFoundError:  # Windows, where a second run is not noticed
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -49,10 +49,7 @@ _NOT_IN_LABELS = frozenset('%/\\<>:"|?*')
 
 @contextmanager
 def sort_sink(
-    folder: str,
-    by: SortBy,
-    inputs: tuple[str, ...],
-    dry_run: Callable[[str], None] | None = None,
+    folder: str, by: SortBy, inputs: tuple[str, ...], dry_run: Callable[[str], None] | None = None
 ) -> Iterator["Sorter"]:
     """Yield a sink that puts each picture into `folder`/CLASS/SUB-PATH.
 

@@ -34,10 +34,7 @@ class _Seen:
 
 
 def watched_files(
-    inputs: Sequence[str],
-    stop: Callable[[], bool],
-    skipped: Skipped,
-    interval: float = 1.0,
+    inputs: Sequence[str], stop: Callable[[], bool], skipped: Skipped, interval: float = 1.0
 ) -> Iterator[list[Item]]:
     """Yield the pictures that are in folders or named themselves, and those that arrive later.
 
