@@ -52,14 +52,9 @@ _EXPECTED = f"{INPUT_NAME} uint8 [N, 28, 28] → {OUTPUT_NAME} float32 [N, K]"
 class Backend(Protocol):
     """A network that is ready to run. It can be pickled."""
 
-    metadata: ModelInfo | None
-    """The description in the file itself; None where its format has no room for one."""
-
-    classes: int
-    """K, the number of scores."""
-
-    sha256: str
-    """SHA-256 of the file."""
+    metadata: ModelInfo | None  # the file's own description; None where its format has none
+    classes: int  # K, the number of scores
+    sha256: str  # of the file
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network. images: uint8 [N, 28, 28], ink bright → float32 [N, K] in [0, 1]."""

@@ -167,8 +167,7 @@ def doubts(before: Run, now: Run, rows: list[Change], origin: str) -> list[str]:
         if before.machine.get(name) != value
     ]
     found = []
-    hardware = [f"{name} {old} → {new}" for name, old, new in changed if name in HARDWARE]
-    if hardware:
+    if hardware := [f"{name} {old} → {new}" for name, old, new in changed if name in HARDWARE]:
         found.append(f"{origin} is from ANOTHER MACHINE: {', '.join(hardware)}")
     if other := [f"{name} {old} → {new}" for name, old, new in changed if name not in HARDWARE]:
         found.append(f"changed since {origin}: {', '.join(other)}")
@@ -195,13 +194,9 @@ def doubts(before: Run, now: Run, rows: list[Change], origin: str) -> list[str]:
             f"the MACHINE ITSELF has changed: {row.now.figure.name}, which does not run tinydigits,"
             f" takes ×{row.ratio.value:.2f} of the time"
             for row in rows
-            if _drifted(row)
+            if row.now.figure.stage in CONTROLS
+            and row.ratio.low is not None
+            and row.ratio.high is not None
+            and (row.ratio.low > DRIFT or row.ratio.high < 1 / DRIFT)
         ]
     return found
-
-
-def _drifted(row: Change) -> bool:
-    low, high = row.ratio.low, row.ratio.high
-    if row.now.figure.stage not in CONTROLS or low is None or high is None:
-        return False
-    return low > DRIFT or high < 1 / DRIFT

@@ -35,21 +35,12 @@ PASS = 1.0  # s: reading a folder once may take about so long in one process
 class Pictures(NamedTuple):
     """Pictures of one kind."""
 
-    name: str
-    """Their name in figures."""
-
-    what: str
-    """How many there are, in which formats and sizes."""
-
+    name: str  # their name in figures
+    what: str  # how many there are, in which formats and sizes
     folder: str
-    paths: list[str]
-    """The pictures that are read one by one."""
-
-    files: int
-    """How many of the folder's pictures are read in one pass over it; 0: the folder is not read."""
-
-    bytes: int
-    """The size of all `paths` together."""
+    paths: list[str]  # the pictures that are read one by one
+    files: int  # pictures of the folder that one pass reads; 0: the folder is not read
+    bytes: int  # the size of all `paths` together
 
 
 def digits(count: int) -> NDArray[np.uint8]:

@@ -59,12 +59,11 @@ class Metric(NamedTuple):
 
     figure: Figure
     samples: int
+    # One value for each round that measured it, in the figure's unit: the median of its samples,
+    # or for images/s all images ÷ all time.
     blocks: tuple[float, ...]
-    """One value for each round that measured it, in the figure's unit: the median of its samples,
-    or for images/s all images ÷ all time."""
-
+    # PERCENTILES of all samples; None where too few lie beyond. Empty where they make no sense.
     percentiles: tuple[float | None, ...] = ()
-    """PERCENTILES of all samples; None where too few lie beyond. Empty where they make no sense."""
 
     @property
     def value(self) -> float:

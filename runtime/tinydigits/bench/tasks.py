@@ -47,12 +47,11 @@ class Task(NamedTuple):
     """Work that is timed again and again."""
 
     figures: tuple[Figure, ...]
+    # Does it once and returns a value for each figure, times in ns; None where there is none.
     once: Callable[[], tuple[float | None, ...]]
-    """Do it once and return a value for each figure, times in ns; None where there is none."""
-
+    # For long tasks, which begin anew each time and have neither warm-up nor percentiles: tasks
+    # with the same text take about as long. None for short tasks.
     like: str | None = None
-    """For long tasks, which begin anew each time and have neither warm-up nor percentiles: tasks
-    with the same text take about as long. None for short tasks."""
 
 
 class Contestant(NamedTuple):

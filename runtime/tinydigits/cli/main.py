@@ -31,8 +31,8 @@ _COMMANDS = {
 
 
 def run() -> NoReturn:
-    """The command `tinydigits`: main, without what Python does before and after for programs that
-    live longer. That is 30 ms of the 170 that one picture takes.
+    """Run the command `tinydigits`: call main, without the work that Python does at the start and
+    end for programs that live longer. That work is 30 ms of the 170 that one picture takes.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_at_once)
@@ -92,9 +92,8 @@ class _Commands(click.Group):
 
 def _complain(error: Exception) -> None:
     text = f"error: {error}"
-    if (
-        not text.isprintable()
-    ):  # a file name may hold control characters; a compiler prints several lines
+    # A file name may hold control characters; a compiler prints several lines.
+    if not text.isprintable():
         from tinydigits.text import printable
 
         text = "\n".join(map(printable, text.split("\n")))
@@ -137,16 +136,14 @@ def info(model: str | None, as_json: bool) -> None:
       2  wrong usage, no such model, or a model that cannot run here
     """
     from tinydigits.model import load_model
-    from tinydigits.text import (
-        printable,
-    )  # a file may hold control characters, which a terminal obeys
+    from tinydigits.text import printable
 
     card = load_model(model)[1]
     if as_json:
         click.echo(card.to_json())
         return
     for name, value in card.summary():
-        click.echo(printable(f"{name:<12} {value}"))
+        click.echo(printable(f"{name:<12} {value}"))  # terminals obey control characters
 
 
 @main.command()

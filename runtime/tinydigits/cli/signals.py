@@ -24,9 +24,7 @@ class Stopper:
     """A handler of signals, which remembers the first one."""
 
     def __init__(self, raises: bool) -> None:
-        self.asked: int | None = None
-        """The first signal; None so far."""
-
+        self.asked: int | None = None  # the first signal
         self._raises, self._held, self._since = raises, False, 0.0
 
     def handle(self, number: int, frame: FrameType | None) -> None:

@@ -33,8 +33,8 @@ class Part(NamedTuple):
     """The pictures of one file of rows."""
 
     number: int
+    # The entries, compressed: the driver holds all parts, and names in a folder are alike.
     work: bytes
-    """The entries, compressed: the driver holds all parts, and names in a folder are alike."""
 
     def entries(self) -> list[Entry]:
         """Return what is to be read, in order."""

@@ -1,7 +1,7 @@
 """Fetching: pictures at addresses are fetched while those before them are read.
 
-Memory is bounded, since what waits for its turn is: only the beginning of a large picture is
-fetched ahead, enough to see that it is large.
+The pictures that wait for their turn have limited room, so memory is bounded. Only the beginning of
+a large picture is fetched ahead, enough to see that it is large.
 """
 
 import threading
@@ -23,10 +23,10 @@ from tinydigits.remote.file import too_many, whole
 from tinydigits.remote.location import Location
 
 AT_ONCE = 32  # pictures that are fetched at the same time
-AHEAD = 1024  # pictures: the most that wait behind the one that is awaited
-HELD = 64 * 1024 * 1024  # bytes that wait: when there are more, no picture is asked for
-LARGE = 8 * 1024 * 1024  # bytes: a larger picture is fetched when it is awaited
-DEAD = 100  # pictures in a row without an answer: then the server is given up
+AHEAD = 1024  # pictures: no more wait behind the next one to be read
+HELD = 64 * 1024 * 1024  # bytes: while more wait, no further picture is fetched
+LARGE = 8 * 1024 * 1024  # bytes: a larger picture is fetched when its turn comes
+DEAD = 100  # pictures in a row without an answer, after which the server is given up
 
 
 def fetched_chunks(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
@@ -61,7 +61,7 @@ def fetched_chunks(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
 
 
 def _in_order(images: Iterator[Any], max_bytes: int) -> Generator[Any]:
-    """Yield the same, with what is at each Location in its place."""
+    """Yield the images in order, with its picture in place of each Location."""
     room, failures = _Room(), Counter[str]()
     waiting: deque[Any] = deque()
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch")
@@ -142,7 +142,7 @@ def _given(
 
 
 class _Room:
-    """How many bytes are held or on their way, and whose turn it is. Threads share it."""
+    """Counts bytes held or on their way, and knows whose turn it is. Threads share it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -180,14 +180,14 @@ class _Room:
             self._held += size
 
     def leave(self, size: int) -> None:
-        """Count a picture out, and give the next one its turn."""
+        """Subtract the bytes of a picture that leaves, and give the next one its turn."""
         with self._changed:
             self._held -= size
             self._turn += 1
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """Let no thread wait any more."""
         with self._changed:
             self._is_open = False
             self._changed.notify_all()

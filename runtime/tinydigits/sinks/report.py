@@ -79,18 +79,13 @@ class _Page:
 
     labels: tuple[str, ...]
     truth: Truth | None
+    # A heap: its first picture needs to be checked least.
     kept: list[tuple[_Need, _Picture]] = field(default_factory=list)
-    """A heap: its first picture needs to be checked least."""
-
     errors: list[tuple[Prediction, str | None]] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
-    read_as: Counter[str | None] = field(default_factory=Counter)
-    """How many pictures got each label, without those that could not be read."""
-
+    read_as: Counter[str | None] = field(default_factory=Counter)  # readable pictures by label
     mistakes: int = 0
-    known: int = 0
-    """How many pictures have a truth."""
-
+    known: int = 0  # pictures that have a truth
     places: Iterator[int] = field(default_factory=count)
 
     def add(self, answers: Answers) -> None:

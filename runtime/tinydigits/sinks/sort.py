@@ -61,7 +61,13 @@ def sort_sink(
     folder, and where archives or arrays are to be linked or moved; later, where `folder` cannot be
     written. A picture that cannot be sorted is added to `Sorter.failed`.
     """
-    _check(folder, by, inputs)
+    root = Path(os.path.realpath(folder))
+    if os.path.lexists(root) and not root.is_dir():
+        raise SinkRefused(f"{folder}: not a folder")
+    check_outside(folder, inputs)
+    for name in inputs:
+        if by != "copy" and kind_of(name) in (Kind.ARCHIVE, Kind.ARRAYS, Kind.REMOTE):
+            raise SinkRefused(f"{place_of(name)}: {_ONLY_COPIES}")
     sorter = Sorter(folder, by, inputs, dry_run)
     try:
         yield sorter
@@ -90,8 +96,7 @@ class Sorter:
         inputs: tuple[str, ...],
         dry_run: Callable[[str], None] | None,
     ) -> None:
-        self.failed: list[tuple[str, str]] = []
-        """Pictures that were not sorted, and why. It may be emptied at any time."""
+        self.failed: list[tuple[str, str]] = []  # pictures not sorted, and why; may be emptied
         self._folder = folder
         self._root = Path(os.path.realpath(folder))
         self._by = by
@@ -230,8 +235,7 @@ class _SubPaths:
 
     def of(self, name: str) -> list[str]:
         """Return the components of the sub-path, at least one; none leads out of the class."""
-        name = name if name not in self._files else Path(name).name
-        name = _slashed(name)
+        name = _slashed(Path(name).name if name in self._files else name)
         end = len(name)
         while (end := name.rfind("/", 0, end)) >= 0:
             if (base := self._tops.get(name[: end + 1])) is not None:
@@ -266,16 +270,6 @@ def class_folder(label: str) -> str:
         return name
     start = name.encode()[: LABEL_BYTES - 18].decode(errors="ignore")
     return f"{start}%~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-
-
-def _check(folder: str, by: SortBy, inputs: tuple[str, ...]) -> None:
-    root = Path(os.path.realpath(folder))
-    if os.path.lexists(root) and not root.is_dir():
-        raise SinkRefused(f"{folder}: not a folder")
-    check_outside(folder, inputs)
-    for name in inputs:
-        if by != "copy" and kind_of(name) in (Kind.ARCHIVE, Kind.ARRAYS, Kind.REMOTE):
-            raise SinkRefused(f"{place_of(name)}: {_ONLY_COPIES}")
 
 
 def _is_regular(path: str) -> bool:

@@ -73,9 +73,7 @@ def _entries(path: Path, root: Path) -> list[_Entry]:
         *lines, last = path.read_bytes().split(b"\n")
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    real = lru_cache(maxsize=256)(
-        os.path.realpath
-    )  # of folders, each of which has hundreds of entries
+    real = lru_cache(maxsize=256)(os.path.realpath)  # of folders, each with hundreds of entries
     done: dict[int, _Entry] = {}
     numbers: dict[tuple[str, str], int] = {}
     for number, line in enumerate([*lines, last], 1):

@@ -21,8 +21,7 @@ class Opening(NamedTuple):
 
     limits: Limits
     skipped: Skipped
-    stdin: Callable[[], BinaryIO] | None = None
-    """Opens the stream that `-` is read from; None where `-` is a file's name."""
+    stdin: Callable[[], BinaryIO] | None = None  # opens the list `-`; None: `-` names a file
 
 
 def open_inputs(inputs: Iterable[Place], opening: Opening) -> Generator[Item | Stack]:
