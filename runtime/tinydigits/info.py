@@ -111,9 +111,7 @@ class ModelInfo:
     """The version of these fields."""
 
     def to_json(self, indent: int | None = 2) -> str:
-        """Return the text that `from_json` reads. Raises ModelError where values are nested too
-        deep.
-        """
+        """Return the text that `from_json` reads. Raises ModelError where it is nested too deep."""
         inner = {
             "thresholds": self.thresholds._asdict(),
             "artifacts": {name: each._asdict() for name, each in self.artifacts.items()},
@@ -182,9 +180,7 @@ class ModelInfo:
 
 
 def _check_types(fields: Mapping[str, Any]) -> None:
-    """Raise TypeError where a value has another type than its field: the JSON may come from
-    anywhere.
-    """
+    """Raise TypeError where a value is not of its field's type: JSON may come from anywhere."""
     labels, thresholds = fields["labels"], fields["thresholds"]
     whole = {
         "labels (at least two)": isinstance(labels, list)

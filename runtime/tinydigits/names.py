@@ -62,9 +62,7 @@ def kind_of(name: Place, stdin: bool = True) -> Kind:
 
 
 def kind_of_file(place: Place) -> Kind:
-    """Return ARCHIVE, ARRAYS or PICTURE: what a file holds, here or at an address, by its
-    ending.
-    """
+    """Return ARCHIVE, ARRAYS or PICTURE: what a file holds, here or remote, by its ending."""
     return kind_by_ending(str(place)) or Kind.PICTURE
 
 

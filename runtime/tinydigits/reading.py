@@ -32,9 +32,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)  # without slots: `vars` gives the arguments of a Classifier
 class Settings:
-    """How pictures are read: the arguments of a Classifier. Raises TinydigitsError for a value out
-    of its range.
-    """
+    """The arguments of a Classifier. Raises TinydigitsError for a value out of its range."""
 
     model: str | os.PathLike[str] | None = None
     fit: Fit | None = None

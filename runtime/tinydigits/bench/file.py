@@ -158,9 +158,7 @@ def _a(kind: Any, value: Any) -> Any:
 
 
 def doubts(before: Run, now: Run, rows: list[Change], origin: str) -> list[str]:
-    """Return sentences that say why the two runs may not be comparable. `origin` names the file of
-    `before`.
-    """
+    """Return why the two runs may not be comparable. `origin` names the file of `before`."""
     changed = [
         (name, before.machine.get(name), value)
         for name, value in now.machine.items()

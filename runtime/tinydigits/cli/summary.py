@@ -18,9 +18,7 @@ def say(sentence: str) -> None:
 
 
 def summary(counts: Counter[str], seconds: float, earlier: int = 0) -> str:
-    """Return the line that ends a run. `counts` are its rows by status, of which `earlier` come
-    from an earlier run.
-    """
+    """Return the last line of a run: `counts` by status, `earlier` of them from an earlier run."""
     total = counts.total()
     return (
         f"{total:,} image{'' if total == 1 else 's'}: {counts['ok']:,} ok, "

@@ -87,9 +87,7 @@ def done(job: Job, parts: Sequence[Part], workers: Workers) -> Iterator[Counts]:
 
 
 class PartReader:
-    """An actor. It returns its errors: Ray wraps an exception in the stack of each actor that it
-    passes.
-    """
+    """An actor. It returns errors: Ray adds a stack to an exception in each actor on its way."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -161,9 +159,7 @@ def _counts_in(part: BinaryIO, plan: str, number: int) -> Counts | None:
 
 
 def _classifier(job: Job) -> Classifier:
-    """Return the driver's Classifier. Raises TinydigitsError where this node differs from the
-    driver's.
-    """
+    """Return the driver's Classifier. Raises TinydigitsError where this node differs."""
     settings = job.plan.settings
     if settings["tinydigits"] != __version__:
         raise TinydigitsError(

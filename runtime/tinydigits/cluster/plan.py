@@ -60,9 +60,7 @@ class Plan(NamedTuple):
         return hashlib.sha256(json.dumps(self.fields(), sort_keys=True).encode()).hexdigest()
 
     def name(self, number: int) -> str:
-        """Return the name of a part's file. All are equally long, so that they sort as the inputs
-        do.
-        """
+        """Return the name of a part's file. All are equally long, so they sort as the inputs do."""
         return f"part-{number:0{max(5, len(str(self.parts - 1)))}}.parquet"
 
     def names(self) -> Iterator[str]:

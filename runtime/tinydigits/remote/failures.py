@@ -115,9 +115,7 @@ def _number(value: object) -> int | None:
 
 
 def scrubbed(text: str) -> str:
-    """Return a text as one short line, with addresses redacted and without the secrets that the
-    environment holds.
-    """
+    """Return one short line, with addresses redacted and secrets of the environment removed."""
     for name, value in os.environ.items():
         if _SECRETS.search(name) and len(value) >= LEAST:
             text = text.replace(value, "…")

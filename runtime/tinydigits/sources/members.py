@@ -41,9 +41,7 @@ def guarded(name: str, entries: Iterable[Entry]) -> Iterator[Entry | Item]:
 
 
 def open_place(place: Place) -> io.BufferedReader:
-    """Open a regular file, or one at an address, for reading. Raises ImageError; MissingExtra for
-    one at an address.
-    """
+    """Open a regular file, or one at an address. Raises ImageError; for addresses MissingExtra."""
     if isinstance(place, Location):
         from tinydigits.remote.file import open_remote
 
