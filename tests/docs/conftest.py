@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.support.warm import warm
 from tinydigits.sources.idx import read_images, read_labels
 from tinydigits_train.data import FILES
 
+COMMAND = str(Path(sys.executable).with_name("tinydigits"))
 TRAINING, TEST = 4_000, 1_000  # digits: as many as there always are, and soon trained on
 OF_A_CLASS = 40  # pictures in the folder `digits`
 PREPARED = (
