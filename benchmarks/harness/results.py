@@ -110,6 +110,11 @@ class Column:
     """A format specification, such as ",.1f"; "" leaves text as it is."""
 
 
+def columns(*texts: str) -> tuple[Column, ...]:
+    """Read columns, each a "name" or "name:format"; "; " parts several in one text."""
+    return tuple(Column(*text.split(":", 1)) for text in "; ".join(texts).split("; "))
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Figures in rows and columns."""

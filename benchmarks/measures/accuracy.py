@@ -3,19 +3,12 @@
 from collections.abc import Iterator
 
 from benchmarks.harness.plan import FORMATS, LEAST, Plan, bundle, data, each_model
-from benchmarks.harness.results import Column, Finding, Table, Value
+from benchmarks.harness.results import Finding, Table, Value, columns
 from tinydigits_export.bundle import open_bundle, verify
 from tinydigits_train.labelled_folder import Digits
 
-COLUMNS = (
-    Column("model"),
-    Column("bytes", ",d"),
-    Column("accuracy", ".2%"),
-    Column("agreement", ".2%"),
-    Column("max |Δ|", ".1e"),
-    Column("ties", "d"),
-    Column("differ", "d"),
-    Column("proof"),
+COLUMNS = columns(
+    "model; bytes:,d; accuracy:.2%; agreement:.2%; max |Δ|:.1e; ties:d; differ:d; proof"
 )
 
 

@@ -12,19 +12,12 @@ from benchmarks.harness.plan import (
     data,
     each_model,
 )
-from benchmarks.harness.results import Column, Finding, Table, Value
+from benchmarks.harness.results import Finding, Table, Value, columns
 from tinydigits_export.devices.table import IMAGES, IMAGES_BY_ROW, Measured, TooSmall, measured_file
 
-COLUMNS = (
-    Column("file"),
-    Column("device"),
-    Column("flash, B", ",d"),
-    Column("static, B", ",d"),
-    Column("stack, B", ",d"),
-    Column("mean cycles", ",d"),
-    Column("worst", ",d"),
-    Column("ms", ",.2f"),
-    Column("at MHz", ",.1f"),
+COLUMNS = columns(
+    "file; device; flash, B:,d; static, B:,d; stack, B:,d; mean cycles:,d; worst:,d; ms:,.2f",
+    "at MHz:,.1f",
 )
 
 

@@ -9,7 +9,6 @@ from benchmarks.harness.pictures import write_labelled
 from benchmarks.harness.plan import Plan, data, keras_file
 from benchmarks.harness.processes import TINYDIGITS, ContestantError, run
 from benchmarks.harness.results import (
-    Column,
     Contestant,
     Finding,
     Race,
@@ -17,6 +16,7 @@ from benchmarks.harness.results import (
     Table,
     Target,
     Value,
+    columns,
 )
 from benchmarks.rivals.folders import TENSORFLOW
 from tinydigits.bench.stats import spread
@@ -147,11 +147,10 @@ def _race(
 def _costs(counts: list[int], races: list[Race], peaks: dict[str, list[float]]) -> Table:
     """Return the time for a file in folders of each size, and for each more in the largest."""
     medians = [{c.name: c.spread.median for c in race.contestants} for race in races]
-    columns = (
-        Column("µs a file"),
-        *(Column(f"{count:,}", ",.0f") for count in counts),
-        Column("each further", ",.1f"),
-        Column("largest process, MB", ",.0f"),
+    heads = columns(
+        "µs a file",
+        *(f"{count:,}:,.0f" for count in counts),
+        "each further:,.1f; largest process, MB:,.0f",
     )
     rows: list[tuple[Value, ...]] = []
     for name, sizes in peaks.items():
@@ -161,4 +160,4 @@ def _costs(counts: list[int], races: list[Race], peaks: dict[str, list[float]]) 
             more = medians[-1][name] - medians[-2][name]
             further = more / (counts[-1] - counts[-2]) * 1e6
         rows.append((name, *each, further, spread(sizes).median))
-    return Table("folders cost", "time for each file, by size of the folder", columns, tuple(rows))
+    return Table("folders cost", "time for each file, by size of the folder", heads, tuple(rows))

@@ -17,6 +17,7 @@ from benchmarks.harness.pictures import drawn_digits, sizes, write_labelled
 from benchmarks.harness.plan import Plan
 from benchmarks.harness.processes import TINYDIGITS, run
 from benchmarks.rivals.first_answer import IMPORTS
+from benchmarks.rivals.networks import onnxruntime
 from tinydigits import Classifier
 from tinydigits.bench.stats import Spread, ratios, spread
 from tinydigits.fitting import fit
@@ -60,12 +61,7 @@ def measure(plan: Plan) -> list[Held]:
 
 
 def _in_memory() -> list[Pair]:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    path = str(MODELS / "dense.onnx")
-    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    onnx = onnxruntime(MODELS, "dense", 1).answer
     scores = Classifier("dense").scores
     many = drawn_digits(256)
     one = many[:1]
@@ -76,8 +72,8 @@ def _in_memory() -> list[Pair]:
         return (lambda: _seconds(ours)), (lambda: _seconds(reference))
 
     return [
-        pair(lambda: scores(one), lambda: session.run(["scores"], {"images": one})),
-        pair(lambda: scores(many), lambda: session.run(["scores"], {"images": many})),
+        pair(lambda: scores(one), lambda: onnx(one)),
+        pair(lambda: scores(many), lambda: onnx(many)),
         pair(lambda: fit(picture), lambda: picture.filter(blur)),
     ]
 

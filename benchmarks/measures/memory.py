@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.harness.pictures import drawn_digits, write_labelled
 from benchmarks.harness.plan import Plan
 from benchmarks.harness.processes import ROOT, TINYDIGITS, run
-from benchmarks.harness.results import Check, Column, Finding, Table, Target
+from benchmarks.harness.results import Check, Finding, Table, Target, columns
 
 SCANS = ROOT / "examples" / "scans"
 ENTRIES = (10_000, 1_000_000)
@@ -19,7 +19,7 @@ def measure(plan: Plan) -> Finding:
     for entries in SHORT_ENTRIES if plan.short else ENTRIES:
         plan.say(f"{entries:,} entries")
         rows.append((entries, *peak(entries, plan.scratch)))
-    columns = (Column("entries", ",d"), Column("peak, MB", ",.1f"), Column("s", ",.1f"))
+    heads = columns("entries:,d; peak, MB:,.1f; s:,.1f")
     (_, short, _), (_, long, _) = rows
     return Finding(
         "memory",
@@ -27,7 +27,7 @@ def measure(plan: Plan) -> Finding:
         "a list of files and for a list that is a hundred times as long.",
         on="40 drawn digits of 28×28 and the smallest example scans, repeated; `dense`",
         how="one run each",
-        tables=(Table("memory", "memory of long lists", columns, tuple(rows)),),
+        tables=(Table("memory", "memory of long lists", heads, tuple(rows)),),
         checks=(
             Check("difference of the two peaks", long - short, Target(APART), unit="MB"),
             Check("largest process", long, Target(EACH), unit="MB"),

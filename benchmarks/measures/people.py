@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness.plan import MissingInput, Plan
-from benchmarks.harness.results import Column, Finding, Table, Value
+from benchmarks.harness.results import Finding, Table, Value, columns
 from benchmarks.measures.reading import COLUMNS, shares
 from tinydigits import Classifier
 from tinydigits.fitting import Fit
@@ -37,7 +37,8 @@ def measure(plan: Plan) -> Finding:
         for way, classifier, taken in ways:
             plan.say(f"{model}, {way}")
             rows.append((model, way, len(names), *shares(classifier, taken, truth)))
-    columns = tuple(Column("fitted by") if c.name == "pictures" else c for c in COLUMNS)
+    first, _, *others = COLUMNS
+    heads = (first, *columns("fitted by"), *others)
     return Finding(
         "people",
         what="How well the bundled models read what strangers drew, scanned and photographed, with "
@@ -45,7 +46,7 @@ def measure(plan: Plan) -> Finding:
         "to grey and resize.",
         on=f"{len(names)} pictures in {len(set(truth))} sub-folders, one for each label",
         how="each picture once; every run gives the same figures",
-        tables=(Table("people", "pictures by people", columns, tuple(rows)),),
+        tables=(Table("people", "pictures by people", heads, tuple(rows)),),
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.harness.plan import Plan, data
-from benchmarks.harness.results import Column, Finding, Table, Value
+from benchmarks.harness.results import Finding, Table, Value, columns
 from tinydigits import Classifier
 from tinydigits.images import ImageLike
 
@@ -105,14 +105,7 @@ def shares(classifier: Classifier, pictures: list[ImageLike], truth: list[str]) 
     return Shares(float(right), 1 - len(kept) / len(rows), wrong / len(rows))
 
 
-COLUMNS = (
-    Column("model"),
-    Column("pictures"),
-    Column("number", ",d"),
-    Column("right", ".2%"),
-    Column("refused", ".2%"),
-    Column("wrong, ok", ".2%"),
-)
+COLUMNS = columns("model; pictures; number:,d; right:.2%; refused:.2%; wrong, ok:.2%")
 
 
 def measure(plan: Plan) -> Finding:

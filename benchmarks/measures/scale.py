@@ -19,7 +19,7 @@ from typing import NamedTuple
 from benchmarks.harness.pictures import KINDS, SHARD, encoded, write_shards
 from benchmarks.harness.plan import MissingInput, Plan, data
 from benchmarks.harness.processes import ROOT, TINYDIGITS, ContestantError, run
-from benchmarks.harness.results import Column, Finding, Table, Value
+from benchmarks.harness.results import Column, Finding, Table, Value, columns
 from tinydigits import Classifier
 from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cluster.plan import MOST, entries_of, planned
@@ -239,32 +239,23 @@ def _rate(runs: list[Run]) -> float | None:
     return (last.images - before.images) / seconds if seconds > 0 else None
 
 
-_ONE = (Column("one picture"), Column("µs", ",.0f"), Column("a core does, a second", ",.0f"))
-_STORED = (
-    Column("kind"),
-    *(Column(verb, ",d") for verb in VERBS),
-    Column("images/s", ",.0f"),
-    Column("to fetch one, µs", ",.0f"),
+_ONE = columns("one picture", "µs:,.0f", "a core does, a second:,.0f")
+_STORED = columns(
+    "kind",
+    *(f"{verb}:,d" for verb in VERBS),
+    "images/s:,.0f; to fetch one, µs:,.0f",
 )
-_NAMES = (
-    Column("name"),
-    Column("bytes", ".1f"),
-    Column("GB a billion", ".1f"),
-    Column("names/s", ",.0f"),
-)
-_BILLION = (
-    Column("kind"),
-    Column("core hours", ",.0f"),
-    Column("cores for a day", ",.1f"),
-    *(Column(f"million {verb}", ",.1f") for verb in VERBS),
-    Column("dollars", ",.1f"),
-    Column("hours to list", ",.2f"),
+_NAMES = columns("name; bytes:.1f; GB a billion:.1f; names/s:,.0f")
+_BILLION = columns(
+    "kind; core hours:,.0f; cores for a day:,.1f",
+    *(f"million {verb}:,.1f" for verb in VERBS),
+    "dollars:,.1f; hours to list:,.2f",
 )
 
 
 def _on_disk(sizes: tuple[int, ...]) -> tuple[Column, ...]:
-    counts = [Column(f"{count:,}", ".1f") for count in sizes]
-    return (Column("workers", "d"), Column("kind"), *counts, Column("images/s", ",.0f"))
+    counts = [f"{count:,}:.1f" for count in sizes]
+    return columns("workers:d", "kind", *counts, "images/s:,.0f")
 
 
 def _one(seconds: list[tuple[str, float]]) -> Iterator[tuple[Value, ...]]:

@@ -14,7 +14,7 @@ import tinydigits
 from benchmarks.harness.pictures import drawn_digits
 from benchmarks.harness.plan import STARTED, Plan, bundle
 from benchmarks.harness.processes import run
-from benchmarks.harness.results import Column, Contestant, Finding, Race, Ratio, Table, Target
+from benchmarks.harness.results import Contestant, Finding, Race, Ratio, Table, Target, columns
 from benchmarks.rivals.first_answer import IMPORTS, KERAS, LIBRARY, LITERT
 from tinydigits.bench.stats import spread
 
@@ -75,9 +75,9 @@ def _race(plan: Plan, folder: Path, picture: Path) -> tuple[Race, Table]:
     ratios += [Ratio(name, OURS) for name in (LITE, *KERAS)]
     sides = tuple(Contestant(name, "", blocks[name]) for name in chosen)
     race = Race("start", "one picture, from nothing to its answer", "ms", sides, tuple(ratios))
-    columns = (Column(""), Column("peak, MB", ",.0f"))
+    heads = columns("; peak, MB:,.0f")
     rows = tuple((name, spread(values).median) for name, values in peaks.items())
-    return race, Table("start memory", "memory, one picture", columns, rows)
+    return race, Table("start memory", "memory, one picture", heads, rows)
 
 
 def editable() -> bool:
@@ -87,13 +87,13 @@ def editable() -> bool:
 
 def installed() -> Table:
     """Return the table of MB on disk."""
-    columns = (Column(""), Column("distributions", "d"), Column("MB", ",.1f"), Column("without"))
+    heads = columns("; distributions:d; MB:,.1f; without")
     rows = []
     for name, roots in NEEDS.items():
         found, absent = required(roots)
         size = sum(map(_size, found.values())) / 1e6
         rows.append((name, len(found), size, ", ".join(sorted(absent)) or None))
-    return Table("start installed", "installed", columns, tuple(rows))
+    return Table("start installed", "installed", heads, tuple(rows))
 
 
 def required(roots: Iterable[str]) -> tuple[dict[str, Distribution], set[str]]:

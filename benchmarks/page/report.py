@@ -5,7 +5,7 @@ Each block of figures follows a comment, `<!-- results: NAME -->`, which the REA
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 from benchmarks.harness.processes import ROOT
@@ -112,27 +112,32 @@ def _targets(results: Sequence[Result]) -> str:
     if not rows:
         return ""
     lines = ["## Targets", "", "| benchmark | figure | found | target | |", "|---|---|---|---|---|"]
-    lines += [f"| [{row[0]}](#{row[0]}) | {' | '.join(row[1:])} |" for row in rows]
+    lines += [
+        f"| [{name}](#{name}) | {' | '.join(cells)} | {verdict.replace('missed', '**missed**')} |"
+        for name, *cells, verdict in rows
+    ]
     return "\n".join([*lines, ""])
 
 
-def _held(finding: Finding) -> Iterator[tuple[str, str, str, str]]:
+def _held(finding: Finding) -> Iterator[tuple[str, ...]]:
     """Yield each figure that has a target: its name, its value, the bound and the verdict."""
-
-    def verdict(holds: bool) -> str:
-        return "reached" if holds else "**missed**"
-
     for race in finding.races:
         for ratio in race.comparisons:
             if ratio.target:
                 value = spread(race.pairs(ratio)).median
-                case = ", ".join(filter(None, (race.title, race.case)))
-                name = f"{case}: {ratio.over} ÷ {ratio.under}"
-                holds = ratio.target.holds(value)
-                yield name, _times(value), _bound(ratio.target), verdict(holds)
-    for check in finding.checks:
-        holds = check.target.holds(check.value)
-        yield check.label, _figure(check, check.value), _bound(check.target, check), verdict(holds)
+                name = f"{_titled(race)}: {ratio.over} ÷ {ratio.under}"
+                verdict = _reached(ratio.target, value)
+                yield name, _times(value), _bound(ratio.target), verdict
+    yield from map(_checked, finding.checks)
+
+
+def _checked(check: Check) -> tuple[str, ...]:
+    found, target = _figure(check, check.value), check.target
+    return check.label, found, _bound(target, check), _reached(target, check.value)
+
+
+def _titled(race: Race) -> str:
+    return ", ".join(filter(None, (race.title, race.case)))
 
 
 def _bound(target: Target, check: Check | None = None) -> str:
@@ -167,10 +172,9 @@ def _reached(target: Target | None, value: float) -> str:
 
 
 def _race(race: Race) -> str:
-    title = f"{', '.join(filter(None, (race.title, race.case)))}; {race.unit}"
     rows = [("", "median", "quartiles")]
     rows += [(c.name, _number(c.spread.median), _between(c.spread)) for c in race.contestants]
-    lines = [title, *aligned(rows)]
+    lines = [f"{_titled(race)}; {race.unit}", *aligned(rows)]
     compared = []
     for ratio in race.comparisons:
         found = spread(race.pairs(ratio))
@@ -183,26 +187,19 @@ def _race(race: Race) -> str:
 
 def _grid(races: Sequence[Race]) -> str:
     """Return races of one name as a table with a column for each."""
-    first = races[0]
     lines: list[tuple[str, ...]] = [("", *(race.case for race in races))]
-    for name in dict.fromkeys(c.name for race in races for c in race.contestants):
-        found = [next((c.spread for c in r.contestants if c.name == name), None) for r in races]
-        lines.append((name, *(_with_deviation(s) if s else "" for s in found)))
-    for label in dict.fromkeys(ratio.label for race in races for ratio in race.comparisons):
-        ratios = [next((r for r in race.comparisons if r.label == label), None) for race in races]
-        spreads = [
-            spread(race.pairs(ratio)) if ratio else None
-            for race, ratio in zip(races, ratios, strict=True)
-        ]
-        lines.append((label, *(_times(s.median) if s else "" for s in spreads)))
-        lines.append(("  quartiles", *(_between(s) if s else "" for s in spreads)))
-        if targets := {_bound(ratio.target) for ratio in ratios if ratio and ratio.target}:
-            held = [
-                _reached(ratio.target, found.median) if ratio and found else ""
-                for ratio, found in zip(ratios, spreads, strict=True)
-            ]
+    sides = [{c.name: _with_deviation(c.spread) for c in race.contestants} for race in races]
+    for name in dict.fromkeys(chain(*sides)):
+        lines.append((name, *(side.get(name, "") for side in sides)))
+    ratios = [{r.label: (r.target, spread(x.pairs(r))) for r in x.comparisons} for x in races]
+    for label in dict.fromkeys(chain(*ratios)):
+        found = [of_race.get(label) for of_race in ratios]
+        lines.append((label, *(_times(each[1].median) if each else "" for each in found)))
+        lines.append(("  quartiles", *(_between(each[1]) if each else "" for each in found)))
+        if targets := {_bound(each[0]) for each in found if each and each[0]}:
+            held = (_reached(each[0], each[1].median) if each else "" for each in found)
             lines.append((f"  target {', '.join(sorted(targets))}", *held))
-    return "\n".join([f"{first.title}; {first.unit}", *aligned(lines)])
+    return "\n".join([f"{races[0].title}; {races[0].unit}", *aligned(lines)])
 
 
 def _with_deviation(figures: Spread) -> str:
@@ -215,21 +212,14 @@ def _table(table: Table) -> str:
     rows = [tuple(column.name for column in table.columns)]
     for row in table.rows:
         cells = zip(row, formats, strict=True)
-        rows.append(
-            tuple("" if value is None else f"{value:{format_}}" for value, format_ in cells)
-        )
+        rows.append(tuple("" if value is None else f"{value:{form}}" for value, form in cells))
     texts = {place for place, format_ in enumerate(formats) if not format_}
     return "\n".join([table.title, *aligned(rows, texts)])
 
 
 def _checks(checks: Sequence[Check]) -> str:
     rows = [
-        (
-            check.label,
-            _figure(check, check.value),
-            f"target {_bound(check.target, check)}",
-            _reached(check.target, check.value),
-        )
-        for check in checks
+        (label, found, f"target {bound}", verdict)
+        for label, found, bound, verdict in map(_checked, checks)
     ]
     return "\n".join(aligned(rows, {0, 3}))

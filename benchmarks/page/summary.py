@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from benchmarks.harness.results import Column, Finding, Race, Ratio, Table, Value
+from benchmarks.harness.results import Finding, Race, Ratio, Table, Value, columns
 from benchmarks.measures.folders import CONV, OPENCV, PILLOW
 from tinydigits.bench.stats import spread
 from tinydigits.bench.table import time
@@ -17,7 +17,6 @@ DEVICES = {
     "tiny.c": ("ATtiny13A", 0),
 }
 PREDICT, CALL = "Keras predict", "Keras model(x)"
-PERCENT, TIMES = ".1%", ",.1f"
 UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}  # s
 
 
@@ -41,12 +40,11 @@ def _accuracy(found: Mapping[str, Finding]) -> Table:
         bright = _where(people, model=model, **{"fitted by": "fit=resize"})
         resized = _where(people, model=model, **{"fitted by": "notebook"})
         rows.append((model, *(row["right"] for row in (mnist, fitted, bright, resized))))
-    columns = ("MNIST", "people", "resized, ink made bright", "resized")
     title = f"read right: {mnist['number']:,} MNIST test digits, {fitted['number']} by people"
     return Table(
         "in short, accuracy",
         title,
-        (Column("model"), *(Column(name, PERCENT) for name in columns)),
+        columns("model; MNIST:.1%; people:.1%; resized, ink made bright:.1%; resized:.1%"),
         tuple(rows),
     )
 
@@ -72,19 +70,12 @@ def _speed(found: Mapping[str, Finding]) -> Table:
     disk = {row[""]: row["MB"] for row in _rows(found["start"], "start installed")}
     keras, ours = (float(disk[name] or 0) for name in ("TensorFlow with Pillow", "tinydigits"))
     rows.append(("installed packages", *_megabytes(keras, keras, ours)))
-    columns = (
-        Column(""),
-        Column(PREDICT),
-        Column(CALL),
-        Column("tinydigits"),
-        Column("× predict", TIMES),
-        Column("× model(x)", TIMES),
-    )
+    heads = columns(f"; {PREDICT}; {CALL}; tinydigits; × predict:,.1f; × model(x):,.1f")
     title = (
         "speed and size (×: how many times as fast, or as small, tinydigits is)\n"
         "PNG files: the Keras side reads them with tf.data, and always with dense"
     )
-    return Table("in short, speed", title, columns, tuple(rows))
+    return Table("in short, speed", title, heads, tuple(rows))
 
 
 def _row(
@@ -126,15 +117,10 @@ def _devices(found: Mapping[str, Finding]) -> Table:
         row = _where(measured, file=file, device=device)
         memory = image + sum(int(row[name] or 0) for name in ("static, B", "stack, B"))
         rows.append((file, proof["accuracy"], device, row["flash, B"], memory, row["ms"]))
-    columns = (
-        Column("file"),
-        Column("MNIST", PERCENT),
-        Column("device"),
-        Column("flash, B", ",d"),
-        Column("RAM with the image, B", ",d"),
-        Column("ms an image", ",.2f"),
+    heads = columns(
+        "file; MNIST:.1%; device; flash, B:,d; RAM with the image, B:,d; ms an image:,.2f"
     )
-    return Table("in short, devices", "in C, on microcontrollers", columns, tuple(rows))
+    return Table("in short, devices", "in C, on microcontrollers", heads, tuple(rows))
 
 
 def _rows(finding: Finding, name: str) -> list[dict[str, Value]]:
