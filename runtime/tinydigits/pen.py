@@ -1,4 +1,4 @@
-"""A round pen: smooth curves, and what it leaves on the paper along them."""
+"""Draw with a round pen along smooth curves."""
 
 from collections.abc import Iterable
 
@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-OVERSAMPLING = 4  # drawn this much larger, then averaged down: smooth edges
+OVERSAMPLING = 4  # the canvas is this much larger; averaging it down smooths the edges
 
 Curve = NDArray[np.float64]
 
 
 def curve(points: Curve, steps: int) -> Curve:
-    """points: float64 [N, 2] → float64 [(N - 1) * steps, 2], along the Catmull-Rom spline through
-    them (Catmull and Rom, 1974).
+    """Return float64 [(N - 1) * steps, 2], points of the Catmull-Rom spline through `points`,
+    float64 [N, 2] (Catmull and Rom, 1974).
     """
     padded = np.concatenate([points[:1], points, points[-1:]])
     t = np.linspace(0, 1, steps)[:, np.newaxis, np.newaxis]
@@ -28,10 +28,10 @@ def curve(points: Curve, steps: int) -> Curve:
 def drawn(
     paths: Iterable[Curve], size: tuple[int, int], radius: float, scale: int = OVERSAMPLING
 ) -> NDArray[np.uint8]:
-    """uint8 [H, W]: how much of each pixel the pen covered, 255 for all of it.
+    """Return uint8 [H, W]: how much of each pixel the pen covers, where 255 is all of it.
 
-    paths: float64 [N, 2] each, in px of a canvas `scale` times as large as `size`, the (width,
-    height) of the result; so is `radius`. Points have to be close together.
+    paths: float64 [N, 2] each, with points that are close together. size: (width, height) of the
+    result. `paths` and `radius` are in px of a canvas that is `scale` times as large as `size`.
     """
     canvas = Image.new("L", (size[0] * scale, size[1] * scale))
     draw = ImageDraw.Draw(canvas)
