@@ -1,9 +1,9 @@
-"""Augment: what people do to a digit, done at random to a batch, inside TensorFlow.
+"""Augment a batch inside TensorFlow: change each digit at random, in ways in which people do.
 
-One projective transform moves, scales, stretches, turns, slants and tilts; then strokes grow
-thicker or thinner, ink fades, and paper is grainy. After Simard, Steinkraus and Platt, "Best
-practices for convolutional neural networks applied to visual document analysis" (2003), less the
-elastic field.
+One projective transform moves, scales, stretches, turns, slants and tilts a digit; then strokes
+grow thicker or thinner, ink fades, and paper gets grain. The method is that of Simard, Steinkraus
+and Platt, "Best practices for convolutional neural networks applied to visual document analysis"
+(2003), without their elastic field.
 """
 
 from types import ModuleType
@@ -16,16 +16,16 @@ ASPECT = 0.22  # log of width ÷ height, either way
 TURN = 0.16  # rad
 SLANT = 0.35  # px of shift to the side for each px of height
 TILT = 0.004  # perspective, a px
-THICKEN, THIN = 0.9, 0.75  # how far towards the largest or smallest neighbour
+THICKEN, THIN = 0.9, 0.75  # the share of the way to the largest or smallest neighbour
 GAMMA = 0.45  # log
 FAINT = 0.45  # the weakest ink is 1 - FAINT
 NOISE = 0.10  # standard deviation, of 1
 
 
 def augment(tf: ModuleType, images: Any, strength: float = 1.0) -> Any:
-    """images: float32 [N, 28, 28, 1] in [0, 1] → the same, each changed in its own way.
+    """Change each of the images, float32 [N, 28, 28, 1] in [0, 1], in its own way.
 
-    `strength` in [0, 1] narrows every range around no change and makes what happens sometimes rare.
+    strength: in [0, 1]; a lower one means smaller changes, and makes the occasional ones rarer.
     """
     count = tf.shape(images)[0]
 
@@ -47,18 +47,14 @@ def augment(tf: ModuleType, images: Any, strength: float = 1.0) -> Any:
     tilt_x, tilt_y = sometimes(0.5, uniform(-TILT, TILT)), sometimes(0.5, uniform(-TILT, TILT))
     middle = (SIDE - 1) / 2
     shift_x, shift_y = uniform(-SHIFT, SHIFT), uniform(-SHIFT, SHIFT)
-    # about the middle: x' = middle + shift + A (x - middle)
+    # The transform turns about the middle: x' = middle + shift + A (x - middle)
     offset_x = middle + shift_x - a * middle - b * middle
     offset_y = middle + shift_y - c * middle - d * middle
     transforms = tf.stack([a, b, offset_x, c, d, offset_y, tilt_x, tilt_y], axis=1)
     images = tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=transforms,
-        output_shape=[SIDE, SIDE],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
+        images=images, transforms=transforms, output_shape=[SIDE, SIDE], fill_value=0.0,
+        interpolation="BILINEAR", fill_mode="CONSTANT",
+    )  # fmt: skip
 
     def wide(values: Any) -> Any:
         return values[:, tf.newaxis, tf.newaxis, tf.newaxis]

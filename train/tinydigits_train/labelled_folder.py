@@ -1,7 +1,7 @@
-"""A labelled folder: its sub-folders are the classes, and any pictures may be in them.
+"""Read a labelled folder: its sub-folders are the classes, and each holds pictures of any kind.
 
-Pictures are decoded and fitted by the runtime's own code, so that what is learnt is what will be
-seen.
+The runtime's own code decodes and fits the pictures, so a network learns from the same images that
+it will be given later.
 """
 
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ class Digits:
     """uint8 [N, 28, 28], ink bright on dark."""
 
     labels: NDArray[np.uint8]
-    """uint8 [N], each an index into the names of the classes; of MNIST the digit itself."""
+    """uint8 [N], each an index into the names of the classes; for MNIST, the digit itself."""
 
 
 def classes_in(folder: Path) -> list[str]:
-    """The names of the classes, in natural order: all sub-folders that are not hidden."""
+    """Return the names of the classes: all sub-folders that are not hidden, in natural order."""
     if not folder.is_dir():
         return []
     names = [path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
@@ -44,10 +44,10 @@ def classes_in(folder: Path) -> list[str]:
 def load_folder(
     folder: Path, seed: int, how: Fit
 ) -> tuple[Digits, Digits, tuple[str, ...], tuple[str, ...]]:
-    """Training images, test images, the names of the classes, and what could not be read.
+    """Return training images, test images, the names of the classes, and the unreadable pictures.
 
-    The same `seed` splits the same folder alike. Raises SourceError where there are too few or too
-    many classes, or too few pictures in one.
+    The same `seed` splits the same folder in the same way. Raises SourceError if there are too few
+    or too many classes, or if a class has too few pictures.
     """
     names = classes_in(folder)
     if not FEWEST <= len(names) <= MOST:
@@ -56,8 +56,8 @@ def load_folder(
         )
     if unusable := [name for name in names if not name.isprintable()]:
         raise SourceError(f"{folder}: rename {unusable[0]!r}: a label has to be printable")
-    parts: tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]] = ([], [])
-    labels: tuple[list[int], list[int]] = ([], [])
+    train: list[tuple[NDArray[np.uint8], int]] = []
+    test: list[tuple[NDArray[np.uint8], int]] = []
     unreadable: list[str] = []
     for index, name in enumerate(names):
         images = _images(folder / name, how, unreadable)
@@ -67,18 +67,18 @@ def load_folder(
             )
         order = np.random.default_rng([seed, index]).permutation(len(images))
         cut = max(1, round(TEST_SHARE * len(images)))
-        for part, places in enumerate((order[cut:], order[:cut])):
-            parts[part].extend(images[place] for place in places)
-            labels[part].extend([index] * len(places))
-    train, test = (
-        Digits(np.stack(images), np.array(indices, np.uint8))
-        for images, indices in zip(parts, labels, strict=True)
-    )
-    return train, test, tuple(names), tuple(unreadable)
+        train += [(images[place], index) for place in order[cut:]]
+        test += [(images[place], index) for place in order[:cut]]
+    return _digits(train), _digits(test), tuple(names), tuple(unreadable)
+
+
+def _digits(labelled: list[tuple[NDArray[np.uint8], int]]) -> Digits:
+    images, labels = zip(*labelled, strict=True)
+    return Digits(np.stack(images), np.array(labels, np.uint8))
 
 
 def _images(folder: Path, how: Fit, unreadable: list[str]) -> list[NDArray[np.uint8]]:
-    """Each readable picture below a folder, in natural order; the others are added to the list."""
+    """Return the readable pictures in a folder, in natural order. Add others to `unreadable`."""
     images = []
     for item in walked(str(folder), Skipped()):
         path = item.name or ""

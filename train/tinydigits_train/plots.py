@@ -1,7 +1,8 @@
-"""Plots of a training: samples, learning curves and mistakes, in up to six pictures."""
+"""Draw plots of a training: samples, learning curves and mistakes, in up to six pictures."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,12 +46,9 @@ def ready(folder: Path) -> None:
     SinkError.
     """
     require_matplotlib()
-    try:
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        tempfile.TemporaryFile(dir=folder).close()
 
 
 def write_plots(trained: Trained, folder: Path) -> list[str]:
@@ -59,23 +57,27 @@ def write_plots(trained: Trained, folder: Path) -> list[str]:
     files = {
         f"{n}.{kind}": rendered(f, kind) for n, f in figures.items() for kind in ("png", "svg")
     }
-    try:
+    with _writing(folder):
         for name, content in files.items():
             (folder / name).write_bytes(content)
-    except OSError as error:
-        raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return list(figures)
 
 
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
 def draw(trained: Trained) -> "dict[str, Figure]":
-    """All plots by name; `weights` only where the network is a single layer."""
+    """Return all plots by name; `weights` is there only if the network is a single layer."""
     data, test = trained.data, trained.data.test
+    pairs = {"train": (trained.train, data.train), "test": (trained.test, test)}
     read = (
-        f"{name} {part.accuracy:.2%} of {len(digits.labels):,}"
-        for name, part, digits in (
-            ("train", trained.train, data.train),
-            ("test", trained.test, test),
-        )
+        f"{name} {found.accuracy:.2%} of {len(digits.labels):,}"
+        for name, (found, digits) in pairs.items()
     )
     epochs = len(trained.history)
     eased = RECIPES[trained.recipe].eased_of(epochs)
@@ -95,7 +97,7 @@ def draw(trained: Trained) -> "dict[str, Figure]":
 
 
 def samples(digits: Digits, labels: Sequence[str]) -> "Figure":
-    """The first pictures of each class with its label, SAMPLES in all."""
+    """Show the first pictures of each class with its label, SAMPLES in all."""
     each = max(1, SAMPLES // len(labels))
     groups = [np.flatnonzero(digits.labels == label)[:each] for label in range(len(labels))]
     places = np.concatenate(groups)
@@ -108,8 +110,8 @@ def samples(digits: Digits, labels: Sequence[str]) -> "Figure":
 def curves(
     history: Sequence[Epoch], train: Evaluation, test: Evaluation, about: str, eased: int = 0
 ) -> "Figure":
-    """Loss and accuracy by epoch; no accuracy where none was recorded, as of `conv`. A line marks
-    where the last epochs begin that are `eased`: the loss falls there as the images are easier.
+    """Draw loss and accuracy by epoch. `conv` records no accuracy, so its plot has none. A line
+    marks the beginning of the last `eased` epochs: their images are easier, so the loss falls.
     """
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
@@ -129,12 +131,10 @@ def curves(
             panels[1].plot(
                 numbers, accuracies, "o-", color=BLUE, markersize=4, label="of the epoch"
             )
-            for part, name, mark, colour in (
-                (train, "train", "D", INK),
-                (test, "test", "s", ORANGE),
-            ):
-                label = f"{name}, at the end: {part.accuracy:.2%}"
-                panels[1].plot(numbers[-1], part.accuracy, mark, color=colour, label=label)
+            ends = ((train, "train", "D", INK), (test, "test", "s", ORANGE))
+            for found, name, mark, colour in ends:
+                label = f"{name}, at the end: {found.accuracy:.2%}"
+                panels[1].plot(numbers[-1], found.accuracy, mark, color=colour, label=label)
             panels[1].set_title("accuracy", loc="left")
             panels[1].yaxis.set_major_formatter(percent)
             panels[1].legend(frameon=False)
@@ -153,7 +153,7 @@ def curves(
 
 
 def confusion(test: Evaluation, labels: Sequence[str], about: str) -> "Figure":
-    """Truth by answer. Only mistakes are coloured: the diagonal would outshine them."""
+    """Draw truth by answer. Only mistakes are coloured: the diagonal would outshine them."""
     from matplotlib.colors import to_hex
     from matplotlib.ticker import MaxNLocator
 
@@ -190,7 +190,7 @@ def confusion(test: Evaluation, labels: Sequence[str], about: str) -> "Figure":
 
 
 def classes(test: Evaluation, labels: Sequence[str], about: str) -> "Figure":
-    """The share of each class that is read right, with its interval of 95 % (Wilson's)."""
+    """Draw the share of each class that is read right, with its 95 % interval (Wilson's)."""
     totals, right = test.confusion.sum(axis=1).tolist(), np.diag(test.confusion).tolist()
     row = 0.26 if len(labels) <= 30 else 0.16  # in
     lowest = 1.0
@@ -219,21 +219,16 @@ def classes(test: Evaluation, labels: Sequence[str], about: str) -> "Figure":
 
 
 def weights(learnt: NDArray[np.float32], labels: Sequence[str]) -> "Figure":
-    """learnt: float32 [784, K], of a single layer: for each class a template of 28×28."""
+    """Draw the weights of a single layer, float32 [784, K]: for each class a template of 28×28."""
     # A few weights of pixels that hardly any picture inks are larger than all others.
     limit = float(np.quantile(np.abs(learnt), 0.99)) or 1.0
     about = "Ink on orange speaks for the class, ink on violet against it"
     with style(about, labels) as (about, names):
+        templates, columns = learnt.T.reshape(-1, SIDE, SIDE), 5 if len(names) <= 10 else 10
         figure, axes, shown = gallery(
-            learnt.T.reshape(-1, SIDE, SIDE),
-            names,
-            5 if len(names) <= 10 else 10,
-            "The weights of each class",
-            about,
-            colours="PuOr_r",
-            limits=(-limit, limit),
-            below=0.5,
-        )
+            templates, names, columns, "The weights of each class", about,
+            colours="PuOr_r", limits=(-limit, limit), below=0.5,
+        )  # fmt: skip
         bar = figure.colorbar(
             shown, ax=axes, label="weight", location="bottom", aspect=50, shrink=0.6, extend="both"
         )
@@ -242,7 +237,7 @@ def weights(learnt: NDArray[np.float32], labels: Sequence[str]) -> "Figure":
 
 
 def mistakes(digits: Digits, scores: NDArray[np.float32], labels: Sequence[str]) -> "Figure":
-    """The mistakes with the highest scores. scores: float32 [N, K], of the digits."""
+    """Show the mistakes with the highest scores. scores: float32 [N, K], of the digits."""
     answers, best = scores.argmax(axis=1), scores.max(axis=1)
     wrong = np.flatnonzero(answers != digits.labels)
     worst = wrong[np.argsort(-best[wrong], kind="stable")][:WORST]
