@@ -12,7 +12,6 @@ from tinydigits_export.c.quantise_conv import (
     SHIFT,
     SIDE,
     Convolution,
-    Integers,
     QuantisedConv,
     quantise_conv,
 )
@@ -93,7 +92,7 @@ def _paper(model: QuantisedConv) -> list[int]:
 
 
 def _tables(name: str, layer: Convolution, size: int) -> str:
-    grouped: Integers = layer.weights.reshape(*layer.weights.shape[:3], -1, size)
+    grouped = layer.weights.reshape(*layer.weights.shape[:3], -1, size)
     weights = np.moveaxis(grouped, 3, 0).ravel().tolist()
     return (
         f"static const int8_t {name.upper()}_WEIGHTS[{len(weights)}] PROGMEM = {{\n"
@@ -127,10 +126,6 @@ def _calls(name: str, layer: Convolution, size: int) -> str:
 
 
 def _bounds(model: QuantisedConv) -> str:
-    lines = [
-        f" *   {name:<9}{layer.largest:>12,}"
-        for name, layer in zip(NAMES, model.convolutions, strict=True)
-    ]
-    lines.append(f" *   features {model.largest_feature_sum:>12,}")
-    lines.append(f" *   logits   {model.largest_logit:>12,}")
-    return "\n".join(lines)
+    largest = dict(zip(NAMES, (layer.largest for layer in model.convolutions), strict=True))
+    largest |= {"features": model.largest_feature_sum, "logits": model.largest_logit}
+    return "\n".join(f" *   {name:<9}{most:>12,}" for name, most in largest.items())

@@ -131,8 +131,7 @@ def _error_factors(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         part = pixels[start : start + 10_000].astype(np.float32) / 255
         power += part.T @ part
     power += np.eye(PIXELS) * max(DAMPING * power.trace() / PIXELS, 1e-6)
-    factors: NDArray[np.float64] = np.linalg.cholesky(np.linalg.inv(power)).T
-    return factors
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(power)).T)
 
 
 def _rounded(weights: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -160,7 +159,7 @@ def _written(info: ModelInfo, model: Quantised, lit: NDArray[np.bool_]) -> CSour
         "weights": rows(weights),
         "scales": rows(model.scales.tolist()),
         "biases": rows(model.biases.tolist()),
-        "bounds": _bounds(model, info.labels),
+        "bounds": _bounds(model),
         "each": registers(group),
         "each_k": " ".join(f"DO({k})" for k in range(group)),
     }
@@ -188,9 +187,8 @@ def _runs(lit: NDArray[np.bool_]) -> list[tuple[int, int]]:
     at = 0
     for pixel in np.flatnonzero(lit).tolist():
         while pixel - at > MAX_RUN:
-            at += MAX_RUN
-            runs.append((at, at + 1))
-            at += 1
+            runs.append((at + MAX_RUN, at + MAX_RUN + 1))
+            at += MAX_RUN + 1
         if runs and runs[-1][1] == pixel and pixel - runs[-1][0] < MAX_RUN:
             runs[-1] = (runs[-1][0], pixel + 1)
         else:
@@ -199,10 +197,10 @@ def _runs(lit: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return runs
 
 
-def _bounds(model: Quantised, labels: tuple[str, ...]) -> str:
+def _bounds(model: Quantised) -> str:
     low, high = model.sums
     least, most = model.logits
-    lines = [" *   class          sum from          to        logit from           to"]
-    for k in range(len(labels)):
-        lines.append(f" *   {k:5} {low[k]:17,} {high[k]:11,} {least[k]:17,} {most[k]:12,}")
-    return "\n".join(lines)
+    head = " *   class          sum from          to        logit from           to"
+    found = enumerate(zip(low, high, least, most, strict=True))
+    lines = [f" *   {k:5} {a:17,} {b:11,} {c:17,} {d:12,}" for k, (a, b, c, d) in found]
+    return "\n".join([head, *lines])

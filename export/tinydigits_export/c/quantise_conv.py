@@ -48,7 +48,7 @@ class Convolution:
     @property
     def largest(self) -> int:
         """The largest absolute value of a sum with its bias, partial sums included."""
-        return _largest(self.weights.reshape(-1, self.weights.shape[-1]), self.biases)
+        return _largest(self.weights, self.biases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,12 @@ class QuantisedConv:
     @property
     def largest_feature_sum(self) -> int:
         """The largest absolute value of the sum of a feature, with its bias."""
-        return _largest(self.places.reshape(-1, self.places.shape[-1]), self.place_biases)
+        return _largest(self.places, self.place_biases)
 
     @property
     def largest_feature(self) -> Integers:
         """[C]: the largest absolute value of each feature."""
-        places = self.places.reshape(-1, self.places.shape[-1])
-        sums = 255 * np.abs(places).sum(axis=0) + np.abs(self.place_biases)
+        sums = 255 * np.abs(self.places).sum(axis=(0, 1)) + np.abs(self.place_biases)
         result: Integers = sums // 2**SHIFT + 1
         return result
 
@@ -131,10 +130,8 @@ def convolved(maps: Integers, weights: Integers) -> Integers:
 def pooled(maps: Integers) -> Integers:
     """Take the largest of each 2×2: [N, H, W, C] → [N, H / 2, W / 2, C]."""
     images, height, width, channels = maps.shape
-    result: Integers = maps.reshape(images, height // 2, 2, width // 2, 2, channels).max(
-        axis=(2, 4)
-    )
-    return result
+    squares = maps.reshape(images, height // 2, 2, width // 2, 2, channels)
+    return np.asarray(squares.max(axis=(2, 4)))
 
 
 def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> QuantisedConv:
@@ -152,9 +149,8 @@ def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> Quanti
         kernel = kernel * scales[:, np.newaxis]
         needed = np.abs(kernel).max(axis=(0, 1, 2)) * 2**SHIFT / 127  # so that weights are int8
         scales = np.maximum(np.maximum(most / 255, needed), 1e-9)
-        convolutions.append(
-            Convolution(_whole(kernel / scales * 2**SHIFT), _bias(bias / scales * 2**SHIFT))
-        )
+        kernel, bias = kernel / scales * 2**SHIFT, bias / scales * 2**SHIFT
+        convolutions.append(Convolution(_whole(kernel), _bias(bias)))
     kernel, bias = _values(layers[5])
     kernel = kernel[..., 0] * scales
     scales = np.maximum(np.abs(kernel).max(axis=(0, 1)), 1e-9) / 127  # of each sum
@@ -175,9 +171,8 @@ def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> Quanti
 def _layers(original: Original, model: Any) -> list[Any]:
     """Return the layers with weights: five convolutions, the depthwise one over all places, and the
     dense one."""
-    found = " → ".join(
-        type(layer).__name__ for layer in model.layers if type(layer).__name__ != "InputLayer"
-    )
+    kinds = [type(layer).__name__ for layer in model.layers]
+    found = " → ".join(kind for kind in kinds if kind != "InputLayer")
     layers = [layer for layer in model.layers if layer.get_weights()]
     shapes = [tuple(layer.get_weights()[0].shape) for layer in layers]
     expected = found == CHAIN and (
@@ -202,8 +197,8 @@ def _ranges(model: Any, layers: Sequence[Any], images: NDArray[np.uint8]) -> lis
     probe = keras.Model(model.inputs[0], [layer.output for layer in layers])
     found = [np.zeros(layer.output.shape[-1]) for layer in layers]
     for at in range(0, len(images), BATCH):
-        part = images[at : at + BATCH, ..., np.newaxis].astype(np.float32) / np.float32(255)
-        for most, maps in zip(found, probe(part, training=False), strict=True):
+        batch = images[at : at + BATCH, ..., np.newaxis].astype(np.float32) / np.float32(255)
+        for most, maps in zip(found, probe(batch, training=False), strict=True):
             np.maximum(most, np.asarray(maps).max(axis=(0, 1, 2)), out=most)
     return found
 
@@ -223,6 +218,7 @@ def _bias(values: Floats) -> Integers:
 
 
 def _largest(weights: Integers, biases: Integers) -> int:
-    """Return the largest absolute sum. weights: [inputs, outputs], for inputs in 0..255."""
-    ink = 255 * np.maximum(np.maximum(weights, 0).sum(axis=0), -np.minimum(weights, 0).sum(axis=0))
-    return int((ink + np.abs(biases)).max())
+    """Return the largest absolute sum. weights: [..., outputs], for inputs in 0..255."""
+    inputs = tuple(range(weights.ndim - 1))
+    each = [np.maximum(sign * weights, 0).sum(axis=inputs) for sign in (1, -1)]
+    return int((255 * np.maximum(*each) + np.abs(biases)).max())

@@ -15,7 +15,7 @@ from tinydigits.errors import MissingExtra, ModelError
 
 FLASH, RAM, PORTS = 0, 0x2000_0000, 0x4000_0000  # addresses
 FLASH_BYTES, PAGE = 1 << 20, 1 << 12
-READ, MARK = 0, 2  # offsets of the ports in device.h; what is not MARK is written to is output
+MARK = 2  # offset of a port in device.h; a write to another one is output
 PAINT = 0xA5
 PAINTED = 512  # bytes below the stack pointer that are watched
 
@@ -115,8 +115,7 @@ def _load(uc: Any, elf: bytes) -> int:
 
 
 def _instructions(code: bytes) -> int:
-    """Count Thumb instructions. Those that begin with 11101, 11110 or 11111 have 4 bytes, the
-    others 2."""
+    """Count Thumb instructions: 4 bytes if they begin with 11101, 11110 or 11111, otherwise 2."""
     count = position = 0
     while position < len(code):
         position += 4 if code[position + 1] >> 3 in (0b11101, 0b11110, 0b11111) else 2

@@ -66,12 +66,8 @@ class Target:
     flags: tuple[str, ...]
     """The flags that choose the processor. `build` chooses the optimisation."""
 
-    flash: int
-    """bytes."""
-
-    ram: int
-    """bytes."""
-
+    flash: int  # bytes
+    ram: int  # bytes
     clock: int
     """Hz, at which it usually runs."""
 
@@ -157,13 +153,9 @@ class Firmware:
                 f"{self.elf.name} on {self.target.name}: {len(spans)} counted spans and "
                 f"{len(written)} bytes written for {len(inputs)} inputs"
             )
-        return Run(
-            np.frombuffer(written, np.uint8).reshape(
-                len(inputs), len(written) // max(1, len(inputs))
-            ),
-            spans[:, 0],
-            int(spans[:, 1].max(initial=0)),
-        )
+        outputs = np.frombuffer(written, np.uint8)
+        outputs = outputs.reshape(len(inputs), len(written) // max(1, len(inputs)))
+        return Run(outputs, spans[:, 0], int(spans[:, 1].max(initial=0)))
 
 
 def build(
@@ -237,8 +229,8 @@ def _compile_runner(path: Path, target: Target) -> None:
     if not Path("/usr/include/simavr/sim_avr.h").exists():
         raise MissingTool(f"simulating an {target.name}", "libsimavr", target.packages)
     source = str(SIMULATORS / "avr_runner.c")
-    libraries = ["-lsimavr", "-lelf"]
-    compiled([*host_compiler(), "-O2", source, "-o", str(path), *libraries], "avr_runner.c")
+    built = ["-O2", source, "-o", str(path), "-lsimavr", "-lelf"]
+    compiled([*host_compiler(), *built], "avr_runner.c")
 
 
 def _run_arm(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]:

@@ -197,8 +197,7 @@ def check_tables(c: str, target: Target) -> None:
     """Raise DoesNotFit if a table of a .c file is larger than the target's flash: a compiler for
     AVRs refuses such a table without naming its size."""
     for bits, name, count in re.findall(r"^static const u?int(\d+)_t (\w+)\[(\d+)\]", c, re.M):
-        if int(bits) // 8 * int(count) > target.flash:
-            size = int(bits) // 8 * int(count)
+        if (size := int(bits) // 8 * int(count)) > target.flash:
             raise DoesNotFit(f"the table {name}", size, "flash", target, target.flash)
 
 

@@ -93,12 +93,9 @@ def _convolution(layer: Any, where: str) -> _Read:
         raise ModelError(
             f"{where}: {layer.name} is dilated or grouped, which the page does not know"
         )
-    described = {
-        "kind": "depthwise" if depthwise else "conv",
-        "activation": _activation(layer, where),
-        **_window(layer, layer.kernel_size, where),
-    }
-    return described, layer.get_weights()
+    kind, activation = "depthwise" if depthwise else "conv", _activation(layer, where)
+    window = _window(layer, layer.kernel_size, where)
+    return {"kind": kind, "activation": activation, **window}, layer.get_weights()
 
 
 def _pool(layer: Any, where: str) -> _Read:
@@ -109,16 +106,9 @@ def _pool(layer: Any, where: str) -> _Read:
 def _global_average(layer: Any, _where: str) -> _Read:
     """Describe it as a window over the whole map."""
     height, width, maps = layer.input.shape[1:]
-    described = {
-        "kind": "average_pool",
-        "activation": "linear",
-        "from": [height, width, maps],
-        "window": [height, width],
-        "strides": [1, 1],
-        "before": [0, 0],
-        "shape": [1, 1, maps],
-    }
-    return described, []
+    size = {"from": [height, width, maps], "window": [height, width], "strides": [1, 1]}
+    rest = {"before": [0, 0], "shape": [1, 1, maps]}
+    return {"kind": "average_pool", "activation": "linear", **size, **rest}, []
 
 
 def _window(layer: Any, window: tuple[int, int], where: str) -> dict[str, Any]:
@@ -127,13 +117,10 @@ def _window(layer: Any, window: tuple[int, int], where: str) -> dict[str, Any]:
         raise ModelError(f"{where}: {layer.name} is {layer.data_format}: channels_last is expected")
     from_, to = layer.input.shape[1:], layer.output.shape[1:]
     before = [0, 0]
-    if layer.padding == "same":  # the odd one is added at the end, as TensorFlow does
-        outside = [
-            max((to[axis] - 1) * layer.strides[axis] + window[axis] - from_[axis], 0)
-            for axis in (0, 1)
-        ]
-        before = [cells // 2 for cells in outside]
     strides = list(layer.strides)
+    if layer.padding == "same":  # the odd one is added at the end, as TensorFlow does
+        reached = [(to[axis] - 1) * strides[axis] + window[axis] for axis in (0, 1)]
+        before = [max(reached[axis] - from_[axis], 0) // 2 for axis in (0, 1)]
     return {"from": list(from_), "window": list(window), "strides": strides, "before": before}
 
 
