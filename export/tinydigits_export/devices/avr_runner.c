@@ -2,10 +2,11 @@
  *
  *     avr_runner MCU PROGRAM.elf INPUT OUTPUT MAX_CYCLES
  *
- * INPUT holds the bytes that the program reads (see device.h). Into OUTPUT go the bytes that it
- * writes; one line for each counted span, `cycles stack-bytes`, goes to standard output. The exit
- * status is 0 where the program asked for more input than there is, which is how it ends; 3 where
- * it crashed or left the path, 4 where one span or wait took more than MAX_CYCLES.
+ * INPUT holds the bytes that the program reads (see device.h). The runner writes the program's
+ * output bytes to OUTPUT, and one line for each counted span, `cycles stack-bytes`, to standard
+ * output. Exit status: 0 if the program asked for more input than there is, which is how it ends;
+ * 2 if the runner could not start or write; 3 if the program crashed, stopped or slept; 4 if one
+ * span or wait took more than MAX_CYCLES.
  */
 #include <simavr/sim_avr.h>
 #include <simavr/sim_elf.h>
@@ -27,7 +28,7 @@ static void log_errors(avr_t *avr, const int level, const char *format, va_list 
     if (level <= LOG_ERROR) vfprintf(stderr, format, arguments);
 }
 
-/* SPH is missing where RAM ends below 0x100 (ATtiny13A). */
+/* A chip whose RAM ends below 0x100 has no SPH (ATtiny13A). */
 static unsigned stack_pointer(const avr_t *avr) {
     return avr->data[SP_LOW] + (ram_end > 0xff ? avr->data[SP_HIGH] * 256u : 0u);
 }
@@ -48,7 +49,7 @@ static void on_write(avr_t *avr, avr_io_addr_t address, uint8_t value, void *unu
     putc(value, output);
 }
 
-/* Of the cycles of `out` at both ends one lies between the two marks: it is not counted. */
+/* One cycle of the two `out` instructions lies between the marks: it is subtracted. */
 static void on_mark(avr_t *avr, avr_io_addr_t address, uint8_t value, void *unused) {
     (void)address;
     (void)unused;

@@ -2,24 +2,24 @@
 
 #ifdef FAST_AVR
 
-/* Where each sum is: low, high, and the offset of its third byte. */
+/* The place of each sum: low register, high register, and the offset of its third byte. */
 #define EACH(DO) \
     $registers
 
 NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum_t *sums) {
     __asm__ __volatile__(
         EACH(LOAD)
-        "   ld r23, X+     \n" /* rows: r23 counts them down */
-        "   ld r22, X+     \n" /* weights between them */
-        "   movw r24, r26  \n" /* what is seen of the next row */
+        "   ld r23, X+     \n" /* the number of rows; r23 counts down */
+        "   ld r22, X+     \n" /* the weights to skip between rows */
+        "   movw r24, r26  \n" /* the entry of the next row */
         "1: movw r26, r24  \n"
-        "   ld r18, X+     \n" /* values of this row: r18 counts them down */
+        "   ld r18, X+     \n" /* the number of values; r18 counts down */
         "   ld r19, X+     \n"
         "   ld r17, X+     \n"
         "   movw r24, r26  \n"
         "   mov r26, r19   \n"
         "   mov r27, r17   \n"
-        "2: ld r16, X+     \n" /* a value; 9 cycles where it is 0 */
+        "2: ld r16, X+     \n" /* a value; a 0 takes 9 cycles */
         "   tst r16        \n"
         "   brne 3f        \n"
         "   adiw r30, %[group] \n"
@@ -59,7 +59,7 @@ NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum
         const uint8_t *const end = value + seen->row[rows].count;
         do {
             const int32_t factor = *value++;
-            if (factor) { /* most of a map is 0 */
+            if (factor) { /* most values of a map are 0 */
                 EACH(ADD)
             }
             weight += GROUP;
@@ -73,8 +73,8 @@ NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum
 
 #endif
 
-/* The maps at place x of a row, made of it and the rows above and below: each begins at the left
- * neighbour, or where there is none, at x, and is null where it is outside of the image. */
+/* Computes the maps at place x of a row from that row and those above and below. Each of the three
+ * begins at the left neighbour of x, or at x if it has none; a row outside the image is null. */
 NOINLINE static void convolve_$group(const uint8_t *const rows[3], uint8_t x, uint8_t width,
                                      uint8_t maps, uint8_t groups, const int8_t *weight,
                                      const int32_t *bias, uint8_t *found) {

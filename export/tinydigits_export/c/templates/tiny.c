@@ -1,19 +1,19 @@
 /* $name: see $name.h for how to call it.
  *
  * A pixel of at least INK adds the weights of its region to UNITS sums. Regions are the squares of a
- * grid of $bands x $bands: 2 pixels wide, but those at the border reach as far as the image does.
+ * grid of $bands x $bands: 2 pixels wide, except that those at the border extend to its edge.
  *
  * total[k] = sum over units of (sum of the unit, brought into 0..CEILING) * HEAD[k][unit]
  *
- * The largest total is the class. No sum is beyond 784 * 2, and no total over 20 * 127 * 15.
+ * The largest total is the class. No sum exceeds 784 * 2, and no total exceeds 20 * 127 * 15.
  */
 #include "$name.h"
 
 #ifdef __AVR__
 #include <avr/pgmspace.h>
-#define UNCLEARED __attribute__((section(".noinit"))) /* ${name}_begin does that: 16 bytes less */
-/* So that a count stays a count, and an address in its register. With the increments that stand on
- * lines of their own, this takes 40 bytes of flash less. */
+#define UNCLEARED __attribute__((section(".noinit"))) /* ${name}_begin clears it: saves 16 bytes */
+/* Makes the compiler keep a counter as a counter, and an address in its register. Together with the
+ * increments on lines of their own, this saves 40 bytes of flash. */
 #define KEEP(variable) __asm__("" : "+r"(variable))
 #else
 #define KEEP(variable)
@@ -23,7 +23,7 @@
 #endif
 
 #ifdef __GNUC__
-#define NOINLINE __attribute__((noinline)) /* so that flash holds it once */
+#define NOINLINE __attribute__((noinline)) /* flash then holds it once */
 #else
 #define NOINLINE
 #endif
@@ -32,12 +32,12 @@ enum { SIDE = 28, INK = $ink, UNITS = $units, CEILING = $ceiling, BANDS = $bands
 enum { FIRST_EDGE = $first_edge, LAST_EDGE = $last_edge }; /* bands begin at each even number */
 enum { REGION_BYTES = UNITS / 4 };
 
-/* For each region, row by row: a weight of 2 bits for each unit, 2 more than it is. */
+/* For each region, row by row: a weight of 2 bits for each unit, stored with 2 added. */
 static const uint8_t REGIONS[BANDS * BANDS * REGION_BYTES] PROGMEM = {
 $regions
 };
 
-/* For each class: a weight of 4 bits for each unit. Of these, too, only differences count. */
+/* For each class: a weight of 4 bits for each unit. Only differences between classes matter. */
 static const uint8_t HEAD[${guard}_CLASSES * UNITS / 2] PROGMEM = {
 $head
 };
@@ -55,7 +55,7 @@ void ${name}_begin(void) {
     } while (--left);
 }
 
-/* `weight`, moved on by `step` for each band before that of `place`, a row or a column. */
+/* Returns `weight` plus `step` for each band before that of `place`, a row or a column. */
 NOINLINE static const uint8_t *moved(const uint8_t *weight, uint8_t place, uint8_t step) {
     if (place > LAST_EDGE) place = LAST_EDGE;
     for (; place >= FIRST_EDGE; place = (uint8_t)(place - 2)) weight += step;
@@ -95,7 +95,7 @@ void ${name}_push(uint8_t pixel) {
     move_on();
 }
 
-/* Multiplies bit by bit: many of these parts cannot. */
+/* Multiplies bit by bit: many of these chips cannot multiply. */
 uint8_t ${name}_end(void) {
     const uint8_t *weights = HEAD;
     uint16_t best = 0;

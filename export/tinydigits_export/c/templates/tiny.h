@@ -22,16 +22,16 @@ extern "C" {
 
 #define ${guard}_CLASSES $classes
 
-/* What the classes are called, in their order, to fill an array of strings with. */
+/* The labels of the classes, in order, as the initialiser of an array of strings. */
 #define ${guard}_LABELS $labels
 
-/* A new image. */
+/* Begins a new image. */
 void ${name}_begin(void);
 
-/* Its next pixel: 28 rows of 28, ink bright. */
+/* Adds the next pixel: 28 rows of 28, ink bright. */
 void ${name}_push(uint8_t pixel);
 
-/* The class, 0 to $last; of classes that are equally likely, the first. */
+/* Returns the class, 0 to $last; the first, if several are equally likely. */
 uint8_t ${name}_end(void);
 
 #ifdef __cplusplus

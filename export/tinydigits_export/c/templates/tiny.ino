@@ -2,8 +2,8 @@
  * ink, over the serial line at 9,600 baud; a line with the class comes back. Nothing may be sent
  * between the last pixel and the end of that line. After a pause a new image begins.
  *
- * An ATtiny has no serial line of its own: bytes come at PB1 and go out at PB0, timed here, 8 bits
- * and no parity, idle high. It has its own `main`, and takes nothing of an Arduino core.
+ * An ATtiny has no serial port: this sketch reads bytes at PB1 and sends them at PB0, with 8 bits,
+ * no parity, idle high. There it has its own `main` and needs no Arduino core.
  */
 #include "$name.h"
 
@@ -44,8 +44,8 @@ static void send(uint8_t byte) {
     } while (--left);
 }
 
-/* An image; false where a pause of over 45 ms cut it short. From the middle of a pixel's last bit
- * to the next pixel there are 1,250 cycles or more, and adding a pixel up takes 650 at most. */
+/* Reads an image; returns false if a pause of over 45 ms cut it short. From the middle of a pixel's
+ * last bit to the next pixel there are at least 1,250 cycles; adding a pixel takes 650 at most. */
 static bool receive(void) {
     uint16_t left = PIXELS;
     ${name}_begin();
