@@ -72,23 +72,15 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     receipt = export_bundle(original, output, formats, found)
     _show(receipt)
     formats_of = by_file(receipt.info.name)
-    sources = [
-        output / name
-        for name in receipt.info.artifacts
-        if name in formats_of and formats_of[name].on_devices
-    ]
-    if sources:
+    proved = (name for name in receipt.info.artifacts if name in formats_of)
+    if sources := [output / name for name in proved if formats_of[name].on_devices]:
         _show_devices(sources, found)
     click.echo(f"wrote {', '.join(receipt.info.artifacts)} to {output}", err=True)
+    earlier = f"made from an earlier {model.name}"
     if receipt.removed:
-        click.echo(
-            f"removed {', '.join(receipt.removed)}: made from an earlier {model.name}", err=True
-        )
+        click.echo(f"removed {', '.join(receipt.removed)}: {earlier}", err=True)
     if receipt.left:
-        click.echo(
-            f"left {', '.join(receipt.left)}: made from an earlier {model.name}, and changed since",
-            err=True,
-        )
+        click.echo(f"left {', '.join(receipt.left)}: {earlier}, and changed since", err=True)
 
 
 @click.command()
@@ -128,13 +120,8 @@ def _matching(original: "Original", data: str, purpose: str) -> "Dataset":
     """Load the data that the model was trained on, split as it was then."""
     from tinydigits_train.data import load_data
 
-    found = load_data(
-        data,
-        seed=int(original.record.get("seed", 0)),
-        fit=original.fit,
-        purpose=purpose,
-        extra="export",
-    )
+    seed = int(original.record.get("seed", 0))
+    found = load_data(data, seed=seed, fit=original.fit, purpose=purpose, extra="export")
     if found.labels != original.labels:
         raise SourceError(
             f"{original.path} has the classes {', '.join(original.labels)}, and the data has "

@@ -89,10 +89,7 @@ def failures(parity: Parity, reference: Reference, tolerance: Tolerance) -> list
             loss <= tolerance.max_accuracy_loss + 1e-9,
             f"accuracy {loss:.2%} below that of Keras, allowed {tolerance.max_accuracy_loss:.2%}",
         ),
-        (
-            parity.ties <= ties_allowed,
-            f"{parity.ties} ties at the top, allowed {ties_allowed}",
-        ),
+        (parity.ties <= ties_allowed, f"{parity.ties} ties at the top, allowed {ties_allowed}"),
     ]
     return [sentence for held, sentence in checks if not held]
 

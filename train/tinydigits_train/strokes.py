@@ -127,21 +127,21 @@ DIGIT_SHAPES: dict[int, list[str]] = {
 
 
 def digit(which: int, random: np.random.Generator) -> Image.Image:
-    """One way of writing a digit, in a pen of random width."""
+    """Draw a digit in one way of writing, with a pen of random width."""
     ways = DIGIT_SHAPES[which]
     way = ways[int(random.integers(len(ways)))]
     return _drawn(_points(way), random, shake=random.uniform(0.5, 3.5))
 
 
 def letter(random: np.random.Generator) -> Image.Image:
-    """One of LETTER_SHAPES, slanted, stretched and shaken, in a pen of random width."""
+    """Draw one of LETTER_SHAPES, slanted, stretched and shaken, with a pen of random width."""
     names = list(LETTER_SHAPES)
     shape = LETTER_SHAPES[names[int(random.integers(len(names)))]]
     return _drawn(_points(shape), random, shake=random.uniform(0.5, 4.0))
 
 
 def _points(shape: str) -> list[NDArray[np.float64]]:
-    """The strokes of a shape, each float64 [N, 2] in percent."""
+    """Return the strokes of a shape, each float64 [N, 2] in percent."""
     return [
         np.array([[float(number) for number in point.split(",")] for point in stroke.split()])
         for stroke in shape.split("|")
@@ -149,7 +149,7 @@ def _points(shape: str) -> list[NDArray[np.float64]]:
 
 
 def scribble(random: np.random.Generator) -> Image.Image:
-    """Strokes through random points: too many turns for a digit."""
+    """Draw strokes through random points, with too many turns for a digit."""
     strokes = [
         random.uniform(5, 95, (int(random.integers(4, 9)), 2))
         for _ in range(int(random.integers(1, 4)))
@@ -160,7 +160,7 @@ def scribble(random: np.random.Generator) -> Image.Image:
 
 
 def texture(random: np.random.Generator) -> Image.Image:
-    """Noise of one scale, thresholded or not; stripes; a gradient."""
+    """Draw noise of one scale, with or without a threshold, or stripes."""
     kind = random.integers(4)
     if kind == 3:
         angle, period = random.uniform(0, np.pi), random.uniform(4, 30)

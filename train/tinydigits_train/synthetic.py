@@ -19,7 +19,7 @@ LETTERS, SCRIBBLES, TEXTURES, PAIRS, BLANKS = 12_000, 3_500, 3_500, 4_500, 300
 
 
 def drawn_digits(seed: int, count: int = DRAWN) -> Digits:
-    """Digits as pen strokes, as many of each class."""
+    """Draw digits as pen strokes, the same number of each class."""
     random = np.random.default_rng([seed, 1])
     labels = (np.arange(count) % 10).astype(np.uint8)
     images = [_fitted(digit(int(label), random)) for label in labels]
@@ -29,17 +29,15 @@ def drawn_digits(seed: int, count: int = DRAWN) -> Digits:
 def no_digits(
     seed: int, digits: Digits, share: float = 1.0, *, letters: bool = True
 ) -> NDArray[np.uint8]:
-    """uint8 [N, 28, 28]: letters, scribbles, textures, two `digits` side by side, and blanks;
-    `share` of the numbers above, and at least one of each. `letters` may be left out.
+    """Return uint8 [N, 28, 28]: letters, scribbles, textures, pairs of `digits`, and blanks.
+
+    share: of the numbers above; there is at least one of each. letters: False leaves them out.
     """
     random = np.random.default_rng([seed, 2])
+    counts = {letter: LETTERS if letters else 0, scribble: SCRIBBLES, texture: TEXTURES}
     drawn = [
         _fitted(draw(random))
-        for draw, count in (
-            (letter, LETTERS if letters else 0),
-            (scribble, SCRIBBLES),
-            (texture, TEXTURES),
-        )
+        for draw, count in counts.items()
         for _ in range(math.ceil(count * share))
     ]
     pairs = [_pair(digits.images, random) for _ in range(math.ceil(PAIRS * share))]
@@ -48,12 +46,12 @@ def no_digits(
 
 
 def _fitted(drawing: Image.Image) -> NDArray[np.uint8]:
-    """uint8 [28, 28]: the drawing as the network sees the picture of a user."""
+    """Return uint8 [28, 28]: the drawing as the network sees the picture of a user."""
     return fit(drawing, "mnist", False).pixels
 
 
 def _pair(images: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    """Two digits side by side, squeezed into the space of one."""
+    """Return two digits side by side, squeezed into the space of one."""
     one, other = random.integers(len(images), size=2)
     both = np.concatenate([images[one][:, 3:25], images[other][:, 3:25]], axis=1)
     width, height = int(random.integers(20, SIDE)), int(random.integers(11, 21))

@@ -28,7 +28,7 @@ class Epoch:
     number: int
     loss: float
     accuracy: float | None
-    """In [0, 1]. None where the images are augmented: it would say little."""
+    """In [0, 1]. None if the images are augmented: it would say little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,14 @@ class Evaluation:
 
     errors: int
     confusion: NDArray[np.int64]
-    """int64 [K, K]: row the truth, column the answer."""
+    """int64 [K, K]: rows are truths, columns are answers."""
 
     def worst_pairs(self, count: int) -> list[tuple[int, int, int]]:
-        """The most frequent mistakes as (truth, answer, how often), most frequent first: up to
-        `count` of those that were made.
-        """
+        """Return up to `count` mistakes as (truth, answer, how often), most frequent first."""
         mistakes = self.confusion - np.diag(np.diag(self.confusion))
         order = np.argsort(-mistakes, axis=None, kind="stable")[:count]
-        pairs = [divmod(int(place), mistakes.shape[1]) for place in order]
-        return [
-            (row, column, int(mistakes[row, column]))
-            for row, column in pairs
-            if mistakes[row, column]
-        ]
+        pairs = (divmod(int(place), mistakes.shape[1]) for place in order)
+        return [(*pair, int(mistakes[pair])) for pair in pairs if mistakes[pair]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +61,7 @@ class Trained:
     train: Evaluation
     test: Evaluation
     thresholds: Thresholds | None
-    """Calibrated on validation images; None where the recipe sets none aside."""
+    """Calibrated on validation images; None if the recipe sets none aside."""
 
     data: Dataset
 
@@ -100,31 +94,20 @@ def train(
         on_epoch(history[-1])
 
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=record)]
+    shuffle = shown.labels is not None  # a Dataset shuffles itself
     model.fit(
-        shown.images,
-        shown.labels,
-        batch_size=shown.batch,
-        shuffle=shown.labels is not None,  # a Dataset shuffles itself
-        epochs=epochs - last,
-        verbose=0,
-        callbacks=callbacks,
-    )
+        shown.images, shown.labels, batch_size=shown.batch, shuffle=shuffle, epochs=epochs - last,
+        verbose=0, callbacks=callbacks,
+    )  # fmt: skip
     if last:
         chosen.ease(keras, model, shown.steps * last)
         model.fit(shown.eased, epochs=last, shuffle=False, verbose=0, callbacks=callbacks)
     model = chosen.finished(keras, model)
-    return Trained(
-        model,
-        recipe,
-        seed,
-        tuple(history),
-        train=_evaluated(model, data.train, len(data.labels)),
-        test=_evaluated(model, data.test, len(data.labels)),
-        thresholds=None
-        if shown.validation is None
-        else calibrated(scores_of(model, shown.validation.images)),
-        data=data,
-    )
+    classes = len(data.labels)
+    read, tested = (_evaluated(model, digits, classes) for digits in (data.train, data.test))
+    validation = shown.validation
+    thresholds = calibrated(scores_of(model, validation.images)) if validation else None
+    return Trained(model, recipe, seed, tuple(history), read, tested, thresholds, data)
 
 
 def _evaluated(model: Any, digits: Digits, classes: int) -> Evaluation:
