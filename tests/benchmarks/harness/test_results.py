@@ -84,9 +84,11 @@ def test_the_best_is_the_fastest_or_the_most() -> None:
 
 def test_machine_and_versions_are_said_and_no_host_is_named() -> None:
     import platform
+    from importlib.util import find_spec
 
     said = " ".join(machine().values())
     assert machine()["cores"].endswith("CPUs")
     assert platform.python_version() in said
     assert platform.node() not in said
-    assert {"tinydigits", "numpy", "onnxruntime", "tensorflow"} <= versions().keys()
+    named = ("tinydigits", "numpy", "onnxruntime", "tensorflow")
+    assert {name for name in named if find_spec(name)} <= versions().keys()
