@@ -15,7 +15,7 @@ from tinydigits.cli.completion import files, folders
 from tinydigits.cli.options import check_usage, open_stdin, reading_options, row_settings
 from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import Stopped, Stopper, stoppable
-from tinydigits.cli.summary import no_image, passed_over, say, summary
+from tinydigits.cli.summary import no_image, say, skipped_text, summary
 from tinydigits.items import Chunk, Skipped, chunked
 from tinydigits.names import Kind, kind_of
 from tinydigits.pipeline import Workers
@@ -195,7 +195,7 @@ def classify(
             ctx.exit(stopped.exit_code)
     for path, why in outputs.unsorted:
         say(f"{printable(path)} is not sorted: {printable(why)}")
-    say(so_far() + passed_over(skipped))
+    say(so_far() + skipped_text(skipped))
     if stopper.asked is not None:
         ctx.exit(128 + stopper.asked)
     ctx.exit(1 if counts["error"] or outputs.earlier["error"] or outputs.unsorted else 0)

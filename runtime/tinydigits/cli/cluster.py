@@ -14,7 +14,7 @@ from tinydigits.classifier import Classifier
 from tinydigits.cli.options import open_stdin, row_settings, settings_of
 from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import Stopped, stoppable
-from tinydigits.cli.summary import no_image, passed_over, say, summary
+from tinydigits.cli.summary import no_image, say, skipped_text, summary
 from tinydigits.cluster import actors as engine
 from tinydigits.cluster import plan as parts
 from tinydigits.cluster import ray_cluster as ray
@@ -69,7 +69,7 @@ def classify_parts(ctx: click.Context) -> NoReturn:
     skipped = Skipped(counts["hidden"], counts["other"])
     if not _rows(counts):
         raise no_image(inputs, skipped)
-    say(_summary(counts, began) + passed_over(skipped))
+    say(_summary(counts, began) + skipped_text(skipped))
     ctx.exit(1 if counts["error"] else 0)
 
 

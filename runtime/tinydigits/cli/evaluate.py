@@ -9,7 +9,7 @@ from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import folders
 from tinydigits.cli.options import check_usage, reading_options
 from tinydigits.cli.signals import Stopped, stoppable
-from tinydigits.cli.summary import passed_over
+from tinydigits.cli.summary import skipped_text
 from tinydigits.evaluation import Tally
 from tinydigits.items import Skipped, chunked
 from tinydigits.judging import Prediction
@@ -89,5 +89,5 @@ def evaluate(
             ctx.exit(stopped.exit_code)
     click.echo(result.to_json() if as_json else result.as_text(), nl=as_json)
     seconds = time.monotonic() - began
-    click.echo(f"{result.images:,} images · {seconds:.1f} s{passed_over(skipped)}", err=True)
+    click.echo(f"{result.images:,} images · {seconds:.1f} s{skipped_text(skipped)}", err=True)
     ctx.exit(1 if result.unreadable else 0)

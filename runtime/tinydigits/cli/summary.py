@@ -27,17 +27,17 @@ def summary(counts: Counter[str], seconds: float, earlier: int = 0) -> str:
     )
 
 
-def passed_over(skipped: Skipped) -> str:
+def skipped_text(skipped: Skipped) -> str:
     """Return what was skipped, to be put after a summary; empty if nothing was."""
-    passed = [
+    counted = [
         f"{count:,} {what}"
         for count, what in ((skipped.hidden, "hidden"), (skipped.other, "other files"))
         if count
     ]
-    return f" · skipped: {', '.join(passed)}" if passed else ""
+    return f" · skipped: {', '.join(counted)}" if counted else ""
 
 
 def no_image(inputs: Iterable[str], skipped: Skipped) -> SourceError:
     """Return the error of a run that found no picture."""
     names = ", ".join(str(place_of(name)) for name in inputs)
-    return SourceError(f"no image found in {names}{passed_over(skipped)}")
+    return SourceError(f"no image found in {names}{skipped_text(skipped)}")

@@ -106,7 +106,7 @@ def test_across_file_systems_a_move_is_a_copy_and_a_removal(
     assert Path("a.png").stat().st_mtime_ns == 10**18
 
 
-def test_a_torn_last_line_is_passed_over_and_written_over() -> None:
+def test_a_torn_last_line_is_skipped_text_and_written_over() -> None:
     moved("a.png")
     with Path("out", LOG).open("a") as log:
         log.write('{"by": "move", "fr')

@@ -251,7 +251,7 @@ def test_a_gzip_that_breaks_off_gives_nearly_all_before_that(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["a.idx", "a.idx.gz", "a.npy"])
-def test_what_follows_the_images_is_not_passed_over(tmp_path: Path, name: str) -> None:
+def test_what_follows_the_images_is_not_skipped_text(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     content = struct.pack(">4I", 0x803, 5, 28, 28) + IMAGES[:5].tobytes() + b"x"
     if name == "a.npy":

@@ -53,7 +53,7 @@ def test_a_folder_nested_thousands_deep_is_walked(tmp_path: Path) -> None:
     subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)  # too deep for pytest
 
 
-def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
+def test_what_is_skipped_text_is_counted(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", ".hidden.png", ".git/b.png", "notes.txt")
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "loop").symlink_to(tmp_path)
