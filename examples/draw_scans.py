@@ -67,7 +67,7 @@ def on_paper(ink: NDArray[np.float32], seed: int, pen: Colour, paper: Colour) ->
 
 
 def white_on_black(ink: NDArray[np.float32], _seed: int) -> Image.Image:
-    """As a drawing program or a data set has it."""
+    """Draw bright on black, as drawing programs and data sets do."""
     return Image.fromarray((ink * 255 + 0.5).astype(np.uint8))
 
 

@@ -58,7 +58,7 @@ def encoded(images: NDArray[np.uint8]) -> list[bytes]:
 def write_shards(pictures: list[bytes], folder: Path, kind: str, count: int) -> list[Path]:
     """Write `count` pictures, repeating them as needed, and return the inputs of a command.
 
-    kind: one of KINDS. What an earlier call wrote is used again.
+    kind: one of KINDS. Files of an earlier call are used again.
     """
     target = folder / f"{kind}-{count}"
     shards = [target / f"{first // SHARD:06}" for first in range(0, count, SHARD)]

@@ -10,7 +10,7 @@ class Benchmark(NamedTuple):
     """Its module in this folder, its JSON file and its section of RESULTS.md."""
 
     about: str
-    """What is measured, in a line."""
+    """The thing measured, in a line."""
 
     needs: str = "--mnist DIR"
     """The options that it cannot run without."""

@@ -52,7 +52,7 @@ SETTINGS = {
 def measure(plan: Plan) -> Finding:
     digits = data(plan).train
     keras = keras_file(plan, "dense")
-    # Of a bundle that was passed its own network is read, so that all contestants read the same.
+    # A bundle that was passed brings its own network, so that all contestants run the same one.
     onnx = keras.with_suffix(".onnx") if plan.bundles else MODELS / "dense.onnx"
     counts = [
         count for count in (SHORT_COUNTS if plan.short else COUNTS) if count <= len(digits.images)

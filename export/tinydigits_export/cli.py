@@ -43,7 +43,7 @@ def _split(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
 )  # fmt: skip
 @click.option("--formats", callback=_split, default=",".join(DEFAULT), show_default=True,
     metavar="LIST",
-    help=f"What to write, separated by commas: {_USES}.",
+    help=f"Formats to write, separated by commas: {_USES}.",
 )  # fmt: skip
 @_data
 def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> None:

@@ -21,10 +21,10 @@ class Format:
     """How a model is written in one format, opened again and judged."""
 
     name: str
-    """As `--formats` takes it."""
+    """The name that `--formats` takes."""
 
     use: str
-    """Where such a file runs, for the help of `export`."""
+    """The machines that such a file is for, for the help of `export`."""
 
     ending: str
     """The end of the file's name, after the name of the model."""
@@ -51,7 +51,7 @@ class Format:
 
 # The same numbers in another order of operations: float32 differs in the last digits.
 _SAME = Tolerance(max_delta=1e-5, min_agreement=1.0, max_accuracy_loss=0.0, max_ties=None)
-# Weights of 8 bits change scores. What the model decides is what counts.
+# Weights of 8 bits change scores. The decisions of the model count.
 _INT8 = Tolerance(max_delta=1.0, min_agreement=0.995, max_accuracy_loss=0.002, max_ties=9)
 _C = Tolerance(max_delta=1.0, min_agreement=0.997, max_accuracy_loss=0.001, max_ties=9)
 

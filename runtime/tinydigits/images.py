@@ -31,7 +31,7 @@ MOST_PIXELS = 2 * 89_478_485  # Image.open, which is not used here, refuses more
 
 
 class Limits(NamedTuple):
-    """What one image may cost before it is refused."""
+    """The most that one image may cost before it is refused."""
 
     max_pixels: int = 50_000_000
     """Width × height as the header promises it, which is checked before anything is decoded. More

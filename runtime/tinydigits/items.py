@@ -1,5 +1,5 @@
-"""What travels: an Item is one picture, a Stack holds many that need no decoding, and a Chunk is
-read by one worker at a time.
+"""Items, which travel: an Item is one picture, a Stack holds many that need no decoding, and a
+Chunk is read by one worker at a time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ class Item(NamedTuple):
     """The path in its row."""
 
     image: ImageLike | Location | ImageError
-    """The picture, or where it is, or why there is none. What is at a Location has to be fetched
+    """The picture, or where it is, or why there is none. A picture at a Location has to be fetched
     before it can be read.
     """
 
@@ -61,7 +61,7 @@ class Skipped:
 
 def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
     """Yield chunks of at most `size` pictures, with at most CHUNK_BYTES before the last of them.
-    Where chunks end depends on the items alone.
+    The ends of chunks depend on the items alone.
     """
     names: list[str | None] = []
     images: list[ImageLike | Location | ImageError] = []

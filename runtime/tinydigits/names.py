@@ -1,4 +1,4 @@
-"""What a name is: the kinds of input, their endings, and the order in which names are read."""
+"""Names: the kinds of input, their endings, and the order in which names are read."""
 
 import os
 import re
@@ -10,7 +10,7 @@ PART_PREFIX = ".tinydigits-"  # begins the names of files that tinydigits is sti
 
 
 class Kind(Enum):
-    """What an input is."""
+    """The kind of an input."""
 
     STDIN = auto()
     """`-`: a list of names on the standard input."""

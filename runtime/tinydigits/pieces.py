@@ -69,7 +69,7 @@ def _pooled(mask: Mask, factor: int) -> Mask:
 
 def _without_rules(mask: Mask) -> Mask:
     """Remove ruled lines and paper edges, which are thin, straight and run from border to border.
-    Where a stroke crosses one, the cells that are inked on both sides of the line stay.
+    If a stroke crosses one, the cells that are inked on both sides of the line stay.
     """
     for turned in (False, True):
         view = mask.T if turned else mask

@@ -62,7 +62,7 @@ def quiet_native_code(shows_on_failure: bool = True) -> Iterator[None]:
 
 
 def _descriptors() -> tuple[int, int] | None:
-    """Of stderr as it is, and of what takes its place. None where it is closed, or no more files
+    """Return descriptors of stderr and of its replacement. None if it is closed, or no more files
     can be opened: what is said there is no reason to fail.
     """
     try:

@@ -54,7 +54,7 @@ class Settings:
 
 
 class Keep(NamedTuple):
-    """What a Reading carries beside the scores, for sinks that show pictures."""
+    """The parts of a Reading beside the scores, for sinks that show pictures."""
 
     fitted: bool = False
     thumbnails: bool = False

@@ -36,7 +36,7 @@ class Lesson:
 
     steps: int
     eased: Any
-    """As `images`, less augmented; None where nothing is augmented."""
+    """The images, less augmented; None where nothing is augmented."""
 
     validation: Digits | None
     """Set aside and never trained on."""

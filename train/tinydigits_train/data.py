@@ -31,7 +31,7 @@ class Dataset:
     test: Digits
     name: str
     source: str
-    """Where they came from, for people."""
+    """The origin of the digits, for people."""
 
     labels: tuple[str, ...] = DIGITS
     """The names of the classes, in order."""

@@ -156,7 +156,7 @@ def percent(share: float, _place: object = None) -> str:
 
 
 def contrast(one: str, other: str) -> float:
-    """Of two colours #rrggbb, 1 to 21, as WCAG 2 defines it: text wants 4.5, a line 3."""
+    """Return the contrast of two colours #rrggbb, 1 to 21, as WCAG 2 defines it: text needs 4.5."""
 
     def luminance(colour: str) -> float:
         shares = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255

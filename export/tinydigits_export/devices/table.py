@@ -1,4 +1,4 @@
-"""What a model in C needs on microcontrollers: it is built for each and run in simulation."""
+"""The needs of a model in C on microcontrollers: it is built for each and run in simulation."""
 
 import re
 import tempfile
@@ -93,7 +93,7 @@ class Way(NamedTuple):
     """A way in which C takes its image, and how such C is measured."""
 
     declared: str
-    """What the header declares; {name} is the name of the model."""
+    """A declaration in the header; {name} is the name of the model."""
 
     main: str
     images: int
@@ -114,7 +114,7 @@ WAYS = (
 
 
 class Measured(NamedTuple):
-    """What a model needs on one microcontroller."""
+    """The needs of a model on one microcontroller."""
 
     target: Target
     flash: int

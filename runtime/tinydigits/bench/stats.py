@@ -39,7 +39,7 @@ def ratios(over: Sequence[float], under: Sequence[float]) -> tuple[float, ...]:
 
 
 class Figure(NamedTuple):
-    """What is measured, in one place."""
+    """The thing measured, in one place."""
 
     stage: str
     model: str | None = None

@@ -117,7 +117,7 @@ def _command(model: Contestant, picture: str) -> Task:
 
 
 def _decode_and_fit(pictures: Pictures, how: Fit, alone: bool) -> Task:
-    """Prepare one picture after the other. Where models differ in the fit, stages name it."""
+    """Prepare one picture after the other. If models differ in the fit, stages name it."""
     paths = cycle(pictures.paths)
 
     def once() -> tuple[float, ...]:

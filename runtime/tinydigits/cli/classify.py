@@ -83,8 +83,8 @@ WATCH_BATCH = 32  # images in a chunk: few, so that rows and signals wait less
     type=click.Choice(("local", "ray")),
     default="local",
     show_default=True,
-    help="Where to read. local: on this machine; ray: on a Ray cluster, which writes Parquet files "
-    "into the folder -o.",
+    help="Machines that read. local: this one; ray: a Ray cluster, which writes Parquet files into "
+    "the folder -o.",
 )
 @click.option(
     "--ray-address",

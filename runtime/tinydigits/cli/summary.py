@@ -1,4 +1,4 @@
-"""What a command that reads pictures says at its end, on stderr."""
+"""Summary: the sentences on stderr that end a command that reads pictures."""
 
 from collections import Counter
 from collections.abc import Iterable

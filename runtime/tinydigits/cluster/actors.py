@@ -44,7 +44,7 @@ Counts = dict[str, int]
 
 
 class Job(NamedTuple):
-    """What an actor is sent."""
+    """The job that an actor is sent."""
 
     settings: Settings
     shown: Shown

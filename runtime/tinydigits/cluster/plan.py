@@ -42,7 +42,7 @@ class Part(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a folder of parts holds, or will hold."""
+    """The contents of a folder of parts, finished or not."""
 
     settings: Mapping[str, object]  # all that the rows depend on, beside the inputs
     inputs: int  # how many pictures and files that hold many there are

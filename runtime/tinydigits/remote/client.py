@@ -1,6 +1,6 @@
 """Clients of stores: one fsspec file system for each store, and the limits of each wait.
 
-The libraries below fsspec retry in their own ways, or hang. Where their retries can be turned off,
+The libraries below fsspec retry in their own ways, or hang. If their retries can be turned off,
 they try once, and this module decides whether to try again.
 """
 
@@ -41,7 +41,7 @@ _lock = threading.Lock()
 
 
 class Unreachable(Exception):  # noqa: N818 - what cannot be reached, rather than an error
-    """What was asked for was not received."""
+    """The thing asked for was not received."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.why)

@@ -63,7 +63,7 @@ class Location:
 
 
 Place = str | Location
-"""Where an input is: the name of a file or folder of this machine, or an address."""
+"""The place of an input: the name of a file or folder of this machine, or an address."""
 
 
 def place_of(name: Place) -> Place:

@@ -60,7 +60,7 @@ def report_sink(path: str, labels: tuple[str, ...], truth: Truth | None = None) 
 
 @dataclass(slots=True)
 class _Picture:
-    """What the page shows of one picture."""
+    """The parts of one picture that the page shows."""
 
     prediction: Prediction
     truth: str | None

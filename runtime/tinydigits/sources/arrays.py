@@ -58,7 +58,7 @@ def _in_idx(path: str, file: io.BufferedReader) -> Iterator[Stack]:
 
 
 class _Header(NamedTuple):
-    """What an .npy file promises to hold."""
+    """The array that an .npy file promises to hold."""
 
     shape: tuple[int, ...]
     fortran_order: bool
