@@ -29,9 +29,9 @@ pytestmark = pytest.mark.usefixtures("compiler")
 
 @pytest.fixture(scope="module")
 def folder(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trained for a tenth of the usual epochs, and exported."""
+    """Trained as the recipe says, and exported."""
     folder = tmp_path_factory.mktemp("tiny")
-    save(train("tiny", mnist, epochs=15), folder / "tiny.keras")
+    save(train("tiny", mnist), folder / "tiny.keras")
     export(open_original(folder / "tiny.keras"), folder, ("onnx", "tflite", "c"), mnist)
     return folder
 
@@ -104,7 +104,7 @@ def simulated(source: CSource, images: NDArray[np.uint8], folder: Path) -> tuple
 
 def test_it_reads_most_digits(trained: Original, mnist: Dataset, has_all_of_mnist: bool) -> None:
     right = (decided(trained, mnist.test.images) == mnist.test.labels).mean()
-    assert right >= (0.93 if has_all_of_mnist else 0.8)
+    assert right >= (0.945 if has_all_of_mnist else 0.85)
 
 
 def test_c_answers_as_keras_does(trained: Original, source: CSource, mnist: Dataset) -> None:
