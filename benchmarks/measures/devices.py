@@ -39,7 +39,7 @@ def measure(plan: Plan) -> Finding:
                     rows.append(tuple(_cells(file, row)))
     return Finding(
         "devices",
-        what="What the C formats need on microcontrollers: flash for code and weights, static "
+        what="The needs of the C formats on microcontrollers: flash for code and weights, static "
         "variables and stack beside the image, and cycles for one image (on Cortex-M: "
         "instructions). `worst` is an image full of ink, or the slowest one. For `tiny`, "
         "flash and variables include the whole program. "

@@ -121,8 +121,8 @@ def required(roots: Iterable[str]) -> tuple[dict[str, Distribution], set[str]]:
 
 
 def _size(found: Distribution) -> int:
-    """Return the bytes of its files. Of tinydigits, which often runs from a working tree, only the
-    folder of the runtime counts.
+    """Return the bytes of its files. For tinydigits, which often runs from a working tree, only
+    the folder of the runtime counts.
     """
     if found.name == "tinydigits":
         package = Path(tinydigits.__file__).parent
