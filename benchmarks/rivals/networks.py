@@ -6,7 +6,6 @@ answer that a program can use. Settings are the fastest that were found; `settin
 
 import ctypes
 import itertools
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -152,17 +151,11 @@ def numpy(folder: Path, name: str, threads: int) -> Network:
 
 def c(folder: Path, name: str, threads: int) -> Network:
     """One image in each call."""
-    from tinydigits_export.c.backend import compiled, host_compiler, read_source
+    from tinydigits_export.c.backend import loaded, read_source
 
     del threads
     flags = ("-O3", "-march=native")
-    source = read_source(folder / f"{name}.c")
-    with tempfile.TemporaryDirectory(prefix="tinydigits-benchmark-") as scratch:
-        library = Path(scratch) / "model.so"
-        file = folder / f"{source.name}.c"
-        command = [*host_compiler(), *flags, "-std=c99", "-shared", "-fPIC", str(file)]
-        compiled([*command, "-o", str(library)], file.name)
-        classify = getattr(ctypes.CDLL(str(library)), f"{source.name}_classify")
+    classify = getattr(loaded(read_source(folder / f"{name}.c"), *flags), f"{name}_classify")
     classify.argtypes, classify.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_uint8
     probability = ctypes.c_uint8()
     pointer = ctypes.addressof(probability)

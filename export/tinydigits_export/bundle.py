@@ -17,7 +17,7 @@ from pathlib import Path
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
 from tinydigits.info import Artifact, Parity, Thresholds, read_info
 from tinydigits.model import Backend
-from tinydigits_export.c.tiny import TinyBackend
+from tinydigits_export.c.backend import CBackend
 from tinydigits_export.formats import FORMATS, by_file
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_export.manifest import card_of, names_of, of_another_model, with_earlier
@@ -205,7 +205,7 @@ def _proved(
             failed[name] = [str(error)]
             continue
         tolerance = format_.tolerance
-        if isinstance(backend, TinyBackend):
+        if isinstance(backend, CBackend) and not backend.gives_logits:
             tolerance = EVERY_CLASS
             unscored.add(name)
         if broken := failures(parity[name], reference, tolerance):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tinydigits.info import ModelInfo
 from tinydigits.model import Backend, open_backend
-from tinydigits_export.c.kinds import open_c, write_c
+from tinydigits_export.c.backend import CBackend, read_source
+from tinydigits_export.c.kinds import write_c
 from tinydigits_export.keras_model import Original
 from tinydigits_export.page.browser import HtmlBackend
 from tinydigits_export.page.to_html import to_html
@@ -55,7 +56,6 @@ _SAME = Tolerance(max_delta=1e-5, min_agreement=1.0, max_accuracy_loss=0.0, max_
 _INT8 = Tolerance(max_delta=1.0, min_agreement=0.995, max_accuracy_loss=0.002, max_ties=9)
 _C = Tolerance(max_delta=1.0, min_agreement=0.997, max_accuracy_loss=0.001, max_ties=9)
 
-_C_FILES = (".h", ".ino", ".md")
 _ROWS = (
     Format(
         "onnx", "servers and desktops", ".onnx", (),
@@ -69,7 +69,10 @@ _ROWS = (
         "int8", "the same, a third of the size", ".int8.tflite", (),
         lambda original, _, data: (to_int8(original, data.train.images),), open_backend, _INT8,
     ),
-    Format("c", "microcontrollers", ".c", _C_FILES, write_c, open_c, _C, on_devices=True),
+    Format(
+        "c", "microcontrollers", ".c", (".h", ".ino", ".md"),
+        write_c, lambda path, _: CBackend(read_source(path)), _C, on_devices=True,
+    ),
     Format(
         "html", "a page to draw on", ".html", (),
         lambda original, info, _: (to_html(original, info),),

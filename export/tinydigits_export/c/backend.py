@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
-from tinydigits_export.c.source import PIXELS, CSource
+from tinydigits_export.c.source import TEMPLATES, CSource
+from tinydigits_export.templates import fill
 
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
@@ -74,50 +75,65 @@ def read_source(path: Path) -> CSource:
     return CSource(path.stem, c, h, "", "", int(classes[1]), int(fraction[1]) if fraction else 0)
 
 
+def loaded(source: CSource, *flags: str) -> ctypes.CDLL:
+    """Compile C into a library of this machine, which stays loaded until Python ends. Beside the
+    functions in the header it has those of host.c, which take many images. Raises MissingTool
+    without a compiler.
+
+    flags: further ones for the compiler, which may overrule those here.
+    """
+    host = TEMPLATES / ("host.c" if source.fraction else "host_by_pixel.c")
+    names = {"name": source.name, "classes": source.classes}
+    texts = {".c": source.c, ".h": source.h, "_host.c": fill(host, names)}
+    with tempfile.TemporaryDirectory(prefix="tinydigits-c-") as folder:
+        files = [Path(folder) / f"{source.name}{ending}" for ending in texts]
+        for file, text in zip(files, texts.values(), strict=True):
+            file.write_text(text, "utf-8")
+        library = Path(folder) / "library.so"
+        options = [*WARNINGS, "-O2", "-shared", "-fPIC", *flags]
+        inputs = [str(file) for file in files if file.suffix == ".c"]
+        compiled([*host_compiler(), *options, *inputs, "-o", str(library)], f"{source.name}.c")
+        return ctypes.CDLL(str(library))  # stays loaded when its file is gone
+
+
 class CBackend:
-    """A library compiled from C, which stays loaded until Python ends."""
+    """A library compiled from C. Where the C gives no logits, it answers the class alone: scores
+    are 1 for the class and 0 for the others.
+    """
 
     metadata: ModelInfo | None = None
 
-    def __init__(self, source: CSource, flags: Sequence[str] = ()) -> None:
-        """Compile the C. flags: further ones for the compiler. Raises MissingTool without one."""
+    def __init__(self, source: CSource) -> None:
+        """Compile the C. Raises MissingTool without a compiler."""
         self.sha256 = hashlib.sha256(source.c.encode()).hexdigest()
         self.classes = source.classes
-        self._one = 2.0**source.fraction
-        with tempfile.TemporaryDirectory(prefix="tinydigits-c-") as name:
-            folder = Path(name)
-            (folder / f"{source.name}.h").write_text(source.h, "utf-8")
-            file, library = folder / f"{source.name}.c", folder / f"{source.name}.so"
-            file.write_text(source.c, "utf-8")
-            options = [*WARNINGS, "-O2", "-shared", "-fPIC", *flags]
-            command = [*host_compiler(), *options, str(file), "-o", str(library)]
-            compiled(command, file.name)
-            functions = ctypes.CDLL(str(library))  # stays loaded when its file is gone
-        self._scores = getattr(functions, f"{source.name}_scores")
-        self._scores.restype = None
-        self._classify = getattr(functions, f"{source.name}_classify")
-        self._classify.restype = ctypes.c_uint8
+        self.gives_logits = source.fraction > 0
+        self._source, self._library = source, loaded(source)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Compute logits. images: uint8 [N, 28, 28] → int32 [N, K], in units of 2 ** -fraction."""
-        images = np.ascontiguousarray(images, np.uint8).reshape(-1, PIXELS)
         result = np.empty((len(images), self.classes), np.int32)
-        for image, row in zip(images, result, strict=True):
-            self._scores(_pointer(image), _pointer(row))
+        self._call("scores_each", images, result)
         return result
 
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Classify images. images: uint8 [N, 28, 28] → uint8 [N, 2]: class, and score × 255."""
-        images = np.ascontiguousarray(images, np.uint8).reshape(-1, PIXELS)
-        result = np.empty((len(images), 2), np.uint8)
-        for image, row in zip(images, result, strict=True):
-            row[0] = self._classify(_pointer(image), _pointer(row[1:]))
+        """Classify images. images: uint8 [N, 28, 28] → uint8 [N, 2]: class, and score × 255, which
+        is 0 where the C gives no logits.
+        """
+        result = np.zeros((len(images), 2), np.uint8)
+        self._call("classify_each", images, result)
         return result
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        logits = np.clip(self.logits(images) / self._one, -80, 80)  # where float32 still differs
+        """Compute scores. images: uint8 [N, 28, 28] → float32 [N, K]."""
+        if not self.gives_logits:
+            return np.asarray(np.eye(self.classes, dtype=np.float32)[self.classify(images)[:, 0]])
+        one = 2.0**self._source.fraction
+        logits = np.clip(self.logits(images) / one, -80, 80)  # where float32 still differs
         return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
-
-def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
+    def _call(self, function: str, images: NDArray[np.uint8], result: NDArray[Any]) -> None:
+        images = np.ascontiguousarray(images, np.uint8)
+        pointers = [ctypes.c_void_p(array.ctypes.data) for array in (images, result)]
+        called = getattr(self._library, f"{self._source.name}_{function}")
+        called(pointers[0], ctypes.c_uint32(len(images)), pointers[1])

@@ -1,18 +1,15 @@
-"""The kinds of networks that can be written as C, and how such C is opened again."""
+"""The kinds of networks that can be written as C."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits.model import Backend
-from tinydigits_export.c.backend import CBackend, read_source
 from tinydigits_export.c.conv import to_conv
 from tinydigits_export.c.dense import to_c
 from tinydigits_export.c.source import CSource
-from tinydigits_export.c.tiny import TinyBackend, is_tiny, to_tiny
+from tinydigits_export.c.tiny import is_tiny, to_tiny
 from tinydigits_export.keras_model import Original
 from tinydigits_train.data import Dataset
 
@@ -36,9 +33,3 @@ def write_c(original: Original, info: ModelInfo, data: Dataset) -> tuple[bytes, 
     kinds = (type(layer).__name__ for layer in original.model.layers)
     first = next((kind for kind in kinds if kind not in SHAPE_ONLY), "")
     return WRITERS.get(first, to_c)(original, info, data.train.images).contents
-
-
-def open_c(path: Path, _data: bytes = b"") -> Backend:
-    """Compile a .c file of `write_c`, with the .h beside it, for this machine."""
-    source = read_source(path)
-    return CBackend(source) if source.fraction else TinyBackend(source)

@@ -95,44 +95,6 @@ class QuantisedConv:
         """The largest absolute value of a logit, partial sums included."""
         return int((self.largest_feature @ np.abs(self.head) + np.abs(self.biases)).max())
 
-    def logits(self, images: NDArray[np.uint8]) -> Integers:
-        """Compute what the C computes. images: uint8 [N, 28, 28] → int64 [N, K], in units of
-        2 ** -fraction."""
-        parts = [self._logits(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
-        return np.concatenate([np.empty((0, len(self.biases)), np.int64), *parts])
-
-    def _logits(self, images: NDArray[np.uint8]) -> Integers:
-        maps = images[..., np.newaxis].astype(np.int64)
-        for number, layer in enumerate(self.convolutions, 1):
-            maps = np.clip((convolved(maps, layer.weights) + layer.biases) >> SHIFT, 0, 255)
-            if number in (2, 4):
-                maps = pooled(maps)
-        sums = np.einsum("nyxc,yxc->nc", maps, self.places) + self.place_biases
-        result: Integers = (sums >> SHIFT) @ self.head + self.biases
-        return result
-
-
-def convolved(maps: Integers, weights: Integers) -> Integers:
-    """Convolve maps [N, H, W, in], in a border of zeros, with weights [3, 3, in, out] → [N, H, W,
-    out].
-
-    It computes in float64, which is fast and holds integers of this size exactly.
-    """
-    height, width = maps.shape[1:3]
-    padded = np.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0))).astype(np.float64)
-    kernel = weights.astype(np.float64)
-    sums = sum(
-        padded[:, y : y + height, x : x + width] @ kernel[y, x] for y in range(3) for x in range(3)
-    )
-    return np.asarray(sums).astype(np.int64)
-
-
-def pooled(maps: Integers) -> Integers:
-    """Take the largest of each 2×2: [N, H, W, C] → [N, H / 2, W / 2, C]."""
-    images, height, width, channels = maps.shape
-    squares = maps.reshape(images, height // 2, 2, width // 2, 2, channels)
-    return np.asarray(squares.max(axis=(2, 4)))
-
 
 def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> QuantisedConv:
     """Find the integers. train_images: uint8 [N, 28, 28], never test images: they set the ranges.

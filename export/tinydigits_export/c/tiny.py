@@ -5,18 +5,13 @@ to the sums of the units, which takes additions alone. The C computes with the w
 the Keras model has for weights, so that both answer every image with the same class.
 """
 
-import ctypes
-import hashlib
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c.backend import WARNINGS, compiled, host_compiler
 from tinydigits_export.c.source import CSource, described, filled, rows
 from tinydigits_export.keras_model import Original
 from tinydigits_train.tensorflow import load_tensorflow
@@ -32,19 +27,6 @@ from tinydigits_train.tiny import (
 )
 
 MOST_CLASSES = 12  # beyond that, flash is over 1 kB
-# Reads whole images on this machine: 784 calls from Python for each would take most of the time.
-LOOP = """
-#include "{name}.h"
-void {name}_answers(const uint8_t *pixel, uint32_t images, uint8_t *answer);
-void {name}_answers(const uint8_t *pixel, uint32_t images, uint8_t *answer) {{
-    for (; images; images--) {{
-        const uint8_t *const end = pixel + 784;
-        {name}_begin();
-        while (pixel < end) {name}_push(*pixel++);
-        *answer++ = {name}_end();
-    }}
-}}
-"""
 
 
 def is_tiny(original: Original) -> bool:
@@ -103,41 +85,3 @@ def packed(values: NDArray[np.int64], bits: int) -> list[int]:
     """Whole numbers from 0 on, in bytes, the first one lowest. bits: 2 or 4, of each."""
     groups = values.reshape(-1, 8 // bits)
     return [int(value) for value in (groups << np.arange(0, 8, bits)).sum(axis=1)]
-
-
-class TinyBackend:
-    """The C on this machine, as a Backend. It gives classes only: scores are 1 for the class and 0
-    for the others."""
-
-    metadata: ModelInfo | None = None
-
-    def __init__(self, source: CSource) -> None:
-        """source: what `to_tiny` wrote. Raises MissingTool without a C compiler."""
-        self.sha256 = hashlib.sha256(source.c.encode()).hexdigest()
-        self.classes = source.classes
-        name = source.name
-        texts = {".c": source.c, ".h": source.h, "_loop.c": LOOP.format(name=name)}
-        with tempfile.TemporaryDirectory(prefix="tinydigits-tiny-") as folder:
-            files = [Path(folder) / f"{name}{ending}" for ending in texts]
-            for file, text in zip(files, texts.values(), strict=True):
-                file.write_text(text, "utf-8")
-            library = files[0].with_suffix(".so")
-            options = [*WARNINGS, "-O2", "-shared", "-fPIC"]
-            inputs = [str(file) for file in files if file.suffix == ".c"]
-            compiled([*host_compiler(), *options, *inputs, "-o", str(library)], f"{name}.c")
-            # It stays loaded when its file is gone.
-            self._answers = getattr(ctypes.CDLL(str(library)), f"{name}_answers")
-        self._answers.restype = None
-
-    def answers(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """images: uint8 [N, 28, 28] → uint8 [N], classes."""
-        images = np.ascontiguousarray(images, np.uint8)
-        result = np.empty(len(images), np.uint8)
-        pixels, answers = (ctypes.c_void_p(array.ctypes.data) for array in (images, result))
-        self._answers(pixels, ctypes.c_uint32(len(images)), answers)
-        return result
-
-    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """images: uint8 [N, 28, 28] → float32 [N, K], one of each row 1 and the others 0."""
-        scores: NDArray[np.float32] = np.eye(self.classes, dtype=np.float32)[self.answers(images)]
-        return scores

@@ -21,72 +21,13 @@ from tinydigits_export.devices.simulation import (
     Target,
     build,
 )
+from tinydigits_export.templates import fill
 
 TARGETS = (ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4)
 TINY_TARGETS = (ATTINY13A, *TARGETS)
+TEMPLATES = Path(__file__).with_name("templates")
 IMAGES, IMAGES_BY_ROW = 100, 5  # a million instructions of an ARM take half a second
 CALL_OF_MAIN = 2  # bytes of stack on an AVR, which the simulator's count leaves out
-
-# Answers class, score and logits; the class alone is counted.
-MAIN = """
-#include "device.h"
-#include "{name}.h"
-int main(void) {{
-    static uint8_t image[784], answer[2];
-    static int32_t logits[{classes}];
-    for (;;) {{
-        uint16_t i;
-        for (i = 0; i < 784; i++) image[i] = device_read();
-        device_start();
-        answer[0] = {name}_classify(image, &answer[1]);
-        device_stop();
-        {name}_scores(image, logits);
-        for (i = 0; i < 2; i++) device_write(answer[i]);
-        for (i = 0; i < sizeof logits; i++) device_write(((uint8_t *)logits)[i]);
-    }}
-}}
-"""
-
-# Answers class and score; rows come one by one, and what reading them takes is counted too.
-MAIN_BY_ROW = """
-#include "device.h"
-#include "{name}.h"
-int main(void) {{
-    static uint8_t row[28], answer[2];
-    for (;;) {{
-        uint8_t x, y;
-        device_start();
-        {name}_begin();
-        for (y = 0; y < 28; y++) {{
-            for (x = 0; x < 28; x++) row[x] = device_read();
-            {name}_push(row);
-        }}
-        answer[0] = {name}_end(&answer[1]);
-        device_stop();
-        device_write(answer[0]);
-        device_write(answer[1]);
-    }}
-}}
-"""
-
-# Answers the class; pixels come one by one.
-MAIN_BY_PIXEL = """
-#include "device.h"
-#include "{name}.h"
-int main(void) {{
-    for (;;) {{
-        uint16_t left = 784;
-        uint8_t digit;
-        device_start();
-        {name}_begin();
-        do {name}_push(device_read());
-        while (--left);
-        digit = {name}_end();
-        device_stop();
-        device_write(digit);
-    }}
-}}
-"""
 
 
 class Way(NamedTuple):
@@ -96,6 +37,8 @@ class Way(NamedTuple):
     """A declaration in the header; {name} is the name of the model."""
 
     main: str
+    """The program that reads such images, a file of `templates`."""
+
     images: int
     """How many are run."""
 
@@ -107,9 +50,16 @@ class Way(NamedTuple):
 
 # The first that a header declares counts.
 WAYS = (
-    Way("void {name}_push(uint8_t pixel)", MAIN_BY_PIXEL, IMAGES, TINY_TARGETS, "-Os", whole=True),
-    Way("void {name}_push(const uint8_t row[28])", MAIN_BY_ROW, IMAGES_BY_ROW),
-    Way("{name}_classify(const uint8_t ", MAIN, IMAGES),
+    Way(
+        "void {name}_push(uint8_t pixel)",
+        "main_by_pixel.c",
+        IMAGES,
+        TINY_TARGETS,
+        "-Os",
+        whole=True,
+    ),
+    Way("void {name}_push(const uint8_t row[28])", "main_by_row.c", IMAGES_BY_ROW),
+    Way("{name}_classify(const uint8_t ", "main.c", IMAGES),
 )
 
 
@@ -163,25 +113,31 @@ def measured(
     Raises MissingTool or MissingExtra without the compilers and simulators, and ModelError where a
     program crashes.
     """
-    way = _way(source)
-    return [_row(source, way, target, images) for target in targets or way.targets]
+    return [_row(source, target, images) for target in targets or _way(source).targets]
 
 
 def _way(source: CSource) -> Way:
     return next(way for way in WAYS if way.declared.format(name=source.name) in source.h)
 
 
-def _row(
-    source: CSource, way: Way, target: Target, images: NDArray[np.uint8]
-) -> Measured | TooSmall:
+def firmware_of(
+    source: CSource, target: Target, folder: Path, flags: tuple[str, ...] = ()
+) -> Firmware:
+    """Build C with the program that reads its images. Takes and raises what `build` does."""
+    check_tables(source.c, target)
+    way = _way(source)
+    files = {f"{source.name}.c": source.c, f"{source.name}.h": source.h}
+    main = fill(TEMPLATES / way.main, {"name": source.name, "classes": source.classes})
+    return build(files, target, main, folder, way.optimize, flags)
+
+
+def _row(source: CSource, target: Target, images: NDArray[np.uint8]) -> Measured | TooSmall:
+    way = _way(source)
     ink = np.full_like(images[:1], 255)
     inputs = np.concatenate([images, ink]).reshape(len(images) + 1, -1)
-    files = {f"{source.name}.c": source.c, f"{source.name}.h": source.h}
-    main = way.main.format(name=source.name, classes=source.classes)
     try:
-        check_tables(source.c, target)
         with tempfile.TemporaryDirectory(prefix="tinydigits-device-") as folder:
-            firmware = build(files, target, main, Path(folder), way.optimize)
+            firmware = firmware_of(source, target, Path(folder))
             run = firmware.run(inputs)
         called = way.whole and target.prefix == "avr-"
         stack = run.stack + (CALL_OF_MAIN if called else 0)

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support.conv_integers import logits_of
 from tinydigits import MissingExtra, ModelError
 from tinydigits.info import ModelInfo
 from tinydigits_export.c.backend import WARNINGS, CBackend, MissingTool, host_compiler
 from tinydigits_export.c.conv import state_bytes, to_conv, written
 from tinydigits_export.c.quantise_conv import QuantisedConv, quantise_conv
 from tinydigits_export.c.source import CSource
-from tinydigits_export.devices.simulation import ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4, Target, build
-from tinydigits_export.devices.table import MAIN_BY_ROW
+from tinydigits_export.devices.simulation import ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4, Target
+from tinydigits_export.devices.table import firmware_of
 from tinydigits_export.keras_model import Original
 from tinydigits_export.proof import Reference, compare
 from tinydigits_train.data import Dataset
@@ -116,7 +117,7 @@ def test_logits_are_those_of_the_integers(
     model: QuantisedConv, source: CSource, mnist: Dataset
 ) -> None:
     images = hard_images(mnist.test.images)
-    assert (CBackend(source).logits(images) == model.logits(images)).all()
+    assert (CBackend(source).logits(images) == logits_of(model, images)).all()
 
 
 @pytest.mark.parametrize(
@@ -129,10 +130,10 @@ def test_any_number_of_maps_and_classes(
     model = quantise_conv(original, mnist.train.images[:500])
     images = hard_images(mnist.test.images)
     assert (
-        CBackend(written(info_of(original), model)).logits(images) == model.logits(images)
+        CBackend(written(info_of(original), model)).logits(images) == logits_of(model, images)
     ).all()
     digits = mnist.test.images[:200]
-    logits = model.logits(digits) / 2**model.fraction
+    logits = logits_of(model, digits) / 2**model.fraction
     expected = original.scores(digits).astype(np.float64)
     assert np.abs(1 / (1 + np.exp(-logits)) - expected).max() < 0.1
 
@@ -151,7 +152,7 @@ def test_row_by_row_is_as_all_at_once_without_a_warning_or_an_overflow(
         done = subprocess.run([tmp_path / "main"], input=images.tobytes(), capture_output=True)
         assert (done.returncode, done.stderr) == (0, b"")
         answers = np.frombuffer(done.stdout, np.uint8).reshape(len(images), -1)
-        logits = model.logits(images)
+        logits = logits_of(model, images)
         assert answers[:, 4:].tobytes() == logits.astype(np.int32).tobytes()
         assert (answers[:, 0] == logits.argmax(axis=1)).all()
         probabilities = 255 / (1 + np.exp(-logits.max(axis=1) / 2**model.fraction))
@@ -234,7 +235,7 @@ def test_the_bounds_in_the_comment_hold(
     assert (
         np.abs(sums).max() <= said["first"] <= np.abs(sums).max() + 2 * np.abs(first.biases).max()
     )
-    assert np.abs(model.logits(images)).max() <= said["logits"] < 2**31
+    assert np.abs(logits_of(model, images)).max() <= said["logits"] < 2**31
     assert max(said[name] for name in ("first", "second", "third", "fourth", "fifth")) < 2**23
 
 
@@ -276,9 +277,8 @@ def test_every_processor_answers_as_this_one_and_has_room(
 ) -> None:
     digits = mnist.test.images[: int(os.environ.get("TINYDIGITS_CONV_IMAGES", images))]
     inputs = np.concatenate([digits, hard_images(digits[:0])[19:21]]).reshape(-1, 784)
-    main = MAIN_BY_ROW.format(name="conv")
     try:
-        firmware = build({"conv.c": source.c, "conv.h": source.h}, target, main, tmp_path)
+        firmware = firmware_of(source, target, tmp_path)
         run = firmware.run(inputs)
     except (MissingTool, MissingExtra) as error:
         pytest.skip(str(error))

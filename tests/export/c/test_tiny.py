@@ -13,11 +13,11 @@ from tests.support.pages import opened
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
 from tinydigits_export.bundle import export
-from tinydigits_export.c.backend import read_source
+from tinydigits_export.c.backend import CBackend, read_source
 from tinydigits_export.c.source import CSource
-from tinydigits_export.c.tiny import TinyBackend, is_tiny, packed, to_tiny
-from tinydigits_export.devices.simulation import ATTINY13A, Firmware, Run, build
-from tinydigits_export.devices.table import CALL_OF_MAIN, MAIN_BY_PIXEL
+from tinydigits_export.c.tiny import is_tiny, packed, to_tiny
+from tinydigits_export.devices.simulation import ATTINY13A, Firmware, Run
+from tinydigits_export.devices.table import CALL_OF_MAIN, firmware_of
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_train.data import Dataset
 from tinydigits_train.tensorflow import load_tensorflow
@@ -91,10 +91,8 @@ def decided(original: Original, images: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def simulated(source: CSource, images: NDArray[np.uint8], folder: Path) -> tuple[Firmware, Run]:
     """Skips the test where the compiler or the simulator is missing."""
-    files = {f"{source.name}.c": source.c, f"{source.name}.h": source.h}
     try:
-        main = MAIN_BY_PIXEL.format(name=source.name)
-        firmware = build(files, ATTINY13A, main, folder, "-Os")
+        firmware = firmware_of(source, ATTINY13A, folder)
         return firmware, firmware.run(images.reshape(-1, 784))
     except ModelError:
         raise
@@ -109,7 +107,7 @@ def test_it_reads_most_digits(trained: Original, mnist: Dataset, has_all_of_mnis
 
 def test_c_answers_as_keras_does(trained: Original, source: CSource, mnist: Dataset) -> None:
     images = np.concatenate([mnist.test.images, extreme_images()])
-    assert (TinyBackend(source).answers(images) == decided(trained, images)).all()
+    assert (CBackend(source).classify(images)[:, 0] == decided(trained, images)).all()
 
 
 def test_an_attiny13a_holds_the_program_and_answers_as_keras_does(
@@ -129,7 +127,7 @@ def test_any_weights_come_out_the_same_everywhere(classes: int, tmp_path: Path) 
     original = random_model(classes)
     source, images = to_tiny(original, info_of(classes)), extreme_images()
     expected = decided(original, images)
-    assert (TinyBackend(source).answers(images) == expected).all()
+    assert (CBackend(source).classify(images)[:, 0] == expected).all()
     assert (simulated(source, images, tmp_path)[1].outputs[:, 0] == expected).all()
 
 
@@ -137,7 +135,7 @@ def test_of_equal_totals_the_first_class_is_the_answer_in_both() -> None:
     ones = np.ones((BANDS * BANDS, UNITS), int)
     head = np.repeat([[1, 3, 3, 2, 3]], UNITS, axis=0)
     original, images = model_of(ones, head), np.full((1, 28, 28), 255, np.uint8)
-    assert TinyBackend(to_tiny(original, info_of(5))).answers(images) == [1]
+    assert CBackend(to_tiny(original, info_of(5))).classify(images)[:, 0] == [1]
     assert decided(original, images) == [1]
 
 
@@ -163,7 +161,7 @@ def test_no_total_can_overflow_its_16_bits(tmp_path: Path) -> None:
     head[:, 1] = CLASS_WEIGHTS[1]
     source = to_tiny(model_of(regions, head), info_of(2))
     ink = np.full((1, 28, 28), 255, np.uint8)
-    assert TinyBackend(source).answers(ink) == [1]
+    assert CBackend(source).classify(ink)[:, 0] == [1]
     assert simulated(source, ink, tmp_path)[1].outputs[0, 0] == 1
 
 
@@ -190,13 +188,13 @@ def test_rows_and_columns_of_regions_are_not_exchanged() -> None:
     original, images = model_of(regions, head), np.zeros((2, 28, 28), np.uint8)
     images[0, 0, 27] = images[1, 27, 0] = 255
     assert decided(original, images).tolist() == [1, 0]
-    assert TinyBackend(to_tiny(original, info_of(2))).answers(images).tolist() == [1, 0]
+    assert CBackend(to_tiny(original, info_of(2))).classify(images)[:, 0].tolist() == [1, 0]
 
 
 def test_scores_of_the_c_are_the_class(source: CSource, mnist: Dataset) -> None:
-    backend, images = TinyBackend(source), mnist.test.images[:50]
+    backend, images = CBackend(source), mnist.test.images[:50]
     scores = backend.scores(images)
-    assert (scores.argmax(axis=1) == backend.answers(images)).all()
+    assert (scores.argmax(axis=1) == backend.classify(images)[:, 0]).all()
     assert (np.sort(scores, axis=1)[:, -2:] == [0, 1]).all()
 
 
@@ -210,14 +208,14 @@ def test_other_files_are_refused(source: CSource, tmp_path: Path) -> None:
 def test_c_that_answers_otherwise_fails_its_proof(
     trained: Original, mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flipped = TinyBackend.answers
+    true = CBackend.classify
 
-    def answers(self: TinyBackend, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        found = flipped(self, images)
-        found[0] = 9 - found[0]  # one image alone
+    def classify(self: CBackend, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        found = true(self, images)
+        found[0, 0] = 9 - found[0, 0]  # one image alone
         return found
 
-    monkeypatch.setattr(TinyBackend, "answers", answers)
+    monkeypatch.setattr(CBackend, "classify", classify)
     with pytest.raises(TinydigitsError, match=r"tiny\.c: 1 of [0-9,]+ decided otherwise"):
         export(trained, tmp_path, ("c",), mnist)
 

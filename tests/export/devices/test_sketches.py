@@ -23,7 +23,6 @@ from tinydigits_export.c import conv as to_conv
 from tinydigits_export.c.backend import CBackend
 from tinydigits_export.c.dense import to_c
 from tinydigits_export.c.source import CSource
-from tinydigits_export.c.tiny import TinyBackend
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_train.data import Dataset
 
@@ -76,7 +75,7 @@ def answers(backend: CBackend, images: NDArray[np.uint8]) -> bytes:
 
 
 def classes(source: CSource, images: NDArray[np.uint8]) -> bytes:
-    found = TinyBackend(source).answers(images)
+    found = CBackend(source).classify(images)[:, 0]
     return b"".join(b"%d\r\n" % answer for answer in found.tolist())
 
 

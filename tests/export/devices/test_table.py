@@ -14,14 +14,13 @@ from tests.export.devices.test_simulation import ECHO, TWICE, built
 from tinydigits_export.c.conv import to_conv
 from tinydigits_export.c.dense import to_c
 from tinydigits_export.c.source import CSource
-from tinydigits_export.devices.simulation import ATMEGA328P, ATTINY13A, CORTEX_M4, Target, build
+from tinydigits_export.devices.simulation import ATMEGA328P, ATTINY13A, CORTEX_M4, Target
 from tinydigits_export.devices.table import (
-    MAIN,
-    MAIN_BY_PIXEL,
     TARGETS,
     TINY_TARGETS,
     Measured,
     TooSmall,
+    firmware_of,
     measured,
 )
 from tinydigits_export.keras_model import Original
@@ -88,8 +87,7 @@ def test_a_row_is_of_the_images_and_its_worst_of_ink_everywhere(
     target: Target, dense_source: CSource, images: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     (row,) = figures(measured(dense_source, images, [target]))
-    files = {"digits.c": dense_source.c, "digits.h": dense_source.h}
-    firmware = built(files, target, MAIN.format(name="digits", classes=10), tmp_path)
+    firmware = firmware_of(dense_source, target, tmp_path)
     digits = firmware.run(images.reshape(-1, 784))
     ink = firmware.run(np.full((1, 784), 255, np.uint8))
     assert (row.flash, row.static, row.stack) == (firmware.model.flash, 0, digits.stack)
@@ -114,8 +112,7 @@ def test_of_tiny_the_whole_program_counts(images: NDArray[np.uint8], tmp_path: P
     rows = figures(measured(source, images))
     assert [row.target for row in rows] == list(TINY_TARGETS)
     smallest = rows[0]
-    files = {"tiny.c": source.c, "tiny.h": source.h}
-    program = build(files, ATTINY13A, MAIN_BY_PIXEL.format(name="tiny"), tmp_path, "-Os").program
+    program = firmware_of(source, ATTINY13A, tmp_path).program
     assert (smallest.flash, smallest.static) == (program.flash, program.ram)
     assert smallest.flash <= ATTINY13A.flash
     assert smallest.static + smallest.stack <= ATTINY13A.ram
