@@ -18,7 +18,7 @@ from benchmarks.page.report import QUOTING, blocks, write
 from tinydigits.cli.progress import progress
 from tinydigits.errors import TinydigitsError
 
-_folder = click.Path(path_type=Path, exists=True, file_okay=False)
+_folder = click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True)
 OTHERS = {
     "report": "measures nothing: writes RESULTS.md, the charts and the quoted blocks again",
     "gate": "for CI, without data: holds ratios to bounds",
@@ -50,7 +50,7 @@ Exit status: 0 measured; 1 something failed or is out of bounds; 2 something is 
 )
 @click.option(
     "--models",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, resolve_path=True),
     default=ROOT / "build",
     help="Folder with dense.keras and conv.keras, as `make models` writes them. [default: build]",
 )
@@ -84,17 +84,13 @@ def main(
     turns: int | None,
     short: bool,
 ) -> None:
-    places = [path.resolve() if path else None for path in (mnist, bundles, people)]
     action = _ACTIONS.get(name, _one)
     try:
         with (
             tempfile.TemporaryDirectory(prefix="tinydigits-benchmarks-") as scratch,
             progress() as say,
         ):
-            plan = Plan(
-                Path(scratch), places[0], models.resolve(), places[1], places[2], names, turns,
-                short, say,
-            )  # fmt: skip
+            plan = Plan(Path(scratch), mnist, models, bundles, people, names, turns, short, say)
             ctx.exit(action(plan, name))
     except TinydigitsError as error:
         click.echo(f"error: {name}: {error}", err=True)
@@ -119,9 +115,8 @@ def _all(plan: Plan, _: str) -> int:
     """Run each benchmark in a process of its own, so that none disturbs the next."""
     given: list[str] = []
     try:
-        for model in plan.names:
-            folder = bundle(plan, model, FORMATS[model], at_least=())
-        given = ["--bundles", str(folder.parent)]
+        folders = [bundle(plan, model) for model in plan.names]
+        given = ["--bundles", str(folders[0].parent)]
     except TinydigitsError:
         pass  # each benchmark that needs bundles reports it
     statuses: dict[str, int] = {}

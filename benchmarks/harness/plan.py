@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,25 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.processes import ROOT, TINYDIGITS, ContestantError, run
-from benchmarks.harness.turns import alternated
 from tinydigits.errors import TinydigitsError
 from tinydigits.info import read_info
 from tinydigits.model import MODELS
 from tinydigits_export.formats import FORMATS as EXPORTED
 from tinydigits_train.data import ENVIRONMENT, Dataset, load_data
 
-# The formats of `tinydigits export` that are measured of each model. All format names are here.
+# The formats of `tinydigits export` that are measured of each model.
 FORMATS = {
     "dense": ("onnx", "tflite", "int8", "c"),
     "conv": ("onnx", "tflite", "int8", "c"),
     "tiny": ("onnx", "tflite", "c"),
 }
-IN_MEMORY = ("onnx", "tflite", "int8", "c")  # for latency
-BATCHED = ("onnx", "tflite")  # for throughput
-STARTED = ("tflite",)
-IN_C = [name for name, format_ in EXPORTED.items() if format_.on_devices]
-# An older bundle that lacks formats of FORMATS or IN_C can be measured if it has these.
-LEAST, LEAST_IN_C = ("onnx", "tflite", "int8"), ("c",)
 
 
 class MissingInput(TinydigitsError):  # noqa: N818 - named for what the user has to do about it
@@ -74,10 +67,23 @@ class Plan:
     def alternated(
         self, measures: Mapping[str, Callable[[], float]], usual: int, about: str = ""
     ) -> dict[str, tuple[float, ...]]:
-        """Return the figures of each of `measures` in each turn. The progress names `about`."""
-        prefix = f"{about}, " if about else ""
-        turns, warm = self.turns(usual), not self.short
-        return alternated(measures, turns, lambda text: self.say(prefix + text), warm)
+        """Return the figures of each of `measures`, one for each turn. They take turns, A B A B: a
+        disturbance that lasts for a while affects both sides of a pair, so that their ratio says
+        more than either time.
+
+        An extra turn at the start fills the caches and does not count; a short plan leaves it out.
+        The progress names `about`.
+        """
+        turns = self.turns(usual)
+        taken: dict[str, list[float]] = {name: [] for name in measures}
+        for turn in range(1 if self.short else 0, turns + 1):
+            for name, measure in measures.items():
+                doing = f"turn {turn} of {turns}: {name}" if turn else f"warming up: {name}"
+                self.say(f"{about}, {doing}" if about else doing)
+                value = measure()
+                if turn:
+                    taken[name].append(value)
+        return {name: tuple(values) for name, values in taken.items()}
 
 
 def data(plan: Plan) -> Dataset:
@@ -117,23 +123,11 @@ def keras_file(plan: Plan, name: str) -> Path:
     return path
 
 
-def each_model(plan: Plan) -> Iterator[str]:
-    """Yield the names of the models, each after its .keras file was found. Raises MissingInput."""
-    for name in plan.names:
-        keras_file(plan, name)
-        yield name
-
-
-def bundle(
-    plan: Plan, name: str, formats: Sequence[str], at_least: Sequence[str] | None = None
-) -> Path:
-    """Return a folder with the model and its artefacts in `formats`, exported and proved.
-
-    at_least: the formats that are enough in a bundle of `plan.bundles`. Raises MissingInput.
+def bundle(plan: Plan, name: str) -> Path:
+    """Return a folder with the model and its artefacts in FORMATS, exported and proved. Raises
+    MissingInput.
     """
-    if plan.bundles and at_least is not None:
-        formats = at_least
-    formats = [format_ for format_ in formats if format_ in FORMATS[name]]
+    formats = FORMATS[name]
     keras = keras_file(plan, name)
     folder = plan.bundles / name if plan.bundles else plan.scratch / "bundles" / name
     card = folder / f"{name}.json"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.harness.plan import FORMATS, LEAST, Plan, bundle, data, each_model
+from benchmarks.harness.plan import Plan, bundle, data
 from benchmarks.harness.results import Finding, Table, Value, columns
 from tinydigits_export.bundle import open_bundle, verify
 from tinydigits_train.labelled_folder import Digits
@@ -14,7 +14,7 @@ COLUMNS = columns(
 
 def measure(plan: Plan) -> Finding:
     test = data(plan).test
-    rows = tuple(row for name in each_model(plan) for row in _rows(plan, name, test))
+    rows = tuple(row for name in plan.names for row in _rows(plan, name, test))
     return Finding(
         "accuracy",
         what="The accuracy of each format of a model, the share of images that it decides like "
@@ -27,7 +27,7 @@ def measure(plan: Plan) -> Finding:
 
 
 def _rows(plan: Plan, name: str, test: Digits) -> Iterator[tuple[Value, ...]]:
-    folder = bundle(plan, name, FORMATS[name], at_least=LEAST)
+    folder = bundle(plan, name)
     plan.say(f"{name}: proving")
     keras = folder / f"{name}.keras"
     receipt = verify(open_bundle(folder), test)

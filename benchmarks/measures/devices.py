@@ -2,16 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.harness.plan import (
-    FORMATS,
-    IN_C,
-    LEAST_IN_C,
-    Plan,
-    artefact,
-    bundle,
-    data,
-    each_model,
-)
+from benchmarks.harness.plan import Plan, artefact, bundle, data
 from benchmarks.harness.results import Finding, Table, Value, columns
 from tinydigits_export.devices.table import IMAGES, IMAGES_BY_ROW, Measured, TooSmall, measured_file
 
@@ -25,18 +16,15 @@ def measure(plan: Plan) -> Finding:
     images = data(plan).test.images[: 3 if plan.short else IMAGES]
     rows: list[tuple[Value, ...]] = []
     refused: list[str] = []
-    for name in each_model(plan):
-        formats = [format_ for format_ in FORMATS[name] if format_ in IN_C]
-        folder = bundle(plan, name, formats, at_least=LEAST_IN_C)
-        for file in (artefact(name, format_) for format_ in formats):
-            if not (folder / file).exists():
-                continue
-            plan.say(f"{file}: in simulation")
-            for row in measured_file(folder / file, images):
-                if isinstance(row, TooSmall):
-                    refused.append(f"{file}: {row.reason}")
-                else:
-                    rows.append(tuple(_cells(file, row)))
+    for name in plan.names:
+        file = artefact(name, "c")
+        folder = bundle(plan, name)
+        plan.say(f"{file}: in simulation")
+        for row in measured_file(folder / file, images):
+            if isinstance(row, TooSmall):
+                refused.append(f"{file}: {row.reason}")
+            else:
+                rows.append(tuple(_cells(file, row)))
     return Finding(
         "devices",
         what="The needs of the C formats on microcontrollers: flash for code and weights, static "

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.harness.children import children, timed
-from benchmarks.harness.plan import IN_MEMORY, Plan, bundle, each_model, test_images
+from benchmarks.harness.plan import Plan, bundle, test_images
 from benchmarks.harness.results import Contestant, Finding, Race, Ratio, Target, best
 
 TURNS = 15
@@ -31,7 +31,7 @@ ONE_LAYER = ("NumPy",)  # networks that are written for `dense` only
 
 def measure(plan: Plan) -> Finding:
     np.save(plan.scratch / "images.npy", test_images(plan)[:1000])
-    races = tuple(_race(plan, name) for name in each_model(plan))
+    races = tuple(_race(plan, name) for name in plan.names)
     return Finding(
         "latency",
         what="The time for one image, from an array in memory, in the form that the contestant "
@@ -46,7 +46,7 @@ def measure(plan: Plan) -> Finding:
 
 
 def _race(plan: Plan, name: str) -> Race:
-    folder = bundle(plan, name, IN_MEMORY)
+    folder = bundle(plan, name)
     chosen = {
         called: network
         for called, network in CONTESTANTS.items()

@@ -12,7 +12,7 @@ from PIL import Image
 
 import tinydigits
 from benchmarks.harness.pictures import drawn_digits
-from benchmarks.harness.plan import STARTED, Plan, bundle
+from benchmarks.harness.plan import Plan, bundle
 from benchmarks.harness.processes import run
 from benchmarks.harness.results import Contestant, Finding, Race, Ratio, Table, Target, columns
 from benchmarks.rivals.first_answer import IMPORTS, KERAS, LIBRARY, LITERT
@@ -30,7 +30,7 @@ NEEDS = {
 
 
 def measure(plan: Plan) -> Finding:
-    folder = bundle(plan, "dense", STARTED)
+    folder = bundle(plan, "dense")
     picture = plan.scratch / "digit.png"
     Image.fromarray(drawn_digits(8)[7]).save(picture)
     race, memory = _race(plan, folder, picture)

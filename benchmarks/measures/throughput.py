@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from benchmarks.harness.children import Child, children, timed
-from benchmarks.harness.plan import BATCHED, Plan, bundle, each_model, test_images
+from benchmarks.harness.plan import Plan, bundle, test_images
 from benchmarks.harness.results import Contestant, Finding, Race, Ratio, Target, best
 from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cpus import usable_cpus
@@ -23,7 +23,7 @@ RAW = ("onnxruntime, 1 thread", "onnxruntime, its own threads")
 
 def measure(plan: Plan) -> Finding:
     np.save(plan.scratch / "images.npy", test_images(plan))
-    races = tuple(race for name in each_model(plan) for race in _races(plan, name))
+    races = tuple(race for name in plan.names for race in _races(plan, name))
     return Finding(
         "throughput",
         what="The number of images that a network answers in a second, from arrays in memory to "
@@ -52,7 +52,7 @@ def contestants() -> dict[str, tuple[str, int]]:
 
 
 def _races(plan: Plan, name: str) -> list[Race]:
-    folder = bundle(plan, name, BATCHED)
+    folder = bundle(plan, name)
     with children(contestants(), folder, name, plan.scratch / "images.npy") as started:
         batches = SHORT_BATCHES if plan.short else BATCHES
         return [_race(plan, name, started, batch) for batch in batches]

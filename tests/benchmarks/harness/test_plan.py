@@ -1,12 +1,14 @@
 """Contestants alternate, A B A B, and the turn that warms up does not count."""
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks.harness.turns import alternated
+from benchmarks.harness.plan import Plan
 
 
 @pytest.mark.parametrize("warm", [True, False])
-def test_contestants_alternate_and_what_warms_up_does_not_count(warm: bool) -> None:
+def test_contestants_alternate_and_what_warms_up_does_not_count(warm: bool, tmp_path: Path) -> None:
     order: list[str] = []
     said: list[str] = []
 
@@ -15,7 +17,8 @@ def test_contestants_alternate_and_what_warms_up_does_not_count(warm: bool) -> N
         return float(len(order))
 
     measures = {"a": lambda: measure("a"), "b": lambda: measure("b")}
-    taken = alternated(measures, 3, said.append, warm)
+    plan = Plan(tmp_path, asked_turns=3, short=not warm, say=said.append)
+    taken = plan.alternated(measures, 9)
     assert order == ["a", "b"] * (4 if warm else 3)
     first = 3 if warm else 1
     assert taken == {"a": (first, first + 2, first + 4), "b": (first + 1, first + 3, first + 5)}
