@@ -17,6 +17,7 @@ from pathlib import Path
 from tinydigits import ModelError, ModelInfo, ProofError, SinkError, __version__
 from tinydigits.info import Artifact, Parity, Thresholds, read_info
 from tinydigits.model import Backend
+from tinydigits.sinks.files import writing
 from tinydigits_export.c.backend import CBackend
 from tinydigits_export.formats import FORMATS, by_file
 from tinydigits_export.keras_model import Original, open_original
@@ -59,32 +60,29 @@ def export(original: Original, folder: Path, formats: Sequence[str], data: Datas
     """
     name = original.path.stem
     info = _describe(original, name, data)
-    try:
-        with _staging(folder) as staging:
-            made: list[str] = []
-            for format_ in map(FORMATS.__getitem__, formats):
-                files = format_.files(name)
-                contents = format_.write(original, info, data)
-                for file, content in zip(files, contents, strict=True):
-                    (staging / file).write_bytes(content)
-                made += files
-            receipt = _proved(original, info, staging, made, data.test)
-            if receipt.failures:
-                raise ProofError(_failed(receipt))
-            full = with_earlier(receipt.info, folder)
-            old = of_another_model(full, folder)
-            (staging / f"{name}.json").write_text(full.to_json() + "\n", "utf-8")
-            if original.path.resolve().parent != folder.resolve():
-                shutil.copyfile(original.path, staging / f"{name}.keras")
-                if original.record:
-                    record = f"{name}.train.json"
-                    shutil.copyfile(original.path.with_name(record), staging / record)
-            _move(staging, folder, f"{name}.json")
-            removed = tuple(file for file, unchanged in old.items() if unchanged)
-            for file in removed:
-                (folder / file).unlink()
-    except OSError as error:
-        raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    with writing(str(folder)), _staging(folder) as staging:
+        made: list[str] = []
+        for format_ in map(FORMATS.__getitem__, formats):
+            files = format_.files(name)
+            contents = format_.write(original, info, data)
+            for file, content in zip(files, contents, strict=True):
+                (staging / file).write_bytes(content)
+            made += files
+        receipt = _proved(original, info, staging, made, data.test)
+        if receipt.failures:
+            raise ProofError(_failed(receipt))
+        full = with_earlier(receipt.info, folder)
+        old = of_another_model(full, folder)
+        (staging / f"{name}.json").write_text(full.to_json() + "\n", "utf-8")
+        if original.path.resolve().parent != folder.resolve():
+            shutil.copyfile(original.path, staging / f"{name}.keras")
+            if original.record:
+                record = f"{name}.train.json"
+                shutil.copyfile(original.path.with_name(record), staging / record)
+        _move(staging, folder, f"{name}.json")
+        removed = tuple(file for file, unchanged in old.items() if unchanged)
+        for file in removed:
+            (folder / file).unlink()
     left = tuple(file for file in old if file not in removed)
     return dataclasses.replace(receipt, removed=removed, left=left)
 

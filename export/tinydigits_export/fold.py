@@ -8,6 +8,7 @@ kinds of layers only; this module folds it after all of them, once, for every fo
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinydigits_train.tensorflow import load_tensorflow
 
@@ -24,7 +25,11 @@ def folded(model: Any) -> Any:
     chain: list[Any] = []
     weights: list[list[Any]] = []
     for layer in model.layers:
-        follows = chain and isinstance(chain[-1], linear) and chain[-1].activation is _linear(keras)
+        follows = (
+            chain
+            and isinstance(chain[-1], linear)
+            and chain[-1].activation is keras.activations.linear
+        )
         if isinstance(layer, keras.layers.BatchNormalization) and follows:
             weights[-1] = _absorbed(keras, chain[-1], weights[-1], layer)
             continue
@@ -39,10 +44,6 @@ def folded(model: Any) -> Any:
     return result
 
 
-def _linear(keras: Any) -> Any:
-    return keras.activations.linear
-
-
 def _with_bias(layer: Any) -> list[Any]:
     """Return kernel and bias; zeros for a layer without a bias."""
     values = layer.get_weights()
@@ -52,15 +53,22 @@ def _with_bias(layer: Any) -> list[Any]:
 def _absorbed(keras: Any, layer: Any, weights: list[Any], normalisation: Any) -> list[Any]:
     """Return the kernel and bias with which `layer` does the work of `normalisation` too."""
     kernel, bias = (values.astype(np.float64) for values in weights)
-    ones = np.ones(len(bias))
-    gamma = np.asarray(normalisation.gamma) if normalisation.scale else ones
-    beta = np.asarray(normalisation.beta) if normalisation.center else 0 * ones
-    mean = np.asarray(normalisation.moving_mean, np.float64)
-    variance = np.asarray(normalisation.moving_variance, np.float64)
-    factor = gamma / np.sqrt(variance + normalisation.epsilon)
+    factor, offset = scaling(normalisation)
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         # [height, width, maps in, maps out for each]: the maps out lie in that order.
         kernel = kernel * factor.reshape(kernel.shape[2:])
     else:
         kernel = kernel * factor
-    return [kernel.astype(np.float32), ((bias - mean) * factor + beta).astype(np.float32)]
+    return [kernel.astype(np.float32), (bias * factor + offset).astype(np.float32)]
+
+
+def scaling(normalisation: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the factor and the offset of each channel that a BatchNormalization layer applies at
+    inference.
+    """
+    mean = np.asarray(normalisation.moving_mean, np.float64)
+    variance = np.asarray(normalisation.moving_variance, np.float64)
+    gamma = np.asarray(normalisation.gamma) if normalisation.scale else np.ones(len(mean))
+    beta = np.asarray(normalisation.beta) if normalisation.center else np.zeros(len(mean))
+    factor = gamma / np.sqrt(variance + normalisation.epsilon)
+    return factor, beta - mean * factor

@@ -1,17 +1,16 @@
 """Draw plots of a training: samples, learning curves and mistakes, in up to six pictures."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinydigits.errors import SinkError
 from tinydigits.evaluation import wilson
 from tinydigits.fitting import SIDE
+from tinydigits.sinks.files import writing
 from tinydigits_train.batches import scores_of
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.plot_style import (
@@ -46,7 +45,7 @@ def ready(folder: Path) -> None:
     SinkError.
     """
     require_matplotlib()
-    with _writing(folder):
+    with writing(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
 
@@ -57,18 +56,10 @@ def write_plots(trained: Trained, folder: Path) -> list[str]:
     files = {
         f"{n}.{kind}": rendered(f, kind) for n, f in figures.items() for kind in ("png", "svg")
     }
-    with _writing(folder):
+    with writing(str(folder)):
         for name, content in files.items():
             (folder / name).write_bytes(content)
     return list(figures)
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def draw(trained: Trained) -> "dict[str, Figure]":

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
-from tinydigits_export.c.source import TEMPLATES, CSource
-from tinydigits_export.templates import fill
+from tinydigits_export.c.source import CSource, filled
 
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
@@ -82,9 +81,9 @@ def loaded(source: CSource, *flags: str) -> ctypes.CDLL:
 
     flags: further ones for the compiler, which may overrule those here.
     """
-    host = TEMPLATES / ("host.c" if source.fraction else "host_by_pixel.c")
     names = {"name": source.name, "classes": source.classes}
-    texts = {".c": source.c, ".h": source.h, "_host.c": fill(host, names)}
+    host = filled("host.c" if source.fraction else "host_by_pixel.c", names)
+    texts = {".c": source.c, ".h": source.h, "_host.c": host}
     with tempfile.TemporaryDirectory(prefix="tinydigits-c-") as folder:
         files = [Path(folder) / f"{source.name}{ending}" for ending in texts]
         for file, text in zip(files, texts.values(), strict=True):

@@ -1,22 +1,11 @@
 """The kinds of networks that can be written as C."""
 
-from collections.abc import Callable, Mapping
-
-import numpy as np
-from numpy.typing import NDArray
-
 from tinydigits import ModelError, ModelInfo
 from tinydigits_export.c.conv import to_conv
 from tinydigits_export.c.dense import to_c
-from tinydigits_export.c.source import CSource
 from tinydigits_export.c.tiny import is_tiny, to_tiny
 from tinydigits_export.keras_model import Original
 from tinydigits_train.data import Dataset
-
-Writer = Callable[[Original, ModelInfo, NDArray[np.uint8]], CSource]
-# By the type of the first layer. Each writer refuses networks whose other layers it does not know.
-WRITERS: Mapping[str, Writer] = {"Conv2D": to_conv, "Dense": to_c}
-SHAPE_ONLY = ("InputLayer", "Flatten", "Reshape", "Dropout")  # layers that compute nothing
 
 
 def write_c(original: Original, info: ModelInfo, data: Dataset) -> tuple[bytes, ...]:
@@ -30,6 +19,7 @@ def write_c(original: Original, info: ModelInfo, data: Dataset) -> tuple[bytes, 
         )
     if is_tiny(original):
         return to_tiny(original, info).contents
-    kinds = (type(layer).__name__ for layer in original.model.layers)
-    first = next((kind for kind in kinds if kind not in SHAPE_ONLY), "")
-    return WRITERS.get(first, to_c)(original, info, data.train.images).contents
+    # Each of these refuses networks whose other layers it does not know.
+    kinds = [type(layer).__name__ for layer in original.model.layers if layer.get_weights()]
+    write = to_conv if kinds[:1] == ["Conv2D"] else to_c
+    return write(original, info, data.train.images).contents

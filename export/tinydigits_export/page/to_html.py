@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tinydigits.errors import ModelError
 from tinydigits.info import ModelInfo
-from tinydigits_export.fold import folded
+from tinydigits_export.fold import folded, scaling
 from tinydigits_export.keras_model import Original
 from tinydigits_export.templates import fill
 
@@ -126,12 +126,7 @@ def _window(layer: Any, window: tuple[int, int], where: str) -> dict[str, Any]:
 
 def _normalisation(layer: Any, _where: str) -> _Read:
     """Return a normalisation that could not be folded, as factor and offset for each channel."""
-    ones = np.ones(layer.input.shape[-1])
-    gamma = np.asarray(layer.gamma) if layer.scale else ones
-    beta = np.asarray(layer.beta) if layer.center else 0 * ones
-    factor = gamma / np.sqrt(np.asarray(layer.moving_variance, np.float64) + layer.epsilon)
-    offset = beta - np.asarray(layer.moving_mean, np.float64) * factor
-    return _scale(factor, offset)
+    return _scale(*scaling(layer))
 
 
 def _rescaling(layer: Any, _where: str) -> _Read:

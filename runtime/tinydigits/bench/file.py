@@ -23,7 +23,8 @@ from tinydigits.bench.machine import HARDWARE
 from tinydigits.bench.measure import Bench
 from tinydigits.bench.stats import CONTROLS, LEAST_BLOCKS, PERCENTILES, Change, Figure, Metric
 from tinydigits.bench.tasks import THREADS
-from tinydigits.errors import SinkError, SourceError
+from tinydigits.errors import SourceError
+from tinydigits.sinks.files import writing
 
 SCHEMA = 1
 KEYS = tuple(f"p{percent:g}" for percent in PERCENTILES)
@@ -88,10 +89,8 @@ def to_json(fields: dict[str, Any]) -> str:
 
 def write_run(path: str, text: str) -> None:
     """Write the file. Raises SinkError."""
-    try:
+    with writing(path):
         Path(path).write_text(text + "\n", "utf-8")
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def read_run(path: str) -> Run:
