@@ -39,9 +39,7 @@ class Child:
 
     name: str
     settings: str
-    classes: tuple[int, ...]
-    """Its answers for the first CHECKED images."""
-
+    classes: tuple[int, ...]  # its answers for the first CHECKED images
     process: "subprocess.Popen[str]"
 
     def seconds(self, batch: int, seconds: float) -> float:

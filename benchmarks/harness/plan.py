@@ -32,33 +32,17 @@ class MissingInput(TinydigitsError):  # noqa: N818 - named for what the user has
 class Plan:
     """The options of the command line."""
 
-    scratch: Path
-    """An empty folder for temporary files."""
-
-    mnist: Path | None = None
-    """The folder of the four IDX files."""
-
-    models: Path = ROOT / "build"
-    """A folder with NAME.keras, as `make models` writes it."""
-
+    scratch: Path  # an empty folder for temporary files
+    mnist: Path | None = None  # the folder of the four IDX files
+    models: Path = ROOT / "build"  # a folder with NAME.keras, as `make models` writes it
+    # A folder with a bundle NAME for each model, as `tinydigits export` writes it; None: export
+    # anew.
     bundles: Path | None = None
-    """A folder with a bundle NAME for each model, as `tinydigits export` writes it; None: export
-    anew."""
-
-    people: Path | None = None
-    """A folder with pictures by people, in a sub-folder for each label."""
-
-    names: tuple[str, ...] = ("dense", "conv")
-    """The models."""
-
-    asked_turns: int | None = None
-    """The number of turns; None: each benchmark's own."""
-
-    short: bool = False
-    """Measure little, to try whether a benchmark runs."""
-
-    say: Callable[[str], None] = lambda _: None
-    """Shows the progress."""
+    people: Path | None = None  # a folder with pictures by people, in a sub-folder for each label
+    names: tuple[str, ...] = ("dense", "conv")  # the models
+    asked_turns: int | None = None  # the number of turns; None: each benchmark's own
+    short: bool = False  # measure little, to try whether a benchmark runs
+    say: Callable[[str], None] = lambda _: None  # shows the progress
 
     def turns(self, usual: int) -> int:
         """Return the number of turns of a benchmark that usually takes `usual`."""

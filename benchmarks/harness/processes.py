@@ -25,14 +25,9 @@ class Ended(NamedTuple):
     """A process that has ended."""
 
     seconds: float
-    peak: int
-    """The most memory that its largest process held, in bytes."""
-
-    lines: list[str]
-    """Its stdout."""
-
-    errors: str
-    """Its stderr."""
+    peak: int  # the most memory that its largest process held, in bytes
+    lines: list[str]  # its stdout
+    errors: str  # its stderr
 
 
 def run(command: Sequence[str], stdin: Path | None = None) -> Ended:

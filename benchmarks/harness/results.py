@@ -50,11 +50,9 @@ class Contestant:
     """One side of a Race."""
 
     name: str
-    settings: str
-    """The options it was run with."""
-
+    settings: str  # the options it was run with
+    # One figure for each turn, in the unit of the Race: the median of the turn's samples.
     blocks: tuple[float, ...]
-    """One figure for each turn, in the unit of the Race: the median of the turn's samples."""
 
     @property
     def spread(self) -> Spread:
@@ -68,26 +66,21 @@ class Ratio:
     over: str
     under: str
     target: Target | None = None
+    # The name of the row where several races share a table; otherwise it is "over ÷ under".
     label: str = ""
-    """The name of the row where several races share a table; otherwise it is "over ÷ under"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Race:
     """Contestants that took turns at the same work."""
 
-    name: str
-    """The name of the block that shows it; races with the same name share a block."""
-
+    name: str  # the name of the block that shows it; races with the same name share a block
     title: str
     unit: str
     contestants: tuple[Contestant, ...]
     comparisons: tuple[Ratio, ...] = ()
-    case: str = ""
-    """The heading of its column in a shared block, such as "256"."""
-
-    detailed: bool = False
-    """Whether it has a block of its own beside the shared one."""
+    case: str = ""  # the heading of its column in a shared block, such as "256"
+    detailed: bool = False  # whether it has a block of its own beside the shared one
 
     def pairs(self, ratio: Ratio) -> tuple[float, ...]:
         """Return the ratio in each turn."""
@@ -106,8 +99,7 @@ class Column:
     """A column of a Table."""
 
     name: str
-    format: str = ""
-    """A format specification, such as ",.1f"; "" leaves text as it is."""
+    format: str = ""  # a format specification, such as ",.1f"; "" leaves text as it is
 
 
 def columns(*texts: str) -> tuple[Column, ...]:
@@ -122,8 +114,8 @@ class Table:
     name: str
     title: str
     columns: tuple[Column, ...]
+    # Values in the order of the columns; None where there is none.
     rows: tuple[tuple[Value, ...], ...]
-    """Values in the order of the columns; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +134,9 @@ class Finding:
     """The figures of one run of one benchmark."""
 
     benchmark: str
-    what: str
-    """The measurement, in a sentence or two."""
-
-    on: str
-    """The data and the models."""
-
-    how: str
-    """The number of turns, and what counts."""
-
+    what: str  # the measurement, in a sentence or two
+    on: str  # the data and the models
+    how: str  # the number of turns, and what counts
     races: tuple[Race, ...] = ()
     tables: tuple[Table, ...] = ()
     checks: tuple[Check, ...] = ()
@@ -161,9 +147,7 @@ class Result:
     """A Finding with its machine and date."""
 
     finding: Finding
-    command: str
-    """The command that repeats it."""
-
+    command: str  # the command that repeats it
     date: str
     machine: Mapping[str, str]
     versions: Mapping[str, str]

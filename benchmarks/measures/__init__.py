@@ -6,14 +6,9 @@ from typing import NamedTuple
 class Benchmark(NamedTuple):
     """A benchmark that the command line offers."""
 
-    name: str
-    """Its module in this folder, its JSON file and its section of RESULTS.md."""
-
-    about: str
-    """The thing measured, in a line."""
-
-    needs: str = "--mnist DIR"
-    """The options that it cannot run without."""
+    name: str  # its module in this folder, its JSON file and its section of RESULTS.md
+    about: str  # the thing measured, in a line
+    needs: str = "--mnist DIR"  # the options that it cannot run without
 
 
 BENCHMARKS = {

@@ -27,8 +27,7 @@ class Shares(NamedTuple):
 
     right: float
     refused: float
-    wrong: float
-    """Wrong and not refused."""
+    wrong: float  # wrong and not refused
 
 
 def letters() -> list[ImageLike]:

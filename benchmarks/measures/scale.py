@@ -48,9 +48,7 @@ class Run(NamedTuple):
 class Job(NamedTuple):
     """The parts that all commands share."""
 
-    pictures: list[bytes]
-    """Encoded pictures, which are repeated if a command needs more."""
-
+    pictures: list[bytes]  # encoded pictures, which are repeated if a command needs more
     folder: Path
     options: list[str]
 
@@ -59,14 +57,10 @@ class Stored(NamedTuple):
     """Figures for pictures in a store."""
 
     runs: list[Run]
-    requests: Counter[str]
-    """The requests of the last run."""
-
+    requests: Counter[str]  # the requests of the last run
+    # The requests for each picture that the last run read more than the one before.
     a_picture: dict[str, float]
-    """The requests for each picture that the last run read more than the one before."""
-
-    fetching: float
-    """The seconds of CPU to fetch a picture and to find it in its archive."""
+    fetching: float  # the seconds of CPU to fetch a picture and to find it in its archive
 
 
 def measure(plan: Plan) -> Finding:

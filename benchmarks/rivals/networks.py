@@ -23,11 +23,8 @@ class Network:
     """A network that is ready to run."""
 
     settings: str
-    prepare: Callable[[Images], Any]
-    """uint8 [N, 28, 28] → the argument of `answer`."""
-
-    answer: Callable[[Any], Any]
-    """→ float32 [N, K], a Prediction, or a class."""
+    prepare: Callable[[Images], Any]  # uint8 [N, 28, 28] → the argument of `answer`
+    answer: Callable[[Any], Any]  # → float32 [N, K], a Prediction, or a class
 
 
 def keras_predict(folder: Path, name: str, threads: int) -> Network:

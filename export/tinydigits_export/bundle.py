@@ -38,17 +38,12 @@ class Receipt:
 
     info: ModelInfo
     keras_accuracy: float
+    # File name → what is wrong, one sentence each. No entry where the proof holds.
     failures: Mapping[str, list[str]]
-    """File name → what is wrong, one sentence each. No entry where the proof holds."""
-
-    unscored: frozenset[str] = frozenset()
-    """Files that answer the class alone, without scores."""
-
-    removed: tuple[str, ...] = ()
-    """Files of an earlier model that `export` removed."""
-
+    unscored: frozenset[str] = frozenset()  # files that answer the class alone, without scores
+    removed: tuple[str, ...] = ()  # files of an earlier model that `export` removed
+    # Files of an earlier model that it left, because they were changed since.
     left: tuple[str, ...] = ()
-    """Files of an earlier model that it left, because they were changed since."""
 
 
 def export(original: Original, folder: Path, formats: Sequence[str], data: Dataset) -> Receipt:
@@ -93,8 +88,7 @@ class Bundle:
 
     original: Original
     info: ModelInfo
-    wanted: tuple[str, ...]
-    """The artefacts to prove, by file name."""
+    wanted: tuple[str, ...]  # the artefacts to prove, by file name
 
     @property
     def folder(self) -> Path:

@@ -21,28 +21,18 @@ from tinydigits_train.data import Dataset
 class Format:
     """How a model is written in one format, opened again and judged."""
 
-    name: str
-    """The name that `--formats` takes."""
-
-    use: str
-    """The machines that such a file is for, for the help of `export`."""
-
-    ending: str
-    """The end of the file's name, after the name of the model."""
-
+    name: str  # the name that `--formats` takes
+    use: str  # the machines that such a file is for, for the help of `export`
+    ending: str  # the end of the file's name, after the name of the model
+    # Endings of further files, which replace the last ending of the first file.
     beside: tuple[str, ...]
-    """Endings of further files, which replace the last ending of the first file."""
-
+    # Return the contents of the file and of those beside it.
     write: Callable[[Original, ModelInfo, Dataset], tuple[bytes, ...]]
-    """Return the contents of the file and of those beside it."""
-
+    # Open the file. Takes its path and its bytes. Raises ModelError or MissingTool.
     open: Callable[[Path, bytes], Backend]
-    """Open the file. Takes its path and its bytes. Raises ModelError or MissingTool."""
-
     tolerance: Tolerance
 
-    on_devices: bool = False
-    """Whether it is C for microcontrollers, which `devices.table` measures."""
+    on_devices: bool = False  # whether it is C for microcontrollers, which `devices.table` measures
 
     def files(self, model: str) -> tuple[str, ...]:
         """Return the names of the files for a model of that name, first the one that is proved."""

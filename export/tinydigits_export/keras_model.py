@@ -31,9 +31,9 @@ class Original:
     model: Any
     sha256: str
     labels: tuple[str, ...]
+    # The record that `tinydigits train` wrote beside it. Empty if that is missing, or belongs to
+    # another file.
     record: Mapping[str, Any]
-    """The record that `tinydigits train` wrote beside it. Empty if that is missing, or belongs to
-    another file."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -19,17 +19,13 @@ from tinydigits_train.labelled_folder import Digits
 class Tolerance:
     """How much an artefact of one format may differ."""
 
-    max_delta: float
-    """Largest |score − score of Keras|."""
-
+    max_delta: float  # largest |score − score of Keras|
+    # Smallest share of the test images that it decides as Keras does, in [0, 1].
     min_agreement: float
-    """Smallest share of the test images that it decides as Keras does, in [0, 1]."""
-
+    # How far its accuracy may be below that of Keras: a share of the test images, in [0, 1].
     max_accuracy_loss: float
-    """How far its accuracy may be below that of Keras: a share of the test images, in [0, 1]."""
-
+    # How many images in 10,000 may have two best scores that are equal. None: as many as Keras.
     max_ties: int | None
-    """How many images in 10,000 may have two best scores that are equal. None: as many as Keras."""
 
 
 # C that answers the class alone, without scores, must answer as Keras does on every image.
@@ -40,9 +36,7 @@ EVERY_CLASS = Tolerance(max_delta=1.0, min_agreement=1.0, max_accuracy_loss=0.0,
 class Reference:
     """The answers of the Keras model for the test digits."""
 
-    scores: NDArray[np.float32]
-    """float32 [N, K]."""
-
+    scores: NDArray[np.float32]  # float32 [N, K]
     digits: Digits
 
     @property

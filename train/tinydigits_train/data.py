@@ -30,17 +30,11 @@ class Dataset:
     train: Digits
     test: Digits
     name: str
-    source: str
-    """The origin of the digits, for people."""
-
-    labels: tuple[str, ...] = DIGITS
-    """The names of the classes, in order."""
-
-    fit: Fit = "auto"
-    """How pictures were brought to 28×28."""
-
+    source: str  # the origin of the digits, for people
+    labels: tuple[str, ...] = DIGITS  # the names of the classes, in order
+    fit: Fit = "auto"  # how pictures were brought to 28×28
+    # Files of a labelled folder that could not be read, with the reason.
     unreadable: tuple[str, ...] = ()
-    """Files of a labelled folder that could not be read, with the reason."""
 
     @property
     def sha256(self) -> str:

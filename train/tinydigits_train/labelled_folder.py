@@ -26,11 +26,9 @@ FEWEST_PICTURES = 5  # of a class
 class Digits:
     """Labelled model inputs."""
 
-    images: NDArray[np.uint8]
-    """uint8 [N, 28, 28], ink bright on dark."""
-
+    images: NDArray[np.uint8]  # uint8 [N, 28, 28], ink bright on dark
+    # uint8 [N], each an index into the names of the classes; for MNIST, the digit itself.
     labels: NDArray[np.uint8]
-    """uint8 [N], each an index into the names of the classes; for MNIST, the digit itself."""
 
 
 def classes_in(folder: Path) -> list[str]:

@@ -20,29 +20,18 @@ class Recipe:
     """How one network is built and trained."""
 
     name: str
-    layers: Callable[[ModuleType, int], list[Any]]
-    """(keras, classes) → the input and the layers."""
-
+    layers: Callable[[ModuleType, int], list[Any]]  # (keras, classes) → the input and the layers
     loss: str
-    optimizer: Callable[[ModuleType, int], Any]
-    """(keras, steps of the training) → the optimizer."""
-
-    lesson: Callable[..., Lesson]
-    """(tensorflow, digits, labels, batch, seed) → what is shown."""
-
+    optimizer: Callable[[ModuleType, int], Any]  # (keras, steps of the training) → the optimizer
+    lesson: Callable[..., Lesson]  # (tensorflow, digits, labels, batch, seed) → what is shown
     epochs: int
-    batch: int
-    """Images a step."""
-
-    how: str
-    """How it is trained, for the model's description."""
-
+    batch: int  # images a step
+    how: str  # how it is trained, for the model's description
+    # How many of the epochs, at the end, show images that are changed less. 0 where the images are
+    # shown as they are.
     eased: int = 0
-    """How many of the epochs, at the end, show images that are changed less. 0 where the images are
-    shown as they are."""
-
+    # (keras, trained model) → the model that is written.
     finished: Callable[[ModuleType, Any], Any] = lambda _, model: model
-    """(keras, trained model) → the model that is written."""
 
     def build(self, keras: ModuleType, steps: int, classes: int = 10) -> Any:
         """The compiled model. steps: of the training, the eased epochs excluded."""

@@ -27,20 +27,17 @@ class Epoch:
 
     number: int
     loss: float
+    # In [0, 1]. None if the images are augmented: it would say little.
     accuracy: float | None
-    """In [0, 1]. None if the images are augmented: it would say little."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """The accuracy of a trained network on a set of digits."""
 
-    accuracy: float
-    """Share read right, in [0, 1]."""
-
+    accuracy: float  # share read right, in [0, 1]
     errors: int
-    confusion: NDArray[np.int64]
-    """int64 [K, K]: rows are truths, columns are answers."""
+    confusion: NDArray[np.int64]  # int64 [K, K]: rows are truths, columns are answers
 
     def worst_pairs(self, count: int) -> list[tuple[int, int, int]]:
         """Return up to `count` mistakes as (truth, answer, how often), most frequent first."""
@@ -60,9 +57,8 @@ class Trained:
     history: tuple[Epoch, ...]
     train: Evaluation
     test: Evaluation
+    # Calibrated on validation images; None if the recipe sets none aside.
     thresholds: Thresholds | None
-    """Calibrated on validation images; None if the recipe sets none aside."""
-
     data: Dataset
 
 

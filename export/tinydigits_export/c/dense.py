@@ -35,17 +35,10 @@ DAMPING = 0.01  # of the mean power of a pixel: keeps the inverse stable where p
 class Quantised:
     """A dense layer in integers: logit = (pixels @ weights * scales + biases) / one."""
 
-    weights: NDArray[np.int64]
-    """int8 range, [784, K]; 0 for pixels that are left out."""
-
-    scales: NDArray[np.int64]
-    """1..255, [K]."""
-
-    biases: NDArray[np.int64]
-    """int32 range, [K]."""
-
-    fraction: int
-    """`one` is 2 ** fraction."""
+    weights: NDArray[np.int64]  # int8 range, [784, K]; 0 for pixels that are left out
+    scales: NDArray[np.int64]  # 1..255, [K]
+    biases: NDArray[np.int64]  # int32 range, [K]
+    fraction: int  # `one` is 2 ** fraction
 
     @property
     def sums(self) -> NDArray[np.int64]:

@@ -39,11 +39,8 @@ MAX_HEAD = 2**15 - 1  # weights of the last layer have 16 bits
 class Convolution:
     """3×3 with a border of zeros, then ReLU: uint8 = clip((sum + bias) >> 8, 0, 255)."""
 
-    weights: Integers
-    """int8 range, [3, 3, maps in, maps out]."""
-
-    biases: Integers
-    """int24 range, [maps out]; half a unit is in them, so that the shift rounds."""
+    weights: Integers  # int8 range, [3, 3, maps in, maps out]
+    biases: Integers  # int24 range, [maps out]; half a unit is in them, so that the shift rounds
 
     @property
     def largest(self) -> int:
@@ -55,21 +52,13 @@ class Convolution:
 class QuantisedConv:
     """A network of the conv recipe in integers."""
 
+    # Five. Max pooling over 2×2 follows the second and the fourth.
     convolutions: tuple[Convolution, ...]
-    """Five. Max pooling over 2×2 follows the second and the fourth."""
-
-    places: Integers
-    """int8 range, [7, 7, C]: a weight for each place of each of the C last maps."""
-
+    places: Integers  # int8 range, [7, 7, C]: a weight for each place of each of the C last maps
+    # int24 range, [C]; with half a unit, as above. feature = (sum + bias) >> 8, of either sign.
     place_biases: Integers
-    """int24 range, [C]; with half a unit, as above. feature = (sum + bias) >> 8, of either sign."""
-
-    head: Integers
-    """int16 range, [C, K]."""
-
-    biases: Integers
-    """int32 range, [K]. logit = (features @ head + biases) / 2 ** fraction."""
-
+    head: Integers  # int16 range, [C, K]
+    biases: Integers  # int32 range, [K]. logit = (features @ head + biases) / 2 ** fraction
     fraction: int
 
     @property

@@ -22,20 +22,13 @@ STEPS = 32  # of the sigmoid table, of 1/4 each
 class CSource:
     """The files of a network, as text."""
 
-    name: str
-    """A C identifier: the name of the files, and the beginning of the names of functions."""
-
+    name: str  # a C identifier: the name of the files, and the beginning of the names of functions
     c: str
     h: str
-    sketch: str
-    """Arduino: answers 784 bytes that come over the serial line with the class."""
-
+    sketch: str  # Arduino: answers 784 bytes that come over the serial line with the class
     readme: str
-    classes: int
-    """K."""
-
-    fraction: int
-    """The logit 1.0 is 2 ** fraction. 0 where the C gives no logits."""
+    classes: int  # K
+    fraction: int  # the logit 1.0 is 2 ** fraction; 0 where the C gives no logits
 
     @property
     def contents(self) -> tuple[bytes, ...]:

@@ -57,19 +57,12 @@ class Target:
     """A microcontroller."""
 
     name: str
-    mcu: str
-    """Its name in the simulator."""
-
-    prefix: str
-    """Prefix of the compiler's commands: "avr-" or "arm-none-eabi-"."""
-
-    flags: tuple[str, ...]
-    """The flags that choose the processor. `build` chooses the optimisation."""
-
+    mcu: str  # its name in the simulator
+    prefix: str  # prefix of the compiler's commands: "avr-" or "arm-none-eabi-"
+    flags: tuple[str, ...]  # the flags that choose the processor; `build` chooses the optimisation
     flash: int  # bytes
     ram: int  # bytes
-    clock: int
-    """Hz, at which it usually runs."""
+    clock: int  # Hz, at which it usually runs
 
     @property
     def packages(self) -> str:
@@ -108,25 +101,18 @@ class DoesNotFit(ModelError):  # noqa: N818 - named for what it says
 class Sizes:
     """The memory that a linked program needs."""
 
-    flash: int
-    """bytes: code, constants, and the initial values of variables."""
-
-    ram: int
-    """bytes of static variables; the stack comes on top."""
+    flash: int  # bytes: code, constants, and the initial values of variables
+    ram: int  # bytes of static variables; the stack comes on top
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """The answers of a program, and their cost. N: the number of inputs."""
 
-    outputs: NDArray[np.uint8]
-    """uint8 [N, R], the bytes written for each input."""
-
+    outputs: NDArray[np.uint8]  # uint8 [N, R], the bytes written for each input
+    # int64 [N], between device_start and device_stop: cycles of an AVR, instructions of an ARM.
     cycles: NDArray[np.int64]
-    """int64 [N], between device_start and device_stop: cycles of an AVR, instructions of an ARM."""
-
-    stack: int
-    """bytes: the most in use between the two, without what `main` itself uses."""
+    stack: int  # bytes: the most in use between the two, without what `main` itself uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +121,8 @@ class Firmware:
 
     elf: Path
     target: Target
-    model: Sizes
-    """The sources alone, with the helpers of the compiler's library that they call."""
-
-    program: Sizes
-    """All, with `main`, start-up code and interrupt vectors."""
+    model: Sizes  # the sources alone, with the helpers of the compiler's library that they call
+    program: Sizes  # all, with `main`, start-up code and interrupt vectors
 
     def run(self, inputs: NDArray[np.uint8]) -> Run:
         """Run the program. inputs: uint8 [N, B]. Raises ModelError if it crashes, hangs, or does

@@ -33,19 +33,13 @@ CALL_OF_MAIN = 2  # bytes of stack on an AVR, which the simulator's count leaves
 class Way(NamedTuple):
     """A way in which C takes its image, and how such C is measured."""
 
-    declared: str
-    """A declaration in the header; {name} is the name of the model."""
-
-    main: str
-    """The program that reads such images, a file of `templates`."""
-
-    images: int
-    """How many are run."""
-
+    declared: str  # a declaration in the header; {name} is the name of the model
+    main: str  # the program that reads such images, a file of `templates`
+    images: int  # how many are run
     targets: tuple[Target, ...] = TARGETS
     optimize: str = "-O2"
+    # Whether the whole program is counted, because flash has no room for another.
     whole: bool = False
-    """Whether the whole program is counted, because flash has no room for another."""
 
 
 # The first that a header declares counts.
@@ -67,20 +61,12 @@ class Measured(NamedTuple):
     """The needs of a model on one microcontroller."""
 
     target: Target
-    flash: int
-    """bytes: code and weights; for `tiny`, the whole program."""
-
-    static: int
-    """bytes of variables without the image; for `tiny`, of the whole program."""
-
-    stack: int
-    """bytes, without what the caller has on it."""
-
-    mean: float
-    """Mean cycles for an image (for Cortex-M: instructions)."""
-
+    flash: int  # bytes: code and weights; for `tiny`, the whole program
+    static: int  # bytes of variables without the image; for `tiny`, of the whole program
+    stack: int  # bytes, without what the caller has on it
+    mean: float  # mean cycles for an image (for Cortex-M: instructions)
+    # The same for an image of ink everywhere, or for the slowest image if that took longer.
     worst: int
-    """The same for an image of ink everywhere, or for the slowest image if that took longer."""
 
     @property
     def milliseconds(self) -> float:
@@ -92,8 +78,8 @@ class TooSmall(NamedTuple):
     """A microcontroller for which the model is too large."""
 
     target: Target
+    # With the numbers: `the program needs 9,120 B of flash, where an ATtiny13A has 1,024`.
     reason: str
-    """With the numbers: `the program needs 9,120 B of flash, where an ATtiny13A has 1,024`."""
 
 
 def measured_file(path: Path, images: NDArray[np.uint8]) -> list[Measured | TooSmall]:
