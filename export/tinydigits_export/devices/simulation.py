@@ -4,22 +4,9 @@
     run = firmware.run(images.reshape(-1, 784))     # uint8 [N, bytes that one step reads]
     run.outputs, run.cycles.mean(), run.stack       # uint8 [N, bytes that one step writes], …
 
-`main` is the text of a C program that includes "device.h" (device.h here) and loops for ever:
-
-    #include "device.h"
-    #include "digits.h"
-    int main(void) {
-        static uint8_t image[784];
-        for (;;) {
-            uint16_t i;
-            uint8_t digit, probability;
-            for (i = 0; i < 784; i++) image[i] = device_read();
-            device_start();
-            digit = digits_classify(image, &probability);
-            device_stop();
-            device_write(digit);
-        }
-    }
+`main` is the text of a C program that includes "device.h" (device.h here) and loops for ever, such
+as those in `templates`: it reads the bytes of a step with device_read(), works between
+device_start() and device_stop(), and writes its answer with device_write().
 
 Every step reads, counts and writes the same number of bytes and spans. Reading past the last input
 ends the run. A program whose network reads its pixels one by one, because the chip has no room for
