@@ -37,6 +37,7 @@ MadeOnce = Callable[[str, Making], Path]
 # processes that share the tests waits long for the other at the end.
 LONGEST = (
     "tests/export/test_cli.py",
+    "tests/export/c/test_tiny.py",
     "tests/docs/test_snippets.py",
     "tests/benchmarks/test_benchmarks.py",
     "tests/examples/test_notebook.py",

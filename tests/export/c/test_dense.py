@@ -145,7 +145,7 @@ def test_any_number_of_classes(classes: int, mnist: Dataset) -> None:
 
 def test_pixels_that_training_never_lit_count_for_nothing(mnist: Dataset) -> None:
     original = random_original(3)
-    lit = mnist.train.images.copy()
+    lit = mnist.train.images[:2000].copy()
     lit[:, :20] = 0  # a gap longer than one run can skip
     backend = CBackend(to_c(original, info_of(original), lit))
     image = mnist.test.images[:1].copy()

@@ -1,8 +1,8 @@
 """On an ATmega328P, a Cortex-M0+ and a Cortex-M4 the C form gives the host's logits, within flash,
 RAM and time that are held here.
 
-On the ATmega328P for all test digits, on the others for 300: for all there too, in some minutes,
-with TINYDIGITS_DEVICE_IMAGES=10000.
+On the ATmega328P for 2,000 test digits, on the others for 300; with TINYDIGITS_DEVICE_IMAGES=10000
+for all everywhere, in some minutes.
 """
 
 import os
@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from tests.export.c.test_dense import info_of, random_original
 from tinydigits import ModelError
 from tinydigits.errors import TinydigitsError
-from tinydigits.info import read_info
-from tinydigits_export.c.backend import CBackend
+from tinydigits_export.c.backend import CBackend, read_source
 from tinydigits_export.c.dense import to_c
 from tinydigits_export.c.source import CSource
 from tinydigits_export.devices.simulation import (
@@ -32,11 +31,11 @@ from tinydigits_export.devices.simulation import (
     build,
 )
 from tinydigits_export.devices.table import TINY_TARGETS, firmware_of
-from tinydigits_export.keras_model import open_original
 from tinydigits_train.data import Dataset
 
 pytestmark = pytest.mark.device
 
+AVR_IMAGES = int(os.environ.get("TINYDIGITS_DEVICE_IMAGES", "2000"))
 ARM_IMAGES = int(os.environ.get("TINYDIGITS_DEVICE_IMAGES", "300"))
 
 ECHO = """
@@ -102,8 +101,8 @@ def dense_firmware(source: CSource, target: Target, folder: Path, *flags: str) -
 
 
 @pytest.fixture(scope="module")
-def source(bundle: Path, keras_path: Path, mnist: Dataset) -> CSource:
-    return to_c(open_original(keras_path), read_info(bundle / "digits.json"), mnist.train.images)
+def source(bundle: Path) -> CSource:
+    return read_source(bundle / "digits.c")
 
 
 @pytest.mark.parametrize("target", TINY_TARGETS, ids=lambda target: target.name)
@@ -145,7 +144,7 @@ def test_dense_is_the_hosts_within_its_limits(
     source: CSource, mnist: Dataset, tmp_path: Path, limit: Limit
 ) -> None:
     firmware = dense_firmware(source, limit.target, tmp_path)
-    images = mnist.test.images[: None if limit.target is ATMEGA328P else ARM_IMAGES]
+    images = mnist.test.images[: AVR_IMAGES if limit.target is ATMEGA328P else ARM_IMAGES]
     run = firmware.run(images.reshape(-1, 784))
     host = CBackend(source)
     assert run.outputs[:, :2].tobytes() == host.classify(images).tobytes()
