@@ -1,10 +1,8 @@
 """Flash, memory and cycles of the C formats on simulated microcontrollers."""
 
-from collections.abc import Iterator
-
 from benchmarks.harness.plan import Plan, artefact, bundle, data
 from benchmarks.harness.results import Finding, Table, Value, columns
-from tinydigits_export.devices.table import IMAGES, IMAGES_BY_ROW, Measured, TooSmall, measured_file
+from tinydigits_export.devices.table import IMAGES, IMAGES_BY_ROW, TooSmall, measured_file
 
 COLUMNS = columns(
     "file; device; flash, B:,d; static, B:,d; stack, B:,d; mean cycles:,d; worst:,d; ms:,.2f",
@@ -24,7 +22,9 @@ def measure(plan: Plan) -> Finding:
             if isinstance(row, TooSmall):
                 refused.append(f"{file}: {row.reason}")
             else:
-                rows.append(tuple(_cells(file, row)))
+                figures = (row.flash, row.static, row.stack, round(row.mean), row.worst)
+                clock = row.target.clock / 1e6
+                rows.append((file, row.target.name, *figures, row.milliseconds, clock))
     return Finding(
         "devices",
         what="The needs of the C formats on microcontrollers: flash for code and weights, static "
@@ -36,8 +36,3 @@ def measure(plan: Plan) -> Finding:
         how="each image once, in simulators that count; every run gives the same figures",
         tables=(Table("devices", "in simulation", COLUMNS, tuple(rows)),),
     )
-
-
-def _cells(file: str, row: Measured) -> Iterator[Value]:
-    yield from (file, row.target.name, row.flash, row.static, row.stack, round(row.mean), row.worst)
-    yield from (row.milliseconds, row.target.clock / 1e6)

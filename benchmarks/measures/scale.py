@@ -76,8 +76,9 @@ def measure(plan: Plan) -> Finding:
         disk = list(on_disk(job, sizes, on_disk_kinds, workers, plan.say))
         found = in_a_store(job, stored, kinds, counted, plan.say)
     names = in_the_driver()
-    one = [("a digit: decode, network", digit), ("an example scan: also fit", scan)]
-    one += [(f"to fetch one of {kind}", each.fetching) for kind, each in found.items()]
+    cpu = {"a digit: decode, network": digit, "an example scan: also fit": scan}
+    cpu |= {f"to fetch one of {kind}": each.fetching for kind, each in found.items()}
+    one = tuple((name, 1e6 * seconds, 1 / seconds) for name, seconds in cpu.items())
     return Finding(
         "scale",
         what="The cost of reading pictures with `--engine ray`: for one picture the CPU time of a "
@@ -90,7 +91,7 @@ def measure(plan: Plan) -> Finding:
         "count, its times do not, since it shares the CPUs",
         how="one command each",
         tables=(
-            Table("scale one", "one picture", _ONE, tuple(_one(one))),
+            Table("scale one", "one picture", _ONE, one),
             Table("scale disk", "jobs on local disk; s", _on_disk(sizes), tuple(disk)),
             Table("scale store", f"{stored[-1]:,} in a store", _STORED, tuple(_stored(found))),
             Table("scale names", "names in the driver, packed into parts", _NAMES, tuple(names)),
@@ -250,11 +251,6 @@ _BILLION = columns(
 def _on_disk(sizes: tuple[int, ...]) -> tuple[Column, ...]:
     counts = [f"{count:,}:.1f" for count in sizes]
     return columns("workers:d", "kind", *counts, "images/s:,.0f")
-
-
-def _one(seconds: list[tuple[str, float]]) -> Iterator[tuple[Value, ...]]:
-    for name, each in seconds:
-        yield name, 1e6 * each, 1 / each
 
 
 def _stored(found: dict[str, Stored]) -> Iterator[tuple[Value, ...]]:
