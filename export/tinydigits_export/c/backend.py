@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
-from tinydigits_export.c.source import CSource, filled
+from tinydigits_export.c.source import PIXELS, CSource, filled
 
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
@@ -132,7 +132,7 @@ class CBackend:
         return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
     def _call(self, function: str, images: NDArray[np.uint8], result: NDArray[Any]) -> None:
-        images = np.ascontiguousarray(images, np.uint8)
+        images = np.ascontiguousarray(images, np.uint8).reshape(len(result), PIXELS)
         pointers = [ctypes.c_void_p(array.ctypes.data) for array in (images, result)]
         called = getattr(self._library, f"{self._source.name}_{function}")
         called(pointers[0], ctypes.c_uint32(len(images)), pointers[1])
