@@ -7,7 +7,6 @@ is such a process: for each line `BATCH SECONDS` on stdin it runs for about SECO
 one line of JSON.
 """
 
-import gc
 import itertools
 import json
 import os
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.plan import Plan
 from benchmarks.harness.processes import ROOT, ContestantError
+from tinydigits.bench.measure import without_gc
 
 SAMPLE = 50e-6  # s: the least that is timed at once, so that reading the clock does not count
 VARIETY = 50  # different inputs in turn, so that the cache does not hold one image only
@@ -148,9 +148,7 @@ def _median(answer: Any, inputs: list[Any], seconds: float) -> tuple[float, int]
     together = max(1, round(SAMPLE * calls / (clock() - began)))
     source = itertools.cycle(inputs)
     samples: list[float] = []
-    gc.collect()
-    gc.disable()
-    try:
+    with without_gc():
         began = clock()
         while len(samples) < 2 or clock() - began < seconds:
             chosen = list(itertools.islice(source, together))
@@ -158,8 +156,6 @@ def _median(answer: Any, inputs: list[Any], seconds: float) -> tuple[float, int]
             for each in chosen:
                 answer(each)
             samples.append((clock() - start) / together)
-    finally:
-        gc.enable()
     return float(np.median(samples)), together * len(samples)
 
 

@@ -137,7 +137,7 @@ def _rounds(
     samples, blocks = _Values(list), _Values(list)
     began, done = perf_counter(), 0
     late = end + LATE * (end - began)
-    with _without_gc():
+    with without_gc():
         while done < ROUNDS:
             slower = (perf_counter() - began) / sum(expected[:done]) if done else 0
             if done >= LEAST_BLOCKS and perf_counter() + slower * expected[done] > late:
@@ -151,12 +151,13 @@ def _rounds(
                 if perf_counter() + costs[place] < began + (end - began) * done / ROUNDS:
                     _block(todo[place], 1, samples, blocks)
             gc.collect()
-    metrics = [
-        _metric(figure, samples[figure], blocks[figure], task)
-        for task in todo
-        for figure in task.figures
-        if figure in blocks
-    ]
+    metrics = []
+    for task in todo:
+        for figure in task.figures:
+            if figure in blocks:
+                taken = samples[figure]
+                spread = percentiles(taken) if figure.unit == "s" and task.like is None else ()
+                metrics.append(Metric(figure, len(taken), tuple(blocks[figure]), spread))
     return metrics, done
 
 
@@ -220,18 +221,14 @@ def _block(task: Task, calls: int, samples: _Values, blocks: _Values) -> None:
 
 
 @contextmanager
-def _without_gc() -> Iterator[None]:
-    """Collect garbage between rounds only, not while a sample is taken."""
+def without_gc() -> Iterator[None]:
+    """Collect garbage before the block, and not while samples are taken in it."""
+    gc.collect()
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
-
-
-def _metric(figure: Figure, samples: list[float], blocks: list[float], task: Task) -> Metric:
-    spread = percentiles(samples) if figure.unit == "s" and task.like is None else ()
-    return Metric(figure, len(samples), tuple(blocks), spread)
 
 
 def _timer() -> float:
