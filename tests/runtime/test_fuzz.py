@@ -167,6 +167,32 @@ def test_damaged_archives_and_arrays_end_in_rows(classifier: Classifier, tmp_pat
         ends_in_rows(path, classifier, most=20)
 
 
+def is_whole(tar: bytes) -> bool:
+    """Return whether bytes are a tar of their own, as where one is cut between its members."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as archive:
+            archive.getmembers()
+            return not any(tar[archive.offset :]) and len(tar) >= archive.offset + 512
+    except tarfile.TarError:
+        return False
+
+
+def test_damage_to_an_archive_loses_no_picture_without_a_word(tmp_path: Path) -> None:
+    tar, tar_gz, tar_zst, *zips = CONTAINERS[:5]
+    twice = [(name, data + data, 6) for name, data in (tar, tar_gz, tar_zst)]
+    archives = [*((name, data, 3) for name, data in (tar, tar_gz, tar_zst, *zips)), *twice]
+    for number in range(FILES // 2):
+        name, data, pictures = archives[number % len(archives)]
+        data = damaged(data, data, random.Random(number))
+        path = tmp_path / name
+        path.write_bytes(data)
+        skipped = Skipped()
+        items = list(members(str(path), LIMITS, skipped))
+        said = any(item.name == str(path) for item in items) or is_whole(data)
+        assert said or len(items) + skipped.hidden + skipped.other >= pictures, number
+        assert items or skipped.hidden + skipped.other, number
+
+
 fuzzed = settings(
     max_examples=max(1, FILES // 10),
     derandomize=True,  # the same examples in every run

@@ -9,6 +9,7 @@ import io
 import stat
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from tinydigits.errors import ImageError
@@ -27,8 +28,8 @@ from tinydigits.sources.members import (
 from tinydigits.sources.tars import in_tar
 
 SMALL_MEMBER = 1 << 20  # 1 MiB: a member up to this may exceed the ratio
-ZIP_END = 22 + 65535  # bytes: the longest last record, with its comment
-ZIP64 = 0xFFFF  # the number of members where it does not fit its field
+ZIP_END = 22 + 65535 + 76  # bytes: the longest last record, with its comment, and that of ZIP64
+ZIP64 = 0xFFFF  # the number of members where only the record of ZIP64 holds it
 ZIP_HEADER = 30  # bytes: the shortest header of a member
 
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -43,9 +44,13 @@ def members(place: Place, limits: Limits, skipped: Skipped) -> Iterator[Item]:
 
 def _members(place: Place, limits: Limits, skipped: Skipped) -> Iterator[Item]:
     inside = _in_zip if str(place).lower().endswith(".zip") else in_tar
+    is_empty, before = True, replace(skipped)
     with open_place(place) as file:
         for name, image in inside(file, limits, skipped):
-            yield Item(f"{place}/{name}", image)
+            is_empty = False
+            yield Item(f"{place}/{name}" if name else str(place), image)
+    if is_empty and skipped == before:
+        raise ImageError("it holds no file")
 
 
 def _in_zip(
@@ -57,18 +62,29 @@ def _in_zip(
             if not name.endswith("/") and is_image(name, skipped):
                 why = refusal or bad_name(name) or _too_much(info, limits)
                 yield name, ImageError(why) if why else _unzipped(archive, info, limits)
-        # zipfile skips entries of the directory that it cannot read.
-        found, promised = len(archive.infolist()) % (ZIP64 + 1), _promised(file)
-    if promised not in (None, found, ZIP64):
-        raise ImageError(f"damaged: {found:,} members found, {promised:,} promised")
+        _check_all_listed(file, archive.infolist())
 
 
-def _promised(file: io.BufferedReader) -> int | None:
-    """Return how many members the end of a zip promises; ZIP64 where another record says so."""
+def _check_all_listed(file: io.BufferedReader, infos: list[zipfile.ZipInfo]) -> None:
+    """Raise ImageError where a zip holds, or promises, members that are not listed: zipfile skips
+    entries of the directory that it cannot read, and all but the last of zips that follow one
+    another.
+    """
     file.seek(max(0, file.seek(0, io.SEEK_END) - ZIP_END))
     end = file.read(ZIP_END)
     at = end.rfind(b"PK\5\6")
-    return int.from_bytes(end[at + 10 : at + 12], "little") if at >= 0 else None
+    found, promised = len(infos), int.from_bytes(end[at + 10 : at + 12], "little")
+    if promised == ZIP64 and (big := end.rfind(b"PK\6\6", 0, at)) >= 0:
+        promised = int.from_bytes(end[big + 32 : big + 40], "little")
+    else:
+        found %= ZIP64 + 1
+    if found != promised:
+        raise ImageError(f"damaged: {found:,} members found, {promised:,} promised")
+    if any(end[at + 22 + int.from_bytes(end[at + 20 : at + 22], "little") :]):
+        raise ImageError("damaged: its directory does not list what follows its end")
+    file.seek(0)
+    if file.read(4) == b"PK\3\4" and min((info.header_offset for info in infos), default=1):
+        raise ImageError("damaged: its directory does not list the members that it begins with")
 
 
 def zip_members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str | None]]:

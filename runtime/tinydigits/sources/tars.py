@@ -3,13 +3,16 @@
 They are parsed here, and not by `tarfile`: it takes a damaged header for the end of the archive, so
 that pictures are lost in silence, and it reads extended headers of any size, some of them in
 quadratic time.
+
+A file is read to its end: archives may follow one another in it. Damage gives an error row, and
+reading goes on with the next header.
 """
 
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from tinydigits.errors import ImageError, MissingExtra
 from tinydigits.images import Limits
@@ -21,6 +24,8 @@ BLOCK = 512  # bytes: the size of a header; members are padded to a multiple
 EXTENDED_BYTES = 1 << 20  # 1 MiB: the longest extended header; long names take 4 KiB
 NAME_LETTERS = 4096  # a longer name, which no file system has, is cut to its end
 SKIP_BYTES = 1 << 16  # 64 KiB: bytes read at a time of what is skipped
+RECORD = 20 * BLOCK  # bytes: tar pads an archive to a multiple, where another may follow
+ZSTD_BYTES = 512  # bytes unpacked at a time: four of them can become 128 KiB
 
 _KINDS = {b"1": "a hard link", b"2": "a link", b"6": "a FIFO", b"S": "a sparse file"}
 _KINDS |= {b"3": "a device", b"4": "a device"}
@@ -37,7 +42,7 @@ class _Member(NamedTuple):
 class _Unpacked:
     """The bytes of a tar, uncompressed, forwards only."""
 
-    def __init__(self, raw: BinaryIO | gzip.GzipFile, file: BinaryIO) -> None:
+    def __init__(self, raw: BinaryIO, file: BinaryIO) -> None:
         self.position = 0
         self._raw, self._file = raw, file
 
@@ -54,18 +59,20 @@ class _Unpacked:
             if not self.read(min(rest, SKIP_BYTES)):
                 raise ImageError("truncated: it ends within a member")
 
-    def finish(self) -> None:
-        """Read what follows the end mark, since a checksum follows that."""
-        while self._raw is not self._file and self.read(SKIP_BYTES):
-            pass
-
 
 def in_tar(
     file: io.BufferedReader, limits: Limits, skipped: Skipped
 ) -> Iterator[tuple[str, bytes | ImageError]]:
+    """Yield the name of each picture and its content, or why it cannot be read; "" for damage
+    between members. Raises ImageError where nothing more can be read.
+    """
     with _uncompressed(file) as raw:
         stream = _Unpacked(raw, file)
-        for name, kind, size in _tar_members(stream):
+        for member in _tar_members(stream):
+            if isinstance(member, ImageError):
+                yield "", member
+                continue
+            name, kind, size = member
             if kind in b"5D" or name.endswith("/") or not is_image(name, skipped):
                 continue
             why = bad_name(name) or _kind(kind) or too_large(size, limits)
@@ -75,7 +82,6 @@ def in_tar(
             if isinstance(image, bytes) and len(image) < size:
                 raise ImageError(f"truncated: it ends within {name}")
             yield name, image
-        stream.finish()
 
 
 def _kind(kind: bytes) -> str | None:
@@ -84,29 +90,73 @@ def _kind(kind: bytes) -> str | None:
 
 
 @contextmanager
-def _uncompressed(file: io.BufferedReader) -> Iterator[BinaryIO | gzip.GzipFile]:
+def _uncompressed(file: io.BufferedReader) -> Iterator[BinaryIO]:
     """Uncompress by the first bytes, as tar does: the endings of tars are often wrong."""
     magic = file.peek(4)[:4]
     if magic.startswith(b"\x1f\x8b"):
         with gzip.GzipFile(fileobj=file) as unzipped:
-            yield unzipped
+            yield cast(BinaryIO, unzipped)
     elif magic == b"\x28\xb5\x2f\xfd" or magic[1:] == b"\x2a\x4d\x18":
         try:
             import zstandard
         except ImportError as error:
             raise MissingExtra("a .tar.zst archive", "zstandard", "zstd") from error
-        unpacker = zstandard.ZstdDecompressor()  # it refuses windows of more than 128 MiB
-        with unpacker.stream_reader(file, read_across_frames=True, closefd=False) as unpacked:
+        # It refuses windows of more than 128 MiB.
+        unpacker = zstandard.ZstdDecompressor().decompressobj
+        with io.BufferedReader(_Frames(file, unpacker), SKIP_BYTES) as unpacked:
             yield unpacked
     else:
         yield file
 
 
-def _tar_members(stream: _Unpacked) -> Iterator[_Member]:
-    """Yield each member while the stream is at its data (ustar of POSIX.1-1988, pax, GNU)."""
+class _Frames(io.RawIOBase):
+    """The content of a file of zstd frames. Unlike zstandard's own readers, it raises EOFError
+    where the last frame is cut short.
+    """
+
+    def __init__(self, file: io.BufferedReader, unpacker: Callable[[], Any]) -> None:
+        self._file, self._unpacker, self._frame = file, unpacker, unpacker()
+        self._unpacked = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._unpacked:
+            # A checksum, which is four bytes, is unpacked by itself: if it is wrong, what is before
+            # it is not lost.
+            size = min(ZSTD_BYTES, max(4, len(self._file.peek()) - 4))
+            packed = self._frame.unused_data if self._frame.eof else b""
+            if not packed and not (packed := self._file.read(size)):
+                if not self._frame.eof:
+                    raise EOFError
+                return 0
+            if self._frame.eof:
+                self._frame = self._unpacker()
+            self._unpacked = memoryview(self._frame.decompress(packed))
+        size = min(len(buffer), len(self._unpacked))
+        buffer[:size], self._unpacked = self._unpacked[:size], self._unpacked[size:]
+        return size
+
+
+def _tar_members(stream: _Unpacked) -> Iterator[_Member | ImageError]:
+    """Yield each member while the stream is at its data (ustar of POSIX.1-1988, pax, GNU), and
+    damage where it is found.
+    """
     extended: dict[bytes, bytes] = {}  # what extended headers say of the next member
-    while (header := stream.read(BLOCK)) != bytes(BLOCK):
-        _check_header(header, stream.position)
+    zeros, lost = 0, False  # blocks of zeros before this one; whether a header is being looked for
+    while len(header := stream.read(BLOCK)) == BLOCK:
+        start = stream.position - BLOCK
+        is_header = _is_header(header)
+        if start == 0 and not is_header and any(header):
+            raise ImageError("not a tar archive")
+        if not lost and (why := _damage(header, is_header, start, zeros, bool(extended))):
+            yield ImageError(why)
+            extended, lost = {}, True
+        zeros = 0 if any(header) else zeros + 1
+        if not is_header:
+            continue
+        lost = False
         kind, size = header[156:157], _number(header[124:136])
         if kind in b"LKxXg":
             if size > EXTENDED_BYTES:
@@ -125,18 +175,32 @@ def _tar_members(stream: _Unpacked) -> Iterator[_Member]:
             yield _Member(name.decode("utf-8", "surrogateescape"), kind, size)
             extended = {}
         stream.skip_to(end)
-
-
-def _check_header(header: bytes, position: int) -> None:
-    if not header:
-        raise ImageError(
-            "truncated: it ends without an end mark" if position else "empty, or truncated"
-        )
-    if len(header) < BLOCK:
+    if header:
         raise ImageError("truncated: it ends within a header")
-    checksum = sum(header) - sum(header[148:156]) + 8 * ord(" ")
-    if header[148:156].strip(b"\0 ").lstrip(b"0") != b"%o" % checksum:
-        raise ImageError("damaged: a wrong checksum" if position > BLOCK else "not a tar archive")
+    if not zeros and not lost:
+        raise ImageError(
+            "truncated: it ends without an end mark" if stream.position else "empty, or truncated"
+        )
+
+
+def _damage(
+    header: bytes, is_header: bool, start: int, zeros: int, is_extended: bool
+) -> str | None:
+    """Return what is wrong where a header is expected, `start` bytes into the archive and after
+    `zeros` blocks of zeros; None for a header, and for an end mark.
+    """
+    if not any(header):
+        return "damaged: an extended header without its member" if is_extended else None
+    if not is_header:
+        return "damaged: a wrong checksum"
+    if (zeros and start % RECORD) or zeros == 1:
+        return "damaged: zeros in the place of a header: members may be lost"
+    return None
+
+
+def _is_header(header: bytes) -> bool:
+    said = header[148:156].strip(b"\0 ").lstrip(b"0")
+    return said.isdigit() and said == b"%o" % (sum(header) - sum(header[148:156]) + 8 * ord(" "))
 
 
 def _padded(position: int) -> int:

@@ -252,6 +252,38 @@ def test_members_that_a_damaged_directory_hides_are_missed(tmp_path: Path) -> No
     assert str(items[-1].image) == "damaged: 2 members found, 3 promised"
 
 
+@pytest.mark.parametrize("cut", [None, 30])
+def test_members_that_no_directory_lists_are_missed(tmp_path: Path, cut: int | None) -> None:
+    first, second = zipped(("a.png", b"a")), zipped(("b.png", b"b"))
+    rows = read(tmp_path, "zip", first + second[:cut])
+    assert str(rows.pop("")).startswith("damaged: its directory does not list")
+    assert rows == ({"b.png": b"b"} if cut is None else {"a.png": b"a"})
+
+
+def test_what_an_honest_zip_has_around_its_members_is_no_damage(tmp_path: Path) -> None:
+    content = io.BytesIO(b"#!/bin/sh\n")
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr("a.png", b"a")
+        archive.comment = b"a comment"
+    assert read(tmp_path, "zip", content.getvalue() + bytes(4096)) == {"a.png": b"a"}
+
+
+def test_a_number_of_members_that_needs_zip64_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    content = bytearray(zipped(("a.png", b"a"), ("b.png", b"b")))
+    content[-22 + 8 : -22 + 12] = b"\xff" * 4  # as where there are 65,535 and more
+    assert read(tmp_path, "zip", bytes(content)) == {"a.png": b"a", "b.png": b"b"}
+    content[content.rindex(b"PK\6\6") + 32] ^= 1
+    assert "2 members found, 3 promised" in str(read(tmp_path, "zip", bytes(content))[""])
+
+
+def test_a_zip_without_a_file_is_a_row(tmp_path: Path) -> None:
+    assert read(tmp_path, "zip", zipped()) == {"": "it holds no file"}
+    assert read(tmp_path, "zip", zipped(("notes.txt", b""))) == {}
+
+
 def test_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
     content = zipped(*((f"{n}.png", b"x" * 100) for n in range(3)), method=zipfile.ZIP_STORED)
     reaching = patched(content, 20, struct.pack("<I", 200))  # into the second member

@@ -1,4 +1,4 @@
-"""A damaged tar gives what is whole in it, and then a row that says where it breaks off."""
+"""A damaged tar gives what is whole in it, and a row for the damage: nothing is lost in silence."""
 
 import gzip
 import os
@@ -71,3 +71,55 @@ def test_of_a_name_without_end_the_end_is_shown(tmp_path: Path) -> None:
     assert len(long) < 5000
     assert "a name of 200,004 letters" in str(why)
     assert [image for _, image in rest] == [b"b"]
+
+
+@pytest.mark.parametrize("ending", PACK)
+def test_archives_one_after_the_other_are_read_as_one(tmp_path: Path, ending: str) -> None:
+    first, second = tarred(("a.png", b"a")), tarred(("b.png", b"b"), ("c.png", b""))
+    both = {"a.png": b"a", "b.png": b"b", "c.png": b""}
+    assert read(tmp_path, ending, PACK[ending](first) + PACK[ending](second)) == both
+    assert read(tmp_path, ending, PACK[ending](first + second)) == both
+
+
+@pytest.mark.parametrize("ending", PACK)
+@pytest.mark.parametrize("kept", [1, 5, 20, 60])
+def test_a_second_archive_that_is_cut_short_is_a_row(
+    tmp_path: Path, ending: str, kept: int
+) -> None:
+    first, second = (PACK[ending](tarred((name, os.urandom(90)))) for name in ("a.png", "b.png"))
+    rows = read(tmp_path, ending, first + second[:kept])
+    assert list(rows) == ["a.png", ""]
+    assert str(rows[""]).startswith(("truncated", "damaged"))
+
+
+@pytest.mark.parametrize(
+    ("place", "blocks", "said"),
+    [
+        (0, 1, "a wrong checksum"),  # a header: its data come instead
+        (1024, 2, "zeros in the place of a header: members may be lost"),  # a picture as a whole
+        (2048, 1, "zeros in the place of a header: members may be lost"),  # a header without data
+        (3584, 1, "an extended header without its member"),
+    ],
+)
+def test_a_header_of_zeros_is_a_row_and_what_follows_is_read(
+    tmp_path: Path, place: int, blocks: int, said: str
+) -> None:
+    long = "3" * 200 + ".png"
+    files = (("0.png", b"0"), ("1.png", b"1"), ("2.png", b""), (long, b"3"), ("4.png", b"4"))
+    content = tarred(*files)
+    zeroed = content[:place] + bytes(512 * blocks) + content[place + 512 * blocks :]
+    rows = read(tmp_path, "tar", zeroed)
+    assert rows[""] == f"damaged: {said}"
+    assert (len(rows), rows["4.png"]) == (5, b"4")  # the four others, and the row
+
+
+def test_a_lone_block_of_zeros_loses_nothing(tmp_path: Path) -> None:
+    content = tarred(("a.png", b"a"), ("b.png", b"b"))
+    rows = read(tmp_path, "tar", content[:1024] + bytes(512) + content[1024:])
+    assert (rows["a.png"], rows["b.png"]) == (b"a", b"b")
+    assert "zeros in the place of a header" in str(rows[""])
+
+
+@pytest.mark.parametrize("content", [bytes(512), bytes(10240), tarred()])
+def test_an_archive_without_a_file_is_a_row(tmp_path: Path, content: bytes) -> None:
+    assert read(tmp_path, "tar", content) == {"": "it holds no file"}
