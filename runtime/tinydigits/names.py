@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from enum import Enum, auto
 
 from tinydigits.remote.location import Location, Place, place_of
@@ -80,11 +81,15 @@ def has_image_ending(name: str) -> bool:
     return bool(stem) and (dot + ending).lower() in _PICTURES
 
 
-def natural_key(name: str) -> tuple[list[str | int], str]:
+def natural_key(name: str) -> tuple[str, str]:
     """Return a key that sorts digits in a name by their value; equal values by the name itself."""
-    parts: list[str | int] = list(_NUMBERS.split(name))
-    parts[1::2] = map(int, parts[1::2])
-    return parts, name
+    return _NUMBERS.sub(_by_value, name), name
 
 
-_NUMBERS = re.compile("([0-9]+)")
+def _by_value(number: re.Match[str]) -> str:
+    """Return digits so that they sort as text: before all else, then by length, then by digit."""
+    digits = number[0].lstrip("0")
+    return f"\0{chr(min(len(digits), sys.maxunicode))}{digits}"
+
+
+_NUMBERS = re.compile("[0-9]+")

@@ -3,8 +3,12 @@ is no regular file is ever opened."""
 
 import io
 import os
+import re
 import subprocess
 from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tinydigits.images import Limits
 from tinydigits.items import Skipped
@@ -28,6 +32,16 @@ def test_numbers_in_names_sort_by_value() -> None:
     shuffled = ["b", "a10.png", "a2.png", "a02.png", "a1b3", "a1b20", "10", "9"]
     expected = ["9", "10", "a1b3", "a1b20", "a02.png", "a2.png", "a10.png", "b"]
     assert sorted(shuffled, key=natural_key) == expected
+    assert sorted(["9" * 5000, "8" * 5000, "9" * 4999], key=natural_key)[0] == "9" * 4999
+
+
+@given(st.lists(st.text("ab0129/. ", max_size=9)))
+def test_the_order_is_that_of_texts_and_numbers_in_turn(names: list[str]) -> None:
+    def parts(name: str) -> tuple[list[str | int], str]:
+        split = re.split("([0-9]+)", name)
+        return [int(each) if at % 2 else each for at, each in enumerate(split)], name
+
+    assert sorted(names, key=natural_key) == sorted(names, key=parts)
 
 
 def test_a_folder_is_walked_in_natural_order(tmp_path: Path) -> None:
