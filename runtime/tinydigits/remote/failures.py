@@ -110,8 +110,7 @@ def _answer(error: BaseException) -> tuple[int | None, str | None]:
 
 
 def _number(value: object) -> int | None:
-    is_status = str(value).isdecimal() and 100 <= int(str(value)) <= 599
-    return int(str(value)) if is_status else None
+    return int(str(value)) if re.fullmatch("[1-5][0-9][0-9]", str(value)) else None
 
 
 def scrubbed(text: str) -> str:

@@ -7,8 +7,10 @@ machine's role.
 """
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from json import JSONDecodeError
+from sys import getsizeof
+from typing import Any, TypeVar
 
 from tinydigits.errors import SourceError
 from tinydigits.items import Skipped
@@ -20,6 +22,14 @@ from tinydigits.remote.location import Location
 
 FIRST_ANSWER = 12  # s: after which a store that has not answered is reported
 LISTING = 600  # s: the longest listing where pages are not asked for one by one
+PAGES = 10_000  # the most that are asked for below one prefix; S3 and Google put 1,000 names on one
+HELD = 384 << 20  # 384 MiB: the most that names below one prefix take; 1.7 million of 30 letters
+TUPLE = 64  # bytes: what sorting takes for each name, beside two strings
+KEY_BYTES = 1024  # the longest key that S3 and Google know
+
+Answer = TypeVar("Answer")
+_Page = tuple[list[str], str | None]
+"""Whole keys of objects and prefixes, and the token of the page that follows; None for the last."""
 
 _answering: set[str] = set()  # web servers that have answered
 
@@ -94,65 +104,110 @@ def names_in(
     prefixes; None where it is the prefix of one object. `until` limits the first answer. Raises
     Unreachable.
     """
-    if scheme in S3:
-        return _names_in_s3(client, folder, until, is_folder)
     path = folder.rstrip("/")
-    if until is not None:
-        about = persistent(scheme, lambda seconds: ask(client, seconds, "info", path), until)
+    bucket, _, key = path.partition("/")
+
+    def is_file(seconds: float) -> bool:
+        if scheme in S3:
+            return key in _s3_page(client, seconds, bucket, key, None, MaxKeys=1)[0]
+        about = ask(client, seconds, "info", path)
         # A console makes an object with a slash at the end for a folder.
-        if about["type"] == "file" and not is_folder and not about["name"].endswith("/"):
-            return None
-    listing = persistent(
-        scheme,
-        lambda seconds: ask(client, seconds, "ls", path, detail=True),
-        time.monotonic() + LISTING,
-        LISTING,
-    )
-    names = []
-    for each in listing:
-        found = each["name"].rstrip("/")
-        slash = "/" if each["type"] == "directory" else ""
-        names.append("" if found == path else found.rpartition("/")[2] + slash)
-    return _in_order(names)
+        return about["type"] == "file" and not about["name"].endswith("/")
+
+    def at_once(seconds: float) -> list[str]:
+        names = []
+        for each in ask(client, seconds, "ls", path, detail=True):
+            found = each["name"].rstrip("/")
+            slash = "/" if each["type"] == "directory" else ""
+            names.append("" if found == path else found.rpartition("/")[2] + slash)
+        return names
+
+    asks = bool(key) and not is_folder if scheme in S3 else until is not None
+    if asks and _answer(scheme, is_file, until) and not is_folder:
+        return None
+    if scheme in _PAGES:
+        names = _names_by_page(client, scheme, folder, until)
+    else:
+        names = _answer(scheme, at_once, time.monotonic() + LISTING, LISTING)
+    # The prefix itself is an object, without a name, where a console made it.
+    return sorted(filter(None, names), key=lambda name: natural_key(name.removesuffix("/")))
 
 
-def _names_in_s3(
-    client: Any, folder: str, until: float | None, is_folder: bool
-) -> list[str] | None:
-    """Do the same by asking for one page after another: only a page that is not received has to be
-    asked for again, and of a million objects only the names are held.
+def _answer(
+    scheme: str, call: Callable[[float], Answer], until: float | None, *attempt: float
+) -> Answer:
+    """Return what `persistent` does. Raises Unreachable, for an answer that is no listing too."""
+
+    def parsed(seconds: float) -> Answer:
+        try:
+            return call(seconds)
+        except (AttributeError, KeyError, TypeError, JSONDecodeError, UnicodeError) as error:
+            why = "the server's answer is no listing of objects; check the address"
+            raise Unreachable(Failure(why, passes=False)) from error
+
+    return persistent(scheme, parsed, until, *attempt)
+
+
+def _names_by_page(client: Any, scheme: str, folder: str, until: float | None) -> list[str]:
+    """Ask for one page after another: only a page that is not received has to be asked for again,
+    and of a million objects only the names are held.
     """
     bucket, _, prefix = folder.partition("/")
 
-    def page(first: bool, **options: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = persistent(
-            "s3",
-            lambda seconds: ask(
-                client, seconds, "call_s3", "list_objects_v2", Bucket=bucket, **options
-            ),
-            until if first else None,
-        )
-        return answer
+    def page(token: str | None) -> _Page:
+        def asked(seconds: float) -> _Page:
+            keys, following = _PAGES[scheme](client, seconds, bucket, prefix, token)
+            return [_below(prefix, key) for key in keys], following and str(following)
 
-    key = prefix.rstrip("/")
-    if key and not is_folder:
-        alike = page(True, Prefix=key, MaxKeys=1).get("Contents", [])
-        if alike and alike[0]["Key"] == key:
-            return None
-    names: list[str] = []
-    more: dict[str, str] = {}
+        return _answer(scheme, asked, until if token is None else None)
+
+    names, held, tokens, token = list[str](), 0, set[str](), None
     while True:
-        answer = page(not more, Prefix=prefix, Delimiter="/", **more)
-        names += [each["Prefix"][len(prefix) :] for each in answer.get("CommonPrefixes", ())]
-        names += [each["Key"][len(prefix) :] for each in answer.get("Contents", ())]
-        if not answer.get("IsTruncated"):
-            return _in_order(names)
-        more = {"ContinuationToken": answer["NextContinuationToken"]}
+        found, token = page(token)
+        names += found
+        if not token:
+            return names
+        held += sum(2 * getsizeof(name) + TUPLE for name in found)  # with the keys of their order
+        if token in tokens:
+            why = "its listing has no end: the store gives one page again and again"
+            raise Unreachable(Failure(why, passes=False))
+        if held > HELD or len(tokens) >= PAGES:
+            why = (
+                f"its listing has no end, or too many names: more than {HELD >> 20:,} MiB of them, "
+                f"or {PAGES:,} pages, directly below one prefix; name prefixes that hold fewer"
+            )
+            raise Unreachable(Failure(why, passes=False))
+        tokens.add(token)
 
 
-def _in_order(names: list[str]) -> list[str]:
-    """Sort names; drop that of the prefix itself, which is an object where a console made it."""
-    return sorted(filter(None, names), key=lambda name: natural_key(name.removesuffix("/")))
+def _below(prefix: str, key: str) -> str:
+    """Return what follows the prefix. Raises TypeError, UnicodeError for what is no such key."""
+    if not key.startswith(prefix) or len(key.encode("utf-8", "surrogateescape")) > KEY_BYTES:
+        raise TypeError
+    return key[len(prefix) :]
+
+
+def _s3_page(
+    client: Any, seconds: float, bucket: str, prefix: str, token: str | None, **options: Any
+) -> _Page:
+    if token is not None:
+        options["ContinuationToken"] = token
+    wanted = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/", **options}
+    answer = ask(client, seconds, "call_s3", "list_objects_v2", **wanted)
+    keys = [each["Prefix"] for each in answer.get("CommonPrefixes", ())]
+    keys += [each["Key"] for each in answer.get("Contents", ())]
+    return keys, answer["NextContinuationToken"] if answer.get("IsTruncated") else None
+
+
+def _google_page(client: Any, seconds: float, bucket: str, prefix: str, token: str | None) -> _Page:
+    wanted = {"prefix": prefix, "delimiter": "/", "pageToken": token, "maxResults": 1000}
+    answer = ask(client, seconds, "call", "GET", "b/{}/o", bucket, json_out=True, **wanted)
+    keys = [*answer.get("prefixes", ()), *(each["name"] for each in answer.get("items", ()))]
+    return keys, answer.get("nextPageToken")
+
+
+_PAGES: dict[str, Callable[..., _Page]]
+_PAGES = dict.fromkeys(S3, _s3_page) | dict.fromkeys(GOOGLE, _google_page)
 
 
 def _advice(scheme: str, failure: Failure) -> str:

@@ -246,6 +246,12 @@ def test_what_a_bad_request_means_is_in_its_code(code: str, passes: bool, status
     assert code in failure.why
 
 
+def test_a_status_of_any_length_is_explained() -> None:
+    error = type("HttpError", (Exception,), {})()
+    error.code = "9" * 5000
+    assert explained(error).status is None
+
+
 @pytest.mark.parametrize("scheme", ["s3", "http"])
 def test_a_server_that_is_silent_is_given_up(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # it takes connections and says nothing
