@@ -9,11 +9,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
+from tinydigits.errors import SourceError
 from tinydigits.images import Limits
 from tinydigits.items import Chunk, Item, Skipped, Stack
 from tinydigits.names import Kind, kind_of, kind_of_file
 from tinydigits.remote.location import Location, Place, place_of
 from tinydigits.sources.folders import walked
+
+NAME_BYTES = 1 << 20  # 1 MiB: the longest name in a list; a signed address has a few thousand
 
 
 class Opening(NamedTuple):
@@ -74,14 +77,23 @@ def listed(lines: BinaryIO) -> Iterator[str]:
     """Yield the names in a list as they arrive: one a line, or each ended by NUL if the first block
     that arrives holds one. Empty lines are no names. Names are bytes of the file system, and are
     kept where they are not UTF-8.
+
+    Raises SourceError where NAME_BYTES hold no whole name.
     """
-    rest, end = b"", b""
+    rest, end, empty = b"", b"", 0
     while block := lines.read1(1 << 16):  # type: ignore[attr-defined]
         end = end or (b"\0" if b"\0" in block else b"\n")
         *names, rest = (rest + block).split(end)
+        empty += len(block)
         for name in names:
             if name := name if end == b"\0" else name.rstrip(b"\r"):
+                empty = 0
                 yield os.fsdecode(name)
+        if max(empty, len(rest)) > NAME_BYTES:
+            raise SourceError(
+                f"-: the list holds no name in {NAME_BYTES:,} bytes; end each name with a line end "
+                "or a NUL byte"
+            )
     if rest := rest if end == b"\0" else rest.rstrip(b"\r"):
         yield os.fsdecode(rest)
 

@@ -217,6 +217,21 @@ def test_progress_does_not_mix_with_rows_on_one_terminal(tmp_path: Path) -> None
     assert b"28 images\r" not in shown
 
 
+@pytest.mark.parametrize("letter", ["a", r"\0", r"\n"])
+def test_a_list_that_never_gives_a_name_is_wrong_usage(tmp_path: Path, letter: str) -> None:
+    rows = tmp_path / "rows.csv"
+    with (
+        Path("/dev/zero").open() as zeros,
+        subprocess.Popen(["tr", r"\0", letter], stdin=zeros, stdout=subprocess.PIPE) as endless,
+    ):
+        words = [COMMAND, "classify", "-", "-o", str(rows)]
+        done = subprocess.run(words, stdin=endless.stdout, capture_output=True, check=False)
+        endless.kill()
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: -: the list holds no name in 1,048,576 bytes; end each")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_package_is_run_as_the_command_is() -> None:
     for words, status in ((["--version"], 0), (["classify", "none.png"], 1)):
         command = [sys.executable, "-m", "tinydigits", *words]
