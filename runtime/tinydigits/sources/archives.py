@@ -30,6 +30,7 @@ from tinydigits.sources.tars import in_tar
 SMALL_MEMBER = 1 << 20  # 1 MiB: a member up to this may exceed the ratio
 ZIP_END = 22 + 65535 + 76  # bytes: the longest last record, with its comment, and that of ZIP64
 ZIP64 = 0xFFFF  # the number of members where only the record of ZIP64 holds it
+CHECKED = 100  # members whose own headers are looked at where a zip seems to hold no picture
 ZIP_HEADER = 30  # bytes: the shortest header of a member
 
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -57,11 +58,17 @@ def _in_zip(
     file: io.BufferedReader, limits: Limits, skipped: Skipped
 ) -> Iterator[tuple[str, bytes | ImageError]]:
     with zipfile.ZipFile(file) as archive:
+        others: list[zipfile.ZipInfo] | None = []  # None once there is a picture
         for info, refusal in zip_members(archive):
             name = info.filename
             if not name.endswith("/") and is_image(name, skipped):
+                others = None
                 why = refusal or bad_name(name) or _too_much(info, limits)
                 yield name, ImageError(why) if why else _unzipped(archive, info, limits)
+            elif others is not None and refusal is None and len(others) < CHECKED:
+                others.append(info)
+        for info in others or ():  # a directory may be damaged in the names of pictures alone
+            archive.open(info).close()  # raises where the member has another name
         _check_all_listed(file, archive.infolist())
 
 

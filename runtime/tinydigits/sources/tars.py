@@ -25,6 +25,7 @@ EXTENDED_BYTES = 1 << 20  # 1 MiB: the longest extended header; long names take 
 NAME_LETTERS = 4096  # a longer name, which no file system has, is cut to its end
 SKIP_BYTES = 1 << 16  # 64 KiB: bytes read at a time of what is skipped
 RECORD = 20 * BLOCK  # bytes: tar pads an archive to a multiple, where another may follow
+MEMBERLESS = "damaged: an extended header without its member"
 ZSTD_BYTES = 512  # bytes unpacked at a time: four of them can become 128 KiB
 
 _KINDS = {b"1": "a hard link", b"2": "a link", b"6": "a FIFO", b"S": "a sparse file"}
@@ -143,7 +144,9 @@ def _tar_members(stream: _Unpacked) -> Iterator[_Member | ImageError]:
     """Yield each member while the stream is at its data (ustar of POSIX.1-1988, pax, GNU), and
     damage where it is found.
     """
-    extended: dict[bytes, bytes] = {}  # what extended headers say of the next member
+    extended: dict[
+        bytes, bytes
+    ] = {}  # what extended headers say of the next member, and their kinds
     zeros, lost = 0, False  # blocks of zeros before this one; whether a header is being looked for
     while len(header := stream.read(BLOCK)) == BLOCK:
         start = stream.position - BLOCK
@@ -162,7 +165,11 @@ def _tar_members(stream: _Unpacked) -> Iterator[_Member | ImageError]:
             if size > EXTENDED_BYTES:
                 raise ImageError(f"damaged: an extended header of {size:,} bytes")
             end = _padded(stream.position + size)
+            if b"\0" + kind in extended:  # two of a kind: the member between them is not there
+                yield ImageError(MEMBERLESS)
+                extended = {}
             extended |= _extended(kind, stream.read(size))
+            extended |= {} if kind == b"g" else {b"\0" + kind: b""}
         else:
             name = extended.get(b"GNU.sparse.name") or extended.get(b"path") or _short_name(header)
             size = _number(extended[b"size"], 10) if b"size" in extended else size
@@ -190,7 +197,7 @@ def _damage(
     `zeros` blocks of zeros; None for a header, and for an end mark.
     """
     if not any(header):
-        return "damaged: an extended header without its member" if is_extended else None
+        return MEMBERLESS if is_extended else None
     if not is_header:
         return "damaged: a wrong checksum"
     if (zeros and start % RECORD) or zeros == 1:

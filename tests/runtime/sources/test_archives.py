@@ -281,7 +281,12 @@ def test_a_number_of_members_that_needs_zip64_is_checked(
 
 def test_a_zip_without_a_file_is_a_row(tmp_path: Path) -> None:
     assert read(tmp_path, "zip", zipped()) == {"": "it holds no file"}
-    assert read(tmp_path, "zip", zipped(("notes.txt", b""))) == {}
+    assert read(tmp_path, "zip", zipped(("notes.txt", b""), ("notes/", b""))) == {}
+
+
+def test_a_zip_whose_directory_misspells_its_only_picture_is_a_row(tmp_path: Path) -> None:
+    content = patched(zipped(("a.png", b"a")), 46, b"a.pnf")
+    assert "differ" in str(read(tmp_path, "zip", content)[""])
 
 
 def test_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:

@@ -113,6 +113,14 @@ def test_a_header_of_zeros_is_a_row_and_what_follows_is_read(
     assert (len(rows), rows["4.png"]) == (5, b"4")  # the four others, and the row
 
 
+def test_an_extended_header_without_its_member_is_a_row(tmp_path: Path) -> None:
+    one, two = (tarred((letter * 200 + ".png", b"")) for letter in "ab")
+    rows = read(tmp_path, "tar", one[:1024] + two)  # a long name, and no member of that name
+    assert rows == {"": "damaged: an extended header without its member", "b" * 200 + ".png": b""}
+    rows = read(tmp_path, "tar", one[:512] + bytes(512) * 3)  # its data and its member are zeros
+    assert rows == {"": "damaged: an extended header without its member"}
+
+
 def test_a_lone_block_of_zeros_loses_nothing(tmp_path: Path) -> None:
     content = tarred(("a.png", b"a"), ("b.png", b"b"))
     rows = read(tmp_path, "tar", content[:1024] + bytes(512) + content[1024:])
