@@ -5,7 +5,7 @@ import re
 import sys
 from enum import Enum, auto
 
-from tinydigits.remote.location import Location, Place, place_of
+from tinydigits.remote.location import Location, Place, place_of, redacted
 
 PART_PREFIX = ".tinydigits-"  # begins the names of files that tinydigits is still writing
 
@@ -79,6 +79,15 @@ def has_image_ending(name: str) -> bool:
     """Return whether a walk takes a file of this name for a picture."""
     stem, dot, ending = name.rpartition(".")
     return bool(stem) and (dot + ending).lower() in _PICTURES
+
+
+def shown(place: Place) -> str:
+    """Return what rows and messages show of a place. The name of a file is shown as it is. Any
+    other may be an address with something before it, such as a quote, and is redacted.
+    """
+    name = str(place)
+    is_file_name = ":" not in name or isinstance(place, Location) or os.path.lexists(name)
+    return name if is_file_name else redacted(name)
 
 
 def natural_key(name: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ import click
 from tinydigits.cli.completion import models
 from tinydigits.errors import TinydigitsError
 from tinydigits.quiet import own_process
+from tinydigits.remote.location import redacted_in
 from tinydigits.version import __version__
 
 _COMMANDS = {
@@ -83,6 +84,9 @@ class _Commands(click.Group):
         except TinydigitsError as error:
             _complain(error)
             ctx.exit(error.exit_code)
+        except click.ClickException as error:
+            vars(error)["message"] = redacted_in(error.message)  # mypy takes it for final
+            raise
         except BrokenPipeError:
             raise  # the reader has seen enough: click ends the command without a word
         except OSError as error:  # too many open files, a folder that is gone
@@ -91,7 +95,7 @@ class _Commands(click.Group):
 
 
 def _complain(error: Exception) -> None:
-    text = f"error: {error}"
+    text = redacted_in(f"error: {error}")
     # A file name may hold control characters; a compiler prints several lines.
     if not text.isprintable():
         from tinydigits.text import printable

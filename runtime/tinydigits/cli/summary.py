@@ -8,13 +8,14 @@ import click
 
 from tinydigits.errors import SourceError
 from tinydigits.items import Skipped
-from tinydigits.remote.location import place_of
+from tinydigits.names import shown
+from tinydigits.remote.location import place_of, redacted_in
 
 
 def say(sentence: str) -> None:
     """Print a sentence on stderr, if that is possible."""
     with suppress(OSError):  # a closed stderr changes nothing
-        click.echo(sentence, err=True)
+        click.echo(redacted_in(sentence), err=True)
 
 
 def summary(counts: Counter[str], seconds: float, earlier: int = 0) -> str:
@@ -39,5 +40,5 @@ def skipped_text(skipped: Skipped) -> str:
 
 def no_image(inputs: Iterable[str], skipped: Skipped) -> SourceError:
     """Return the error of a run that found no picture."""
-    names = ", ".join(str(place_of(name)) for name in inputs)
+    names = ", ".join(shown(place_of(name)) for name in inputs)
     return SourceError(f"no image found in {names}{skipped_text(skipped)}")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from tinydigits.cluster.output import Store
 from tinydigits.errors import ImageError, ResumeError, SinkError, SinkRefused
 from tinydigits.items import Item, Stack
-from tinydigits.names import PART_PREFIX, Kind, kind_of_file
+from tinydigits.names import PART_PREFIX, Kind, kind_of_file, shown
 from tinydigits.remote.location import Location, Place, place_of
 from tinydigits.sources import Opening, named_files, open_file
 
@@ -75,7 +75,7 @@ def entries_of(inputs: Iterable[str], opening: Opening) -> Iterator[Entry]:
             if isinstance(place, Item) or kind_of_file(place) is not Kind.PICTURE:
                 yield place
             else:
-                yield Item(str(place), place)
+                yield Item(shown(place), place)
 
 
 def opened(entries: Iterable[Entry], opening: Opening) -> Generator[Item | Stack]:
@@ -141,7 +141,7 @@ def _entry(name: str, what: bool | str | None) -> Entry:
     if isinstance(what, str):
         return Item(name, ImageError(what))
     place = place_of(name)
-    return place if what is None else Item(str(place), place, what)
+    return place if what is None else Item(shown(place), place, what)
 
 
 def reach(store: Store, resume: bool) -> None:

@@ -10,12 +10,16 @@ from dataclasses import dataclass, field
 # Compiled when they are needed: nearly every run does without.
 # A scheme of one letter is a drive. fsspec's chains may begin with simplecache::https://.
 _ADDRESS = r"([A-Za-z][A-Za-z0-9+.-]+)(?:://([^/?#]*)|::(?=[A-Za-z][\w+.-]*(?:::|://)))"
-_WEB = r"(?is)(https?://)(?:[^/?#]*@)?([^?#]*).*"
-_USER = r"\A([A-Za-z][\w+.-]*://[^:/?#]*):[^/?#]*@"
-# Some keys hold a slash. No bucket holds a colon, but those that Amazon names in full.
-_KEYS = r"(?is)\A((?:s3a?|gs|gcs)://(?!arn:)[^/:]*):.*@"
-_CHAIN = r"::(?=[A-Za-z][\w+.-]*(?:::|://))"  # fsspec's: zip://a.png::https://host/a.zip
-_IN_TEXT = r"[A-Za-z][\w+.-]*://\S*"
+_CHAIN = (
+    r"::(?=(?:[A-Za-z][\w+.-]{0,30}::){0,3}[A-Za-z][\w+.-]{0,30}://)"  # zip://a::https://host/b
+)
+# An address in a text. One slash, or three, are a slip; so a web address needs none.
+_SCHEME = r"https?:[/\\]*|(?:ftps?|s3a?|gs|gcs):/+|[a-z][\w+.-]{1,30}://+"
+_PORT = r":[0-9]{1,5}(?:/|\Z)"
+# A server after a login: a name with a dot in it or a port behind it, localhost, or IPv6.
+_HOST = r"@(?:[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:[0-9])|localhost|\[[^]]*\])(?::[0-9]+)?[/?#]"
+LONGEST = 8192  # letters of a name with an address in it that are shown
+_SIGNED = "(?:sig|signature|token|secret|password|credential)="
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,7 +46,7 @@ class Location:
         match = re.match(_ADDRESS, name) if "://" in name else None
         if match is None or (scheme := match[1].lower()) in ("file", "local"):
             return None
-        return cls(name, _redacted(name), scheme, match[2] or "")
+        return cls(name, redacted(name), scheme, match[2] or "")
 
     @property
     def server(self) -> str:
@@ -74,13 +78,59 @@ def place_of(name: Place) -> Place:
 
 
 def redacted_in(text: str) -> str:
-    """Return a text with every address in it redacted."""
-    return re.sub(_IN_TEXT, lambda match: _redacted(match[0]), text)
+    """Return a text with every address in it redacted. An address ends at a blank."""
+    return re.sub(rf"(?:{_SCHEME})\S*", lambda match: redacted(match[0]), text, flags=re.IGNORECASE)
 
 
-def _redacted(address: str) -> str:
-    if web := re.fullmatch(_WEB, address):
-        return web[1] + web[2]
-    first, *others = re.split(_CHAIN, address, maxsplit=1)
-    first = re.sub(_USER, r"\1@", re.sub(_KEYS, r"\1@", first))
-    return "::".join([first, *map(_redacted, others)])
+def redacted(name: str) -> str:
+    """Return a name without the credentials of the address in it, which ends where the name does.
+
+    What may belong to a password is left out: one may hold any character, also those that would
+    end it. No more than LONGEST letters are returned.
+    """
+    done = ""
+    name = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    while found := re.search(_SCHEME, name, re.IGNORECASE):
+        head, rest, tail = name[: found.end()], name[found.end() :], ""
+        scheme = found[0].partition(":")[0].lower()
+        is_web = scheme.endswith(("http", "https"))  # in \ufeffhttps:// too, which repr() makes
+        if not is_web and (chain := re.search(_CHAIN, rest)):
+            rest, tail = rest[: chain.start()], rest[chain.start() :]
+        user, rest = _without_login(rest, scheme, is_web)
+        rest += tail
+        end = re.search(f"[?#]|{_SCHEME}" if is_web else _SCHEME, rest, re.IGNORECASE)
+        own, name = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+        if is_web:
+            name = "" if name.startswith(("?", "#")) else name
+        else:
+            head += f"{user}@" if user is not None else ""
+            signed = re.search(_SIGNED, own, re.IGNORECASE)
+            own = re.split("[?&#]", own[: signed.start()])[0] if signed else own
+        done += head + own
+    return done + name
+
+
+def _without_login(rest: str, scheme: str, is_web: bool) -> tuple[str | None, str]:
+    """Return the user, None where there is no login, and what follows the login."""
+    # Some keys hold a slash. No bucket holds a colon, but those that Amazon names in full.
+    is_store = scheme in ("s3", "s3a", "gs", "gcs")
+    if is_store and rest.startswith("arn:"):
+        return None, rest
+    end = len(re.split("[/?#]", rest, maxsplit=1)[0])  # of the server
+    query = len(re.split("[?#]", rest, maxsplit=1)[0])
+    brackets = rest.find("]", 0, end) if rest.startswith("[") else 0  # of IPv6
+    colon, at, last = (
+        rest.find(":", max(brackets, 0), end),
+        rest.rfind("@", 0, end),
+        rest.rfind("@"),
+    )
+    if colon >= 0 and not 0 <= at < colon:
+        # A slash or ? in the password ends what looks like the server; so no port follows there.
+        is_cut = last > query if at >= 0 else not re.match(_PORT, rest[colon:])
+        if is_store or is_cut or re.search(_HOST, rest[end:]):
+            if is_web and last > query:
+                return None, "…"  # which @ ends the password cannot be told
+            at = last
+    if at < 0:
+        return None, rest
+    return rest[: colon if 0 <= colon < at else at], rest[at + 1 :]

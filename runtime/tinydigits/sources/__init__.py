@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 from tinydigits.errors import SourceError
 from tinydigits.images import Limits
 from tinydigits.items import Chunk, Item, Skipped, Stack
-from tinydigits.names import Kind, kind_of, kind_of_file
+from tinydigits.names import Kind, kind_of, kind_of_file, shown
 from tinydigits.remote.location import Location, Place, place_of
 from tinydigits.sources.folders import walked
 
@@ -70,7 +70,7 @@ def open_file(place: Place, opening: Opening) -> Iterator[Item | Stack]:
         from tinydigits.sources.arrays import stacks
 
         return stacks(place, opening.skipped)
-    return iter((Item(str(place), place),))
+    return iter((Item(shown(place), place),))
 
 
 def listed(lines: BinaryIO) -> Iterator[str]:

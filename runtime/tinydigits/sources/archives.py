@@ -15,6 +15,7 @@ from itertools import pairwise
 from tinydigits.errors import ImageError
 from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped
+from tinydigits.names import shown
 from tinydigits.remote.location import Place
 from tinydigits.sources.members import (
     BOMB_RATIO,
@@ -40,7 +41,7 @@ def members(place: Place, limits: Limits, skipped: Skipped) -> Iterator[Item]:
     """Yield each picture in the archive, as encoded bytes or as the reason why it cannot be read;
     and the archive itself where it cannot be read any further. Raises MissingExtra alone.
     """
-    return guarded(str(place), _members(place, limits, skipped))
+    return guarded(shown(place), _members(place, limits, skipped))
 
 
 def _members(place: Place, limits: Limits, skipped: Skipped) -> Iterator[Item]:

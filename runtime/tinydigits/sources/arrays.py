@@ -15,6 +15,7 @@ from numpy.lib import format as npy
 
 from tinydigits.errors import ImageError
 from tinydigits.items import Item, Skipped, Stack
+from tinydigits.names import shown
 from tinydigits.remote.location import Place
 from tinydigits.sources.archives import zip_members
 from tinydigits.sources.idx import IMAGES_MAGIC, read_shape, unzipped
@@ -32,21 +33,21 @@ def stacks(place: Place, skipped: Skipped) -> Iterator[Item | Stack]:
     """Yield the images in the file as Stacks; and one Item that says why where it cannot be read
     any further. Arrays in an .npz that are no such images are counted as skipped.
     """
-    return guarded(str(place), _stacks(place, skipped))
+    return guarded(shown(place), _stacks(place, skipped))
 
 
 def _stacks(place: Place, skipped: Skipped) -> Iterator[Item | Stack]:
-    shown = str(place)
+    path = str(place)
     with open_place(place) as file:
-        if shown.lower().endswith(".npz"):
-            yield from _in_npz(shown, file, skipped)
-        elif shown.lower().endswith(".npy"):
+        if path.lower().endswith(".npz"):
+            yield from _in_npz(path, file, skipped)
+        elif path.lower().endswith(".npy"):
             header = _read_header(file)
             if not header.fits():
                 raise ImageError(f"{header}, where uint8 [N, 28, 28] was expected")
-            yield from _in_npy(shown, file, header)
+            yield from _in_npy(path, file, header)
         else:
-            yield from _in_idx(shown, file)
+            yield from _in_idx(path, file)
 
 
 def _in_idx(path: str, file: io.BufferedReader) -> Iterator[Stack]:

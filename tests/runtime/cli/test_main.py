@@ -217,6 +217,35 @@ def test_progress_does_not_mix_with_rows_on_one_terminal(tmp_path: Path) -> None
     assert b"28 images\r" not in shown
 
 
+@pytest.mark.parametrize("before", ["\ufeff", " ", '"', "x "])
+def test_no_credential_of_an_address_within_a_line_is_printed(tmp_path: Path, before: str) -> None:
+    addresses = ("https://me:SESAME@h.example/a.png?s=SECRET", "https:/me:SE/SESAME@h/a.zip?SECRET")
+    names = [*(before + address for address in addresses), "https:/me:?SESAME@h/a.npy?SECRET"]
+    words = ("classify", "-", "--report", "page.html", "-o")
+    stdin = "".join(f"{name}\n" for name in names).encode()
+    for output in ("rows.csv", "rows.jsonl"):
+        status, rows, errors = run(*words, output, stdin=stdin, cwd=tmp_path)
+        assert (status, rows) == (1, "")
+        assert errors.startswith("3 images: 0 ok, 0 uncertain, 3 unreadable")
+    status, said, _ = run("classify", "-", stdin=stdin, cwd=tmp_path)
+    assert said.count("No such file or directory\n") == 3
+    for wrong in (["-o", names[0]], ["-m", names[0]], ["--watch"], ["--top-k", names[0]]):
+        status, rows, errors = run("classify", names[1], *wrong, cwd=tmp_path)
+        assert status in (1, 2)
+        said += rows + errors
+    said += run("info", names[0])[2] + run("evaluate", names[0])[2] + run(names[0])[2]
+    said += "".join(path.read_text("utf-8") for path in tmp_path.iterdir())
+    assert "h.example/a.png" in said
+    assert not any(secret in said for secret in ("SESAME", "SECRET"))
+
+
+def test_a_file_is_named_as_it_is_called(tmp_path: Path) -> None:
+    name = "https:/me:SESAME@h/a.png?size=9"
+    (tmp_path / name).parent.mkdir(parents=True)
+    shutil.copy(SCANS / "1-small.png", tmp_path / name)
+    assert run("classify", name, cwd=tmp_path)[1].startswith(f"{name}: 1 ")
+
+
 @pytest.mark.parametrize("letter", ["a", r"\0", r"\n"])
 def test_a_list_that_never_gives_a_name_is_wrong_usage(tmp_path: Path, letter: str) -> None:
     rows = tmp_path / "rows.csv"

@@ -1,12 +1,15 @@
 """What is an address is known by its scheme, and none is shown with a secret in it."""
 
 import pickle
+import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.location import located
 from tinydigits.remote.failures import scrubbed
-from tinydigits.remote.location import Location, place_of, redacted_in
+from tinydigits.remote.location import LONGEST, Location, place_of, redacted, redacted_in
 
 
 @pytest.mark.parametrize(
@@ -58,6 +61,13 @@ def test_schemes_are_in_small_letters() -> None:
         ("zip://a::simplecache::ftp://me:pw@host/a", "zip://a::simplecache::ftp://me@host/a"),
         ("https://host/a?b=::c", "https://host/a"),
         ("a://b?c", "a://b?c"),
+        ("http://localhost:8000/img/a@2x.png", "http://localhost:8000/img/a@2x.png"),
+        ("http://[::1]:8000/@me/a.png", "http://[::1]:8000/@me/a.png"),
+        ("https://me:p@ss/word@h.example/a.png", "https://h.example/a.png"),
+        ("https://me:1/2@h.example/a.png", "https://h.example/a.png"),
+        ("https://me:a?b/c@h.example/a.png", "https://…"),
+        ("s3://bucket/a.png?X-Amz-Signature=abc", "s3://bucket/a.png"),
+        ("https://a.b/c/https://me:pw@host/a?sig=1", "https://a.b/c/https://host/a"),
         ("dir/a?b.png", "dir/a?b.png"),
     ],
 )
@@ -67,6 +77,43 @@ def test_what_may_be_a_secret_is_not_shown(address: str, shown: str) -> None:
     assert shown in repr(place)
     if not {" ", "?"} & set(shown):
         assert redacted_in(f"of {address.partition(' ')[0]} and") == f"of {shown} and"
+
+
+junk = st.text("/?#:%&=+-a1.@ ", max_size=6)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.sampled_from(["", "\ufeff", " ", "\t", "'", '"', "see ", "(", "dir/", "https://a.b/c/"]),
+    st.sampled_from(["https:/", "HTTP://", "https:", "s3:/", "s3://", "ftp://", "sftp://"]),
+    st.sampled_from(["me:", "KEY:", ":"]),
+    st.tuples(junk, junk).filter(lambda both: not both[1].startswith("://")),
+    st.sampled_from(
+        ["h.example/a.png", "h.example:80/@me/a@2x.png", "localhost/", "[::1]:80/a.png"]
+    ),
+    junk,
+)
+def test_no_credential_is_shown_wherever_its_address_begins(
+    before: str, scheme: str, user: str, around: tuple[str, str], server: str, query: str
+) -> None:
+    password = around[0] + "SESAME" + around[1]
+    name = f"{before}{scheme}{user}{password}@{server}?{query}&signature=SECRET"
+    for text in (redacted(name), str(place_of(name)) if not before and "//" in scheme else ""):
+        assert not any(secret in text for secret in ("SESAME", "SECRET")), text
+    if " " not in name.removeprefix(before):
+        said = redacted_in(f"error: {name}: No such file")
+        assert not any(secret in said for secret in ("SESAME", "SECRET")), said
+        assert said.endswith("No such file")
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "https:", "::a", "s3:/", "x://a:b@c??", "@a.b", "://", "https://me:/@"]
+)
+def test_a_name_of_any_length_is_redacted_at_once(text: str) -> None:
+    began = time.process_time()
+    assert len(redacted(text * 200_000 + "://")) <= 2 * LONGEST
+    redacted_in(text * 200_000)
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
