@@ -217,7 +217,7 @@ def test_progress_does_not_mix_with_rows_on_one_terminal(tmp_path: Path) -> None
     assert b"28 images\r" not in shown
 
 
-@pytest.mark.parametrize("before", ["\ufeff", " ", '"', "x "])
+@pytest.mark.parametrize("before", ["\ufeff", " '"])
 def test_no_credential_of_an_address_within_a_line_is_printed(tmp_path: Path, before: str) -> None:
     addresses = ("https://me:SESAME@h.example/a.png?s=SECRET", "https:/me:SE/SESAME@h/a.zip?SECRET")
     names = [*(before + address for address in addresses), "https:/me:?SESAME@h/a.npy?SECRET"]
