@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.errors import ImageError
+from tinydigits.images import STRIP
 from tinydigits.ink import MIN_CONTRAST, Floats, Mask, find_ink
 from tinydigits.pieces import digit_only
 
@@ -190,8 +191,19 @@ def _flattened(image: Image.Image) -> Image.Image:
     mean = float((small[..., :3].mean(axis=2) * alpha).sum()) / max(float(alpha.sum()), 1)
     if alpha.min() < 250:
         ground = (255, 255, 255, 255) if mean < 128 else (0, 0, 0, 255)
-        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
+        return _laid_over(image, ground)
     return image.convert("RGB")
+
+
+def _laid_over(image: Image.Image, ground: tuple[int, int, int, int]) -> Image.Image:
+    """Lay an RGBA picture over a colour. Some rows at a time are copied, not the whole picture."""
+    flat = Image.new("RGB", image.size)
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        over = Image.alpha_composite(Image.new("RGBA", strip.size, ground), strip)
+        flat.paste(over.convert("RGB"), (0, top))
+    return flat
 
 
 def _reduced(image: Image.Image) -> tuple[Image.Image, float]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Picture = TypeVar("Picture")
 ImageLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 
+STRIP = 1 << 20  # pixels that are copied at once where a large picture is converted
 MOST_PIXELS = 2 * 89_478_485  # Image.open, which is not used here, refuses more
 
 
@@ -154,11 +155,12 @@ def _from_bytes(data: bytes, limits: Limits) -> Image.Image | NDArray[np.uint8]:
 
     def opened() -> Image.Image | NDArray[np.uint8]:
         plugin, name = _DECODERS[format_]
-        file = getattr(import_module(f"PIL.{plugin}ImagePlugin"), name)(io.BytesIO(data), "")
-        _check_pixels(file.width, file.height, limits)
-        file.load()
-        turned = format_ == "TIFF" or not _ORIENTATION.isdisjoint(file.info)
-        image = _plain(_upright(file) if turned else file)
+        image = getattr(import_module(f"PIL.{plugin}ImagePlugin"), name)(io.BytesIO(data), "")
+        _check_pixels(image.width, image.height, limits)
+        image.load()
+        if not _ORIENTATION.isdisjoint(image.info):
+            image = _upright(image)
+        image = _plain(image)  # each step frees the picture of the one before
         if image.size == (28, 28) and image.mode == "L":
             return np.frombuffer(image.tobytes(), np.uint8).reshape(28, 28)
         return image
@@ -171,7 +173,7 @@ def _from_bytes(data: bytes, limits: Limits) -> Image.Image | NDArray[np.uint8]:
         return _guarded(format_, opened)
 
 
-# Pillow finds an orientation in these, and in TIFF's tags.
+# Pillow finds an orientation in these. It turns a TIFF itself.
 _ORIENTATION = frozenset({"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"})
 
 # These are taken from their modules: Image.open would import five of them for a single picture.
@@ -218,14 +220,28 @@ def _most_pixels(limits: Limits) -> int:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    from PIL import ImageOps  # few pictures have an orientation
-
+    """Return the loaded picture turned as its EXIF or XMP says: the same object where they are
+    silent. `ImageOps.exif_transpose` would copy it, and rewrite the EXIF, which can be hostile.
+    """
     image.load()
     try:
-        return ImageOps.exif_transpose(image)
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
     # Damaged EXIF raises SyntaxError, TypeError, struct.error and more; the picture is still good.
     except Exception:
         return image
+    return image if turn is None else image.transpose(turn)
+
+
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -242,18 +258,30 @@ def _plain(image: Image.Image) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Return a picture of mode L. 16-bit, 32-bit and float samples have no agreed white, so the
     largest becomes 255. But samples below 256 stay as they are, and floats up to 1 are shares of
-    white.
+    white. Some rows at a time are copied, not the whole picture.
     """
-    levels = np.array(image, dtype=np.float32)  # four bytes a pixel, so there is only one copy
+    rows = max(1, STRIP // image.width)
+    strips = [
+        (0, top, image.width, min(top + rows, image.height)) for top in range(0, image.height, rows)
+    ]
+    largest = max(float(_levels(image.crop(strip)).max()) for strip in strips)
+    plain = Image.new("L", image.size)
+    for strip in strips:
+        levels = _levels(image.crop(strip))
+        if image.mode == "F" and largest <= 1:
+            levels *= 255
+        elif largest >= 256:
+            levels *= 255 / largest
+        levels += 0.5
+        plain.paste(Image.fromarray(levels.astype(np.uint8)), strip)
+    return plain
+
+
+def _levels(image: Image.Image) -> NDArray[np.float32]:
+    """Return the samples, none of them negative or NaN."""
+    levels = np.array(image, dtype=np.float32)
     np.nan_to_num(levels, copy=False)
-    np.maximum(levels, 0, out=levels)
-    largest = float(levels.max())
-    if image.mode == "F" and largest <= 1:
-        levels *= 255
-    elif largest >= 256:
-        levels *= 255 / largest
-    levels += 0.5
-    return Image.fromarray(levels.astype(np.uint8))
+    return np.maximum(levels, 0, out=levels)
 
 
 def _guarded(format_: str, run: Callable[[], Picture]) -> Picture:
