@@ -5,7 +5,6 @@ small enough, which format do its first bytes name, and how many pixels does its
 Only the formats below are tried: Pillow's other decoders are never reached.
 """
 
-import io
 import os
 import re
 import sys
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tinydigits.bounds import allow_pixels, check_memory, check_metadata, header_of
 from tinydigits.errors import ImageError
 from tinydigits.regular import open_regular
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Picture = TypeVar("Picture")
 ImageLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 
-STRIP = 1 << 20  # pixels that are copied at once where a large picture is converted
+STRIP = 1 << 18  # pixels that are copied at once where a large picture is converted
 MOST_PIXELS = 2 * 89_478_485  # Image.open, which is not used here, refuses more
 
 
@@ -68,7 +68,12 @@ def decoded(
         return _from_array(source, limits)
     if isinstance(source, Image.Image):
         _check_pixels(source.width, source.height, limits)
-        return _guarded(source.format or "image", lambda: _plain(_upright(source)))
+
+        def loaded() -> Image.Image:
+            check_memory(source, b"", _most_pixels(limits))
+            return _plain(_upright(source))
+
+        return _guarded(source.format or "image", loaded)
     return _from_bytes(_read(source, limits), limits)
 
 
@@ -155,9 +160,13 @@ def _from_bytes(data: bytes, limits: Limits) -> Image.Image | NDArray[np.uint8]:
 
     def opened() -> Image.Image | NDArray[np.uint8]:
         plugin, name = _DECODERS[format_]
-        image = getattr(import_module(f"PIL.{plugin}ImagePlugin"), name)(io.BytesIO(data), "")
+        file = header_of(format_, data)
+        image = getattr(import_module(f"PIL.{plugin}ImagePlugin"), name)(file, "")
         _check_pixels(image.width, image.height, limits)
+        check_memory(image, data, _most_pixels(limits))
+        allow_pixels(image, file, len(data))
         image.load()
+        check_metadata(image)
         if not _ORIENTATION.isdisjoint(image.info):
             image = _upright(image)
         image = _plain(image)  # each step frees the picture of the one before
@@ -190,7 +199,7 @@ _DECODERS = {
 
 # The first bytes of each format, by Pillow's name for it.
 _MAGIC = re.compile(
-    rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<BMP>BM)|(?P<TIFF>II[*+]\0|MM\0[*+])"
+    rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<BMP>BM)|(?P<TIFF>II[*+]\0|MM\0\*)"
     rb"|(?P<WEBP>RIFF.{4}WEBP)|(?P<GIF>GIF8[79]a)|(?P<PPM>P[1-6]\s)",
     re.DOTALL,
 )
