@@ -17,7 +17,7 @@ from tinydigits.errors import ImageError
 from tinydigits.items import Item, Skipped, Stack
 from tinydigits.names import shown
 from tinydigits.remote.location import Place
-from tinydigits.sources.archives import zip_members
+from tinydigits.sources.archives import open_zip, zip_members
 from tinydigits.sources.idx import IMAGES_MAGIC, read_shape, unzipped
 from tinydigits.sources.members import guarded, open_place, said
 
@@ -75,7 +75,7 @@ class _Header(NamedTuple):
 
 def _in_npz(path: str, file: io.BufferedReader, skipped: Skipped) -> Iterator[Item | Stack]:
     found = False
-    with zipfile.ZipFile(file) as archive:
+    with open_zip(file) as archive:
         for info, refusal in zip_members(archive):
             if not info.filename.endswith(".npy"):
                 skipped.other += 1
