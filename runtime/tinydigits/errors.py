@@ -13,6 +13,7 @@
 All of them can be pickled. A message says what happened, to which file, and what to do next.
 """
 
+import re
 from typing import Any, ClassVar
 
 
@@ -67,3 +68,10 @@ class MissingExtra(TinydigitsError, ImportError):  # noqa: N818 - named for what
 
     def __reduce__(self) -> tuple[Any, ...]:
         return MissingExtra, self._made_of
+
+
+def reason(error: BaseException) -> str:
+    """Return what any error says, or its kind if it says nothing. Addresses in memory are left out:
+    they differ from run to run, and a row must not.
+    """
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", str(error)) or type(error).__name__

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.bounds import allow_pixels, check_memory, check_metadata, header_of
-from tinydigits.errors import ImageError
+from tinydigits.errors import ImageError, reason
 from tinydigits.regular import open_regular
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Picture = TypeVar("Picture")
 ImageLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 
-STRIP = 1 << 18  # pixels that are copied at once where a large picture is converted
+STRIP = 1 << 16  # pixels that are copied at once where a large picture is converted
 MOST_PIXELS = 2 * 89_478_485  # Image.open, which is not used here, refuses more
 
 
@@ -93,7 +93,7 @@ def _read(source: os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> bytes:
             "file object, a Pillow image or a uint8 array"
         )
     if len(data) > limits.max_bytes:
-        raise ImageError(f"more than the limit of {limits.max_bytes:,} bytes")
+        raise ImageError(f"more than the limit of {limits.max_bytes:,} bytes (--max-bytes)")
     return data
 
 
@@ -102,12 +102,14 @@ def _read_file(path: str | os.PathLike[str], limits: Limits, found_regular: bool
         descriptor, size = open_regular(path, found_regular)
         try:
             if size > limits.max_bytes:
-                raise ImageError(f"{size:,} bytes, over the limit of {limits.max_bytes:,}")
+                raise ImageError(
+                    f"{size:,} bytes, over the limit of {limits.max_bytes:,} (--max-bytes)"
+                )
             data = os.read(descriptor, size + 1)
             while len(data) < size and (more := os.read(descriptor, size)):
                 data += more  # past 2 GiB, and on some network file systems, a read stops short
             if len(data) > limits.max_bytes:  # it has grown
-                raise ImageError(f"more than the limit of {limits.max_bytes:,} bytes")
+                raise ImageError(f"more than the limit of {limits.max_bytes:,} bytes (--max-bytes)")
             return data
         finally:
             os.close(descriptor)
@@ -123,7 +125,7 @@ def _read_object(file: BinaryIO, limits: Limits) -> bytes:
     # A file object may be closed, or may unpack (gzip, zip) or fetch: any error can come out of it,
     # and one bad file must not end a run.
     except Exception as error:
-        raise ImageError(str(error) or type(error).__name__) from error
+        raise ImageError(reason(error)) from error
 
 
 def use_opencv() -> None:
@@ -219,7 +221,7 @@ def _from_array(array: NDArray[np.uint8], limits: Limits) -> Image.Image | NDArr
 def _check_pixels(width: int, height: int, limits: Limits) -> None:
     most = _most_pixels(limits)
     if width * height > most:
-        raise ImageError(f"{width:,}×{height:,} pixels, over the limit of {most:,}")
+        raise ImageError(f"{width:,}×{height:,} pixels, over the limit of {most:,} (--max-pixels)")
     if 0 in (width, height):
         raise ImageError(f"an image of {width}×{height} pixels")
 
@@ -306,4 +308,4 @@ def _guarded(format_: str, run: Callable[[], Picture]) -> Picture:
     # On damaged data, decoders raise OSError, SyntaxError, ValueError, struct.error, IndexError,
     # zlib.error and more, without a common base. One bad file must not end a run.
     except Exception as error:
-        raise ImageError(f"a damaged {format_}: {error}") from error
+        raise ImageError(f"a damaged {format_}: {reason(error)}") from error

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinydigits.bounds import LEAST_MEMORY, ROW_BYTES
 from tinydigits.quiet import memory_file, quiet_native_code
 
 # PNG chunks that do not change how pixels look, with their lengths in bytes: Pillow refuses other
@@ -23,6 +24,7 @@ _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
 _GREY_8_BIT = b"\x08\x00\x00\x00\x00"  # depth, colour, compression, filter, not interlaced
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")  # JPEG markers that do not belong in a scan
 _CHUNK = struct.Struct(">I4s")
+_MOST_CHUNKS = 100_000  # Pillow says what is wrong with more
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -74,10 +76,12 @@ def _plain_png(data: bytes, max_pixels: int) -> bool:
     if not data.startswith(_PNG) or data[24:29] != _GREY_8_BIT:
         return False
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-    if not 0 < width * height <= max_pixels:
+    if not 0 < width * height <= max_pixels or ROW_BYTES * height > LEAST_MEMORY:
         return False
     at, last = 33, len(data) - len(_END)
-    while at < last:
+    for _ in range(_MOST_CHUNKS):
+        if at >= last:
+            break
         length, kind = _CHUNK.unpack_from(data, at)
         behind = at + 8 + length
         if behind > last - 4:
@@ -97,7 +101,9 @@ def _plain_jpeg(data: bytes, max_pixels: int) -> bool:
     if not data.startswith(b"\xff\xd8\xff"):
         return False
     at, framed = 2, False
-    while at + 4 <= len(data) and data[at] == 0xFF:
+    for _ in range(_MOST_CHUNKS):
+        if at + 4 > len(data) or data[at] != 0xFF:
+            break
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
         if marker == 0xC0 and not framed:
             height, width = (int.from_bytes(data[at + i : at + i + 2]) for i in (5, 7))

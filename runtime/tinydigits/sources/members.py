@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
+from tinydigits.errors import ImageError, MissingExtra, TinydigitsError, reason
 from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped
 from tinydigits.names import has_image_ending
@@ -58,7 +58,7 @@ def said(error: Exception) -> str:
         return str(error)
     if isinstance(error, EOFError):
         return "truncated: it ends early"
-    return f"damaged: {str(error) or type(error).__name__}"
+    return f"damaged: {reason(error)}"
 
 
 def is_image(name: str, skipped: Skipped) -> bool:
@@ -89,5 +89,5 @@ def bad_name(name: str) -> str | None:
 def too_large(size: int, limits: Limits) -> str | None:
     """Return why a member of so many bytes is refused."""
     if size > limits.max_bytes:
-        return f"{size:,} bytes, over the limit of {limits.max_bytes:,}"
+        return f"{size:,} bytes, over the limit of {limits.max_bytes:,} (--max-bytes)"
     return None

@@ -208,7 +208,7 @@ def test_methods_that_unpack_without_bounds_are_refused(tmp_path: Path, method: 
 def test_a_member_over_the_limit_is_refused(tmp_path: Path, ending: str) -> None:
     content = packed(ending, ("big.png", bytes(101)), ("fits.png", bytes(100)))
     rows = read(tmp_path, ending, content, Limits(max_bytes=100))
-    assert rows == {"big.png": "101 bytes, over the limit of 100", "fits.png": bytes(100)}
+    assert rows == {"big.png": "101 bytes, over the limit of 100 (--max-bytes)", "fits.png": bytes(100)}
 
 
 def test_a_zip_bomb_is_refused_and_a_small_blank_picture_is_not(tmp_path: Path) -> None:
