@@ -9,6 +9,7 @@ import re
 import struct
 import sys
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -208,7 +209,28 @@ def test_methods_that_unpack_without_bounds_are_refused(tmp_path: Path, method: 
 def test_a_member_over_the_limit_is_refused(tmp_path: Path, ending: str) -> None:
     content = packed(ending, ("big.png", bytes(101)), ("fits.png", bytes(100)))
     rows = read(tmp_path, ending, content, Limits(max_bytes=100))
-    assert rows == {"big.png": "101 bytes, over the limit of 100 (--max-bytes)", "fits.png": bytes(100)}
+    why = "101 bytes, over the limit of 100 (--max-bytes)"
+    assert rows == {"big.png": why, "fits.png": bytes(100)}
+
+
+@pytest.mark.parametrize("ending", ["zip", "npz"])
+def test_a_zip_of_a_million_members_is_refused_before_its_directory_is_read(
+    tmp_path: Path, ending: str
+) -> None:
+    count, entry = 1_000_000, b"PK\1\2" + bytes(42)
+    record = struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, count, count, count * len(entry), 0)
+    end = b"PK\6\6" + record + b"PK\6\7" + struct.pack("<IQI", 0, count * len(entry), 1)
+    end += b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(entry * count + end)
+    tracemalloc.start()
+    items = open_inputs([str(path)], Opening(Limits(), Skipped()))
+    (item,) = items
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(item, Item)
+    assert "a directory of 46,000,000 bytes, over the limit of 33,554,432" in str(item.image)
+    assert peak < 1_000_000
 
 
 def test_a_zip_bomb_is_refused_and_a_small_blank_picture_is_not(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import gzip
 import io
 import os
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -314,3 +316,15 @@ def test_all_is_closed_early(tmp_path: Path, name: str) -> None:
     next(reading)
     reading.close()  # type: ignore[attr-defined]
     assert os.listdir("/proc/self/fd") == before  # noqa: PTH208
+
+
+def test_what_is_said_of_a_file_is_the_same_in_every_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    path.write_bytes(
+        npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1, 28, 28), x: 1}", bytes(784))
+    )
+    command = [sys.executable, "-m", "tinydigits", "classify", "-m", "dense", str(path)]
+    first, again = (subprocess.run(command, capture_output=True, text=True) for _ in range(2))
+    assert "malformed node" in first.stdout
+    assert first.stdout == again.stdout
+    assert "0x" not in first.stdout
