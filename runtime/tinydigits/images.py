@@ -36,7 +36,8 @@ class Limits(NamedTuple):
 
     max_pixels: int = 50_000_000
     """Width × height as the header promises it, which is checked before anything is decoded. More
-    than MOST_PIXELS are always refused."""
+    than MOST_PIXELS are always refused, and what would take more than 10 bytes of memory for each
+    of these pixels (`bounds.check_memory`)."""
 
     max_bytes: int = 64 * 1024 * 1024
     """The size of the encoded image."""

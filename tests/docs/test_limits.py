@@ -1,24 +1,31 @@
 """What docs/limits.md says of sizes and memory is so."""
 
-import subprocess
-import sys
-from pathlib import Path
+import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
-from tests.docs.conftest import COMMAND
-from tinydigits.images import MOST_PIXELS, Limits
+from tinydigits.bounds import (
+    EXIF_BYTES,
+    HEADER_BYTES,
+    LEAST_MEMORY,
+    PIXEL_BYTES,
+    READ_BYTES,
+    ROW_BYTES,
+    TAG_VALUES,
+)
+from tinydigits.errors import ImageError
+from tinydigits.images import MOST_PIXELS, Limits, decode
 from tinydigits.model import MAX_MODEL_BYTES
-from tinydigits.sources.archives import SMALL_MEMBER
+from tinydigits.sources.archives import MOST_DIRECTORY, SMALL_MEMBER
 from tinydigits.sources.members import BOMB_RATIO
 from tinydigits.sources.tars import SMALL_TAR
 
 PAGE = " ".join((ROOT / "docs" / "limits.md").read_text("utf-8").split())
-BYTES = 12  # a pixel, as the page has it
 MiB = 1 << 20
+WIDTH, HEIGHT = 2000, 1500  # px
 
 
 def test_the_limits_are_those_of_the_code() -> None:
@@ -29,32 +36,49 @@ def test_the_limits_are_those_of_the_code() -> None:
         (f"beyond {SMALL_MEMBER // MiB} MiB | {BOMB_RATIO} times", "a member"),
         (f"beyond {SMALL_TAR // MiB} MiB | {BOMB_RATIO} times", "a tar"),
         (f"{MAX_MODEL_BYTES // MiB} MiB |", "a model"),
+        (f"{MOST_DIRECTORY // MiB} MiB, about 400,000 members", "the directory of a zip"),
+        (f"{PIXEL_BYTES} bytes for each pixel of that limit: 500 MB", "memory"),
+        (f"or {LEAST_MEMORY // MiB} MiB where a low", "memory, where the limit on pixels is low"),
+        (f"{ROW_BYTES} bytes for each row", "memory for rows"),
+        (f"{HEADER_BYTES // MiB} MiB, or {HEADER_BYTES // READ_BYTES // 10_000}0,000", "a header"),
+        (f"EXIF | {EXIF_BYTES // MiB} MiB", "EXIF"),
+        (f"{TAG_VALUES:,} |", "values of a tag"),
     ):
         assert words in PAGE, limit
-    assert f"up to {BYTES} bytes a pixel" in PAGE
+    assert PIXEL_BYTES * Limits().max_pixels == 500_000_000
 
 
-@pytest.mark.slow
-@pytest.mark.linux
-@pytest.mark.parametrize("mode", ["RGBA", "I;16"])
-def test_a_large_picture_takes_no_more_memory_than_is_said(tmp_path: Path, mode: str) -> None:
-    side = 4000
-    grey = np.full((side, side), 250, np.uint8)
-    grey[1500:2500, 1900:2100] = 10
-    deep = Image.fromarray(grey.astype(np.uint16) * 257)
-    (deep if mode == "I;16" else Image.fromarray(grey).convert("RGBA")).save(tmp_path / "large.png")
-    Image.fromarray(grey).resize((100, 100)).save(tmp_path / "small.png")
-    large, small = peak(tmp_path / "large.png"), peak(tmp_path / "small.png")
-    assert large - small < BYTES * side * side + 32 * MiB
+def encoded(format_: str, mode: str, **options: object) -> bytes:
+    shades = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(shades).convert(mode).save(file, format_, **options)
+    return file.getvalue()
 
 
-def peak(picture: Path) -> int:
-    """Bytes of memory that reading it takes at most."""
-    code = (
-        "import resource, subprocess, sys\n"
-        "subprocess.run(sys.argv[1:], check=True, capture_output=True)\n"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    command = [sys.executable, "-c", code, COMMAND, "classify", str(picture)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return int(done.stdout) * 1024  # Linux counts in kibibytes
+@pytest.mark.parametrize(
+    ("row", "figure", "data"),
+    [
+        ("| 2 |", 2, encoded("PNG", "L")),
+        ("| any other | 8 |", 8, encoded("PNG", "RGBA")),
+        ("| any other | 8 |", 8, encoded("JPEG", "RGB")),
+        ("JPEG: grey, colour, CMYK | 3,", 3, encoded("JPEG", "L", progressive=True)),
+        ("8 to 10, 12 |", 8, encoded("JPEG", "RGB", progressive=True)),
+        ("8 to 10, 12 |", 10, encoded("JPEG", "RGB", progressive=True, subsampling=0)),
+        ("8 to 10, 12 |", 12, encoded("JPEG", "CMYK", progressive=True)),
+        ("11, 10, 12 |", 11, encoded("TIFF", "YCbCr", compression="tiff_lzw", strip_size=1 << 30)),
+        ("others | 5, 14 |", 5, b"P2 2000 1500 200 1"),
+        ("others | 5, 14 |", 14, b"P2 2000 1500 65535 1"),
+        ("| WebP | 16 |", 16, encoded("WEBP", "RGB")),
+    ],
+)
+def test_the_memory_of_a_pixel_is_as_computed(
+    monkeypatch: pytest.MonkeyPatch, row: str, figure: int, data: bytes
+) -> None:
+    """That no more is taken is measured in tests/runtime/test_bounds.py."""
+    monkeypatch.setattr("tinydigits.bounds.LEAST_MEMORY", 0)
+    monkeypatch.setattr("tinydigits.bounds.PIXEL_BYTES", 0)
+    assert row in PAGE
+    with pytest.raises(ImageError, match="would take") as refused:
+        decode(data)
+    least = (figure * WIDTH * HEIGHT + ROW_BYTES * HEIGHT + len(data)) / 1e6
+    assert f"take {least:,.0f} MB" in str(refused.value)
