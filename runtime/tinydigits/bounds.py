@@ -45,8 +45,8 @@ class Header(io.BytesIO):
 
 
 def header_of(format_: str, data: bytes) -> io.BytesIO:
-    """Return the file for Pillow's decoder of that format to open. Raises ImageError where the
-    directory of a TIFF or the EXIF of a JPEG is too large.
+    """Return the file for Pillow's decoder of that format to open. Raises ImageError where a TIFF
+    has too many tags or too large ones, a JPEG too much EXIF, or a PNG too many colour profiles.
     """
     if format_ == "TIFF":
         _check_directory(data)
