@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits import model as model_module
-from tinydigits.model import BUNDLED, Backend, load_model, open_backend
+from tinydigits.model import BUNDLED, load_model, open_backend
 
 INFO = ModelInfo("digits", "dense", tuple("0123456789"), 1, "0" * 64, "a test")
 
@@ -23,14 +23,17 @@ def network(
     output: tuple[str, int, list[str | int | None]] = ("scores", TensorProto.FLOAT, ["N", 10]),
     info: str | None = INFO.to_json(),
 ) -> onnx.ModelProto:
-    """A network that sums each row of 28 pixels, as far as its output has room for that."""
+    """A network that gives the mean of each row of 28 pixels, in [0, 1], as far as its output has
+    room for that.
+    """
     name, _, shape = input_
     width = output[2][-1]
     rank = len(shape)
     nodes = [
         helper.make_node("Cast", [name], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("ReduceSum", ["floats", "axes"], ["sums"], keepdims=0),
-        helper.make_node("Expand", ["sums", "one"], ["wide"]),
+        helper.make_node("Mul", ["sums", "share"], ["means"]),
+        helper.make_node("Expand", ["means", "one"], ["wide"]),
         helper.make_node("Slice", ["wide", "zeros", "ends", "axis1"], ["cut"]),
         helper.make_node("Cast", ["cut"], [output[0]], to=output[1]),
     ]
@@ -46,7 +49,10 @@ def network(
         "test",
         [helper.make_tensor_value_info(*input_)],
         [helper.make_tensor_value_info(*output)],
-        [numpy_helper.from_array(np.array(v, np.int64), k) for k, v in constants.items()],
+        [
+            numpy_helper.from_array(np.array([1 / (28 * 255)], np.float32), "share"),
+            *(numpy_helper.from_array(np.array(v, np.int64), k) for k, v in constants.items()),
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     if info is not None:
@@ -72,7 +78,8 @@ def test_the_bundled_models_open_and_answer(name: str | None) -> None:
 def test_a_file_of_the_contract_opens(tmp_path: Path) -> None:
     backend, info = load_model(saved(network(), tmp_path))
     assert info == INFO
-    assert backend.scores(np.ones((2, 28, 28), np.uint8)).tolist() == [[28.0] * 10] * 2
+    scores = backend.scores(np.full((2, 28, 28), 51, np.uint8))
+    assert scores.tolist() == [[pytest.approx(0.2)] * 10] * 2
 
 
 def test_a_changed_bundled_model_is_refused(
@@ -140,47 +147,62 @@ def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
     assert model_module._EXTERNAL.search(b"\x8a\x80\x00\x88\x00location")
 
 
-def test_a_model_that_cannot_run_is_refused_when_it_is_run(tmp_path: Path) -> None:
+def test_a_model_that_cannot_run_is_refused_when_it_is_opened(tmp_path: Path) -> None:
     model = network()
     model.graph.initializer.append(numpy_helper.from_array(np.array([1, 28], np.int64), "fixed"))
     reshape = helper.make_node("Reshape", ["sums", "fixed"], ["one_row"])  # fits one image only
     model.graph.node.insert(2, reshape)
     model.graph.node[3].input[0] = "one_row"
-    backend, _ = load_model(saved(model, tmp_path))
-    with pytest.raises(ModelError, match=r"digits\.onnx: (fails when it is run|gives scores)"):
-        backend.scores(np.ones((2, 28, 28), np.uint8))
+    path = saved(model, tmp_path)
+    with pytest.raises(ModelError, match=r"digits\.onnx: fails when it is run"):
+        load_model(path)
+    with pytest.raises(ModelError, match=r"digits\.onnx: fails when it is run"):
+        open_backend(path, path.read_bytes()).scores(np.ones((2, 28, 28), np.uint8))
 
 
-def adding(value: str, folder: Path) -> Backend:
-    """A network whose sums have `value` added to them."""
+def adding(value: float, folder: Path) -> Path:
+    """A network whose scores have `value` added to them."""
     model = network()
     made = {
         "nan": [helper.make_node("Log", ["minus"], ["added"])],
-        "infinity": [
+        "inf": [
             helper.make_node("Add", ["minus", "plus"], ["zero"]),
             helper.make_node("Div", ["plus", "zero"], ["added"]),
         ],
-        "1e30": [helper.make_node("Identity", ["much"], ["added"])],
-    }[value]
-    for name, number in (("minus", -1), ("plus", 1), ("much", 1e30)):
+    }.get(str(value), [helper.make_node("Identity", ["constant"], ["added"])])
+    for name, number in (("minus", -1), ("plus", 1), ("constant", value)):
         array = np.array([number], np.float32)
         model.graph.initializer.append(numpy_helper.from_array(array, name))
     last = model.graph.node.pop()
     last.input[0] = "summed"
     model.graph.node.extend([*made, helper.make_node("Add", ["cut", "added"], ["summed"]), last])
-    return load_model(saved(model, folder))[0]
+    return saved(model, folder)
 
 
 @pytest.mark.parametrize("count", [2, 5000])
-@pytest.mark.parametrize("value", ["nan", "infinity"])
-def test_scores_that_are_no_numbers_are_refused(tmp_path: Path, value: str, count: int) -> None:
-    with pytest.raises(ModelError, match="not finite"):
-        adding(value, tmp_path).scores(np.ones((count, 28, 28), np.uint8))
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30, 2e-6, -2e-6])
+def test_scores_outside_0_to_1_are_refused_on_opening_and_in_each_batch(
+    tmp_path: Path, value: float, count: int
+) -> None:
+    path = adding(value, tmp_path)
+    with pytest.raises(
+        ModelError, match=r"returns scores from .* scores in \[0, 1\] were expected"
+    ):
+        load_model(path)
+    images = np.full((count, 28, 28), 100, np.uint8)
+    images[-1] = 0 if value < 0 else 255  # the last alone leaves [0, 1] by little
+    with pytest.raises(ModelError, match=r"digits\.onnx: returns scores from"):
+        open_backend(path, path.read_bytes()).scores(images)
 
 
-def test_large_numbers_are_numbers(tmp_path: Path) -> None:
-    scores = adding("1e30", tmp_path).scores(np.ones((2, 28, 28), np.uint8))
-    assert (scores == np.float32(1e30)).all()
+@pytest.mark.parametrize("value", [5e-7, -5e-7])
+def test_scores_within_rounding_of_0_to_1_are_clipped(tmp_path: Path, value: float) -> None:
+    backend, _ = load_model(adding(value, tmp_path))
+    edge = 0 if value < 0 else 255
+    images = np.stack([np.full((28, 28), level, np.uint8) for level in (edge, 100)])
+    low, middle = backend.scores(images)[:, 0].tolist()
+    assert low == edge / 255
+    assert middle == pytest.approx(100 / 255, abs=1e-5)
 
 
 def test_a_file_beside_its_description_is_held_to_it(tmp_path: Path) -> None:
