@@ -72,7 +72,7 @@ class ModelInfo:
     """How the network is built: `dense`, `mlp`, `conv`, or another's name."""
 
     labels: tuple[str, ...]
-    """The class of each score, in order; at least two, all printable."""
+    """The class of each score, in order; at least two, all different and printable."""
 
     parameters: int
     """The number of weights."""
@@ -120,12 +120,23 @@ class ModelInfo:
         try:
             return json.dumps(asdict(self) | inner, indent=indent)
         except RecursionError as error:
-            raise ModelError(
-                f"{self.name}: model information that is nested too deep; export it again"
-            ) from error
+            raise self._too_deep() from error
 
     def summary(self) -> list[tuple[str, str]]:
-        """Return what a person wants to know about the model, as (name, value) lines."""
+        """Return what a person wants to know about the model, as (name, value) lines. Raises
+        ModelError where it is nested too deep.
+        """
+        try:
+            return self._summary()
+        except RecursionError as error:
+            raise self._too_deep() from error
+
+    def _too_deep(self) -> ModelError:
+        return ModelError(
+            f"{self.name}: model information that is nested too deep; export it again"
+        )
+
+    def _summary(self) -> list[tuple[str, str]]:
         figures = {
             part: ", ".join(f"{name} {value}" for name, value in values.items())
             for part, values in self.metrics.items()
@@ -162,7 +173,7 @@ class ModelInfo:
                 raise ModelError(
                     f"{origin}: asks for fit={fields['fit']!r}, which this version does not know"
                 )
-            _check_types(fields)
+            _check_types(fields, origin)
             return cls(
                 **fields
                 | {
@@ -179,13 +190,13 @@ class ModelInfo:
             raise ModelError(f"{origin}: damaged model information: {error!r}") from error
 
 
-def _check_types(fields: Mapping[str, Any]) -> None:
-    """Raise TypeError where a value is not of its field's type: JSON may come from anywhere."""
+def _check_types(fields: Mapping[str, Any], origin: str) -> None:
+    """Raise ModelError where a value is not of its field's type: JSON may come from anywhere."""
     labels, thresholds = fields["labels"], fields["thresholds"]
     whole = {
-        "labels (at least two)": isinstance(labels, list)
-        and len(labels) > 1
-        and all(isinstance(label, str) and label.isprintable() for label in labels),
+        "labels (at least two, all different)": isinstance(labels, list)
+        and all(isinstance(label, str) and label.isprintable() for label in labels)
+        and 1 < len(labels) == len(set(labels)),
         "thresholds": all(
             isinstance(value, int | float) and 0 <= value <= 1 for value in thresholds.values()
         ),
@@ -204,7 +215,9 @@ def _check_types(fields: Mapping[str, Any]) -> None:
         },
     }
     if wrong := [name for name, right in whole.items() if not right]:
-        raise TypeError(f"unusable {', '.join(wrong)}")
+        raise ModelError(
+            f"{origin}: damaged model information: unusable {', '.join(wrong)}; export it again"
+        )
 
 
 def info_path(artifact: Path) -> Path:

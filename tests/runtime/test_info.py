@@ -50,7 +50,8 @@ def test_json_gives_back_the_same() -> None:
         ({"labels": ["a\nb"]}, "unusable labels"),
         ({"labels": ["\ud800"]}, "unusable labels"),
         ({"labels": []}, "unusable labels"),
-        ({"labels": ["0"]}, r"unusable labels \(at least two\)"),
+        ({"labels": ["0"]}, r"unusable labels \(at least two, all different\)"),
+        ({"labels": ["7", "7"]}, r"unusable labels \(at least two, all different\)"),
         ({"artifacts": 3}, "damaged model information"),
         ({"artifacts": {"a": {"bytes": "x", "sha256": ""}}}, "unusable artifacts"),
         ({"artifacts": {"a": {"bytes": 1, "sha256": 5}}}, "unusable artifacts"),
@@ -73,8 +74,17 @@ def test_what_is_no_information_is_refused(text: str) -> None:
 def test_what_is_nested_too_deep_to_be_shown_is_said() -> None:
     text = json.dumps(json.loads(INFO.to_json()) | {"trained_on": {"a": 0}})
     info = ModelInfo.from_json(text.replace('"a": 0', '"a": ' + "[" * 600 + "]" * 600), "here")
-    with pytest.raises(ModelError, match="digits: model information that is nested too deep"):
-        info.to_json()
+    for shown in (info.to_json, replace(info, trained_on={"a": nested(2000)}).summary):
+        with pytest.raises(ModelError, match="digits: model information that is nested too deep"):
+            shown()
+
+
+def nested(depth: int) -> list[object]:
+    """Lists in a list, as deep as asked for."""
+    found: list[object] = []
+    for _ in range(depth):
+        found = [found]
+    return found
 
 
 def test_a_missing_file_says_what_writes_it(tmp_path: Path) -> None:
