@@ -139,6 +139,8 @@ def info(model: str | None, as_json: bool) -> None:
       0  the model was printed
       2  wrong usage, no such model, or a model that cannot run here
     """
+    from textwrap import fill
+
     from tinydigits.model import load_model
     from tinydigits.text import printable
 
@@ -147,7 +149,8 @@ def info(model: str | None, as_json: bool) -> None:
         click.echo(card.to_json())
         return
     for name, value in card.summary():
-        click.echo(printable(f"{name:<12} {value}"))  # terminals obey control characters
+        line = printable(f"{name:<12} {value}")  # terminals obey control characters
+        click.echo(fill(line, 100, subsequent_indent=" " * 13, break_long_words=False))
 
 
 @main.command()

@@ -274,6 +274,7 @@ def test_version_and_info() -> None:
     status, text, _ = run("info")
     assert status == 0
     assert "conv, 7,718 parameters" in text
+    assert max(map(len, text.splitlines())) <= 100
     assert "dense, 7,850 parameters" in run("info", "dense")[1]
     assert json.loads(run("info", "dense", "--json")[1])["recipe"] == "dense"
 
