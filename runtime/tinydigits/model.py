@@ -23,6 +23,7 @@ from tinydigits.info import (
     info_path,
     read_info,
 )
+from tinydigits.quiet import quiet_native_code
 from tinydigits.regular import open_regular
 
 BUNDLED = ("conv", "dense")  # the models in this package, most accurate first
@@ -154,35 +155,39 @@ class OnnxBackend:
         # It reports its use over the network unless it is told not to. It is told twice, since
         # versions differ in what they obey.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        try:
-            import onnxruntime  # takes 0.1 s
-        except ImportError as error:  # such as where the system's C library is too old
-            raise ModelError(
-                f"{origin}: onnxruntime does not load here: {error}; install it anew"
-            ) from error
-        onnxruntime.disable_telemetry_events()
         if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
         self._data, self._origin, self.threads = data, origin, threads
         self._batch = _BATCH_OF_CONVOLUTIONS if _CONVOLUTION in data else _BATCH
         self.sha256 = hashlib.sha256(data).hexdigest()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.add_session_config_entry(*_SPIN)
-        options.log_severity_level = 4  # errors are raised, not printed
         try:
-            self._session = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
-            )
+            with quiet_native_code(shows_on_failure=False):  # errors are raised, not printed
+                import onnxruntime  # takes 0.1 s
+
+                onnxruntime.disable_telemetry_events()
+                options = onnxruntime.SessionOptions()
+                options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+                options.add_session_config_entry(*_SPIN)
+                options.log_severity_level = 4
+                self._session = onnxruntime.InferenceSession(
+                    data, options, providers=["CPUExecutionProvider"]
+                )
+                inputs, outputs = (
+                    [(tensor.name, tensor.type, tensor.shape) for tensor in tensors]
+                    for tensors in (self._session.get_inputs(), self._session.get_outputs())
+                )
+                text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        except ImportError as error:  # such as where the system's C library is too old
+            raise ModelError(
+                f"{origin}: onnxruntime does not load here: {error}; install it anew"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise ModelError(
+                f"{origin}: holds names or metadata that are not UTF-8; export it again"
+            ) from error
         except Exception as error:  # its errors have no other base
             raise ModelError(f"{origin}: not an ONNX model that runs here: {error}") from error
-        self.classes = _checked(
-            [(i.name, i.type, i.shape) for i in self._session.get_inputs()],
-            [(o.name, o.type, o.shape) for o in self._session.get_outputs()],
-            ("tensor(uint8)", "tensor(float)"),
-            origin,
-        )
-        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        self.classes = _checked(inputs, outputs, ("tensor(uint8)", "tensor(float)"), origin)
         self.metadata = ModelInfo.from_json(text, origin) if text is not None else None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -208,8 +213,6 @@ class LiteRTBackend:
     def __init__(self, data: bytes, origin: str) -> None:
         try:
             from ai_edge_litert.interpreter import Interpreter
-
-            from tinydigits.quiet import quiet_native_code
         except ModuleNotFoundError as error:
             raise MissingExtra("a .tflite model", "LiteRT", "litert") from error
         except ImportError as error:

@@ -1,7 +1,7 @@
-"""Quiet: in a process of tinydigits' own, libraries do not write to the terminal.
+"""Quiet: in a process of tinydigits' own, libraries write neither to the terminal nor between rows.
 
 The command line, a worker and a Ray actor are such processes. An application that imports
-tinydigits keeps its warning filters and its stderr, and shows what libraries say, or not.
+tinydigits keeps its warning filters, stdout and stderr, and shows what libraries say, or not.
 """
 
 import os
@@ -9,15 +9,17 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
+STDOUT, STDERR = 1, 2
 MOST_HELD = 1 << 20  # bytes: the most that is shown of it
-# The descriptor belongs to the process: a second thread would take for stderr what the first has
+# The descriptors belong to the process: a second thread would take for stderr what the first has
 # put in its place, and leave it there for good. One thread may nest its blocks.
 _one_thread = threading.RLock()
 
 
 _is_own = False
+_stderr = STDERR  # the descriptor that leads to stderr, also while STDERR leads elsewhere
 
 
 def own_process() -> None:
@@ -32,50 +34,59 @@ def is_own_process() -> bool:
     return _is_own
 
 
+def stderr_descriptor() -> int:
+    """Return a descriptor that leads to stderr, also while `quiet_native_code` holds it back."""
+    return _stderr
+
+
 @contextmanager
 def quiet_native_code(shows_on_failure: bool = True) -> Iterator[None]:
-    """Hold back what native code writes to file descriptor 2, which no logging setting reaches.
-    Show it after all if the block fails, unless `shows_on_failure` is false. Threads wait for each
-    other here. Do nothing in a process that is an application's.
+    """Hold back what libraries write to stdout and stderr, native code included, which no logging
+    setting reaches. Show it on stderr after all if the block fails, unless `shows_on_failure` is
+    false. Threads wait for each other here. Do nothing in a process that is an application's, or
+    where no more files can be opened: what is said there is no reason to fail.
     """
+    global _stderr
     if not _is_own:
         yield
         return
-    with _one_thread:
-        descriptors = _descriptors()
-        if descriptors is None:
+    with _one_thread, ExitStack() as stack:
+        before, kept = _stderr, dict[int, int]()
+        for number in (STDOUT, STDERR):
+            with suppress(OSError):  # it is closed
+                kept[number] = os.dup(number)
+                stack.callback(os.close, kept[number])
+        try:
+            held = memory_file()
+        except OSError:
             yield
             return
-        kept, held = descriptors
+        stack.callback(os.close, held)
         try:
-            os.dup2(held, 2)
-            yield
+            if before == STDERR:
+                _stderr = kept.get(STDERR, STDERR)
+            _flush()
+            for number in kept:
+                os.dup2(held, number)
+            try:
+                yield
+            finally:
+                _flush()
         except BaseException:
-            if shows_on_failure:
+            if shows_on_failure and STDERR in kept:
                 os.lseek(held, 0, os.SEEK_SET)
-                os.write(kept, os.read(held, MOST_HELD))
+                os.write(kept[STDERR], os.read(held, MOST_HELD))
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(held)
+            for number, original in kept.items():
+                os.dup2(original, number)
+            _stderr = before
 
 
-def _descriptors() -> tuple[int, int] | None:
-    """Return descriptors of stderr and of its replacement. None if it is closed, or no more files
-    can be opened: what is said there is no reason to fail.
-    """
-    try:
-        kept = os.dup(2)
-    except OSError:
-        return None
-    try:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-        return kept, memory_file()
-    except (OSError, ValueError):  # ValueError: Python's own stderr is closed
-        os.close(kept)
-        return None
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # it is closed, or was from the start
+            stream.flush()
 
 
 def memory_file() -> int:

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.conftest import ROOT
 from tinydigits import ModelError, ModelInfo
 from tinydigits import model as model_module
 from tinydigits.model import BUNDLED, load_model, open_backend
@@ -115,6 +116,63 @@ def test_another_input_or_output_is_refused(
     found = (change.get("input_") or change["output"])[0]
     with pytest.raises(ModelError, match=rf"takes and gives .*{found}.* was expected"):
         load_model(path)
+
+
+@pytest.mark.parametrize("word", [b"tinydigits", b"images"])
+def test_text_that_is_not_utf_8_is_refused_and_nothing_else_is_printed(
+    word: bytes, tmp_path: Path
+) -> None:
+    """onnxruntime prints several lines on stdout where a name cannot be decoded."""
+    data = network().SerializeToString().replace(word, word[:-1] + b"\xc0")
+    (tmp_path / "digits.onnx").write_bytes(data)
+    for words in (["info"], ["classify", "examples/scans", "-m"]):
+        done = ran(*words, str(tmp_path / "digits.onnx"))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "digits.onnx: holds names or metadata that are not UTF-8" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def ran(*words: str, program: str = "-mtinydigits") -> "subprocess.CompletedProcess[str]":
+    """A run whose stdout is buffered, as it is for users."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, program, *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False
+    )
+
+
+OPEN_MUTATED = """\
+import random, sys
+from pathlib import Path
+import numpy as np
+from tinydigits.errors import ModelError
+from tinydigits.model import MODELS, load_model
+from tinydigits.quiet import own_process
+own_process()
+path, opened = Path(sys.argv[1], "digits.onnx"), 0
+for seed in range(int(sys.argv[2])):
+    chance = random.Random(seed)
+    data = bytearray((MODELS / "dense.onnx").read_bytes())
+    for _ in range(chance.randint(1, 3)):  # mostly where the weights are not
+        at = chance.choice([chance.randrange(600), -chance.randrange(1, 2500)])
+        data[at] = chance.randrange(256)
+    path.write_bytes(data)
+    try:
+        backend, info = load_model(path)
+        info.summary()
+        backend.scores(np.zeros((3, 28, 28), np.uint8))
+        opened += 1
+    except ModelError:
+        pass
+assert opened
+"""
+
+
+def test_mutated_models_are_refused_or_opened_and_print_nothing(tmp_path: Path) -> None:
+    (tmp_path / "fuzz.py").write_text(OPEN_MUTATED)
+    count = int(os.environ.get("TINYDIGITS_FUZZ", "2400")) // 20
+    done = ran(str(tmp_path), str(count), program=str(tmp_path / "fuzz.py"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_labels_must_be_as_many_as_scores(tmp_path: Path) -> None:

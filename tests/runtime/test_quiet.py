@@ -1,5 +1,5 @@
-"""In a process of tinydigits' own, what native code writes to stderr is held back, and stderr is
-what it was afterwards, whatever happens. In an application's process nothing is changed.
+"""In a process of tinydigits' own, what libraries write to stdout and stderr is held back, and both
+are what they were afterwards, whatever happens. In an application's process nothing is changed.
 """
 
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tinydigits import quiet
-from tinydigits.quiet import quiet_native_code
+from tinydigits.quiet import quiet_native_code, stderr_descriptor
 
 
 @pytest.fixture
@@ -43,6 +43,16 @@ def test_it_is_shown_only_if_the_block_fails(capfd: pytest.CaptureFixture[str]) 
         with pytest.raises(KeyError), quiet_native_code(shows):
             failing()
         assert capfd.readouterr().err == ("what went wrong" if shows else "")
+
+
+@pytest.mark.usefixtures("_own_process")
+def test_nothing_gets_between_rows(capfd: pytest.CaptureFixture[str]) -> None:
+    print("a row")
+    with quiet_native_code():
+        os.write(1, b"native code")
+        os.write(stderr_descriptor(), b"what must be said")
+    print("another row")
+    assert capfd.readouterr() == ("a row\nanother row\n", "what must be said")
 
 
 @pytest.mark.usefixtures("_own_process")
