@@ -21,6 +21,7 @@ from tinydigits.bench.machine import Machine, this_machine
 from tinydigits.bench.pictures import DIGITS, Pictures, digits, drawn, own
 from tinydigits.bench.stats import LEAST_BLOCKS, Figure, Metric, percentiles
 from tinydigits.bench.tasks import BATCHES, Contestant, Task, contestants, tasks
+from tinydigits.sinks.files import unfinished
 
 ROUNDS = 10
 SECONDS = 24.0  # s: the default for the whole run
@@ -62,7 +63,10 @@ def measure(
     began = perf_counter()
     say("opening the models and drawing pictures")
     opened = contestants(models)
-    with tempfile.TemporaryDirectory(prefix="tinydigits-bench-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="tinydigits-bench-") as scratch,
+        unfinished(Path(scratch)),
+    ):
         small, unreadable = digits(DIGITS), 0
         if images is None:
             kinds = drawn(Path(scratch), small)

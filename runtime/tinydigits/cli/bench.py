@@ -12,7 +12,7 @@ from tinydigits.bench.stats import compared
 from tinydigits.bench.table import comparison, table
 from tinydigits.cli.completion import files, folders, models
 from tinydigits.cli.progress import progress
-from tinydigits.cli.signals import Stopped, stoppable
+from tinydigits.cli.signals import stoppable
 from tinydigits.errors import SourceError
 from tinydigits.model import BUNDLED
 from tinydigits.text import printable
@@ -119,13 +119,8 @@ def bench(
     """
     _check(output, before, allowed)
     earlier = read_run(before) if before is not None else None
-    with stoppable():
-        try:
-            with progress() as say:
-                result = measure(models or BUNDLED, images, seconds, say)
-        except Stopped as stopped:
-            click.echo("stopped: nothing was measured", err=True)
-            ctx.exit(stopped.exit_code)
+    with stoppable(lambda: "nothing was measured"), progress() as say:
+        result = measure(models or BUNDLED, images, seconds, say)
     fields = described(result)
     aside = output == "-"
     if aside:

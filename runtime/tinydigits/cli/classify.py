@@ -14,7 +14,7 @@ from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files, folders
 from tinydigits.cli.options import check_usage, open_stdin, reading_options, row_settings
 from tinydigits.cli.progress import progress
-from tinydigits.cli.signals import Stopped, Stopper, stoppable
+from tinydigits.cli.signals import Stopper, stoppable
 from tinydigits.cli.summary import no_image, say, skipped_text, summary
 from tinydigits.items import Chunk, Skipped, chunked
 from tinydigits.names import Kind, kind_of
@@ -167,32 +167,30 @@ def classify(
         earlier = outputs.earlier
         return summary(earlier + counts, time.monotonic() - began, earlier.total())
 
-    with stoppable(raises=not watch) as stopper:
-        try:
-            with ExitStack() as stack:
-                if watch:
-                    chunks, workers = _arriving(inputs, stopper, skipped), 1
-                else:
-                    opening = Opening(settings.limits, skipped, open_stdin)
-                    chunks = stack.enter_context(_chunks(inputs, opening, batch_size))
-                write = stack.enter_context(outputs.opened(inputs))
-                chunks = at_hand(outputs.remaining(chunks), settings.limits.max_bytes)
-                answered = classifier.answers(chunks, workers, outputs.keep)
-                stack.enter_context(closing(answered))
-                # A count would be mixed with rows where both go to a terminal.
-                on_terminal = output is None and sys.stdout.isatty()
-                show = stack.enter_context(progress(hidden=on_terminal, every=0.2))
-                for answers in answered:
-                    with stopper.held():
-                        write(answers)
-                        counts.update(prediction.status for prediction in answers.predictions)
-                        show(f"{counts.total():,} images")
-                if not counts + outputs.earlier and not watch:
-                    raise no_image(inputs, skipped)  # in here, so that -o replaces nothing
-        except Stopped as stopped:
-            unwritten = f" · {output} is not written" if output and not resume else ""
-            say(f"stopped: {so_far()}{unwritten}")
-            ctx.exit(stopped.exit_code)
+    def result() -> str:
+        unwritten = f" · {output} is not written" if output and not (resume or watch) else ""
+        return f"{so_far()}{unwritten}"
+
+    with stoppable(result, raises=not watch) as stopper, ExitStack() as stack:
+        if watch:
+            chunks, workers = _arriving(inputs, stopper, skipped), 1
+        else:
+            opening = Opening(settings.limits, skipped, open_stdin)
+            chunks = stack.enter_context(_chunks(inputs, opening, batch_size))
+        write = stack.enter_context(outputs.opened(inputs))
+        chunks = at_hand(outputs.remaining(chunks), settings.limits.max_bytes)
+        answered = classifier.answers(chunks, workers, outputs.keep)
+        stack.enter_context(closing(answered))
+        # A count would be mixed with rows where both go to a terminal.
+        on_terminal = output is None and sys.stdout.isatty()
+        show = stack.enter_context(progress(hidden=on_terminal, every=0.2))
+        for answers in answered:
+            with stopper.held():
+                write(answers)
+                counts.update(prediction.status for prediction in answers.predictions)
+                show(f"{counts.total():,} images")
+        if not counts + outputs.earlier and not watch:
+            raise no_image(inputs, skipped)  # in here, so that -o replaces nothing
     for path, why in outputs.unsorted:
         say(f"{printable(path)} is not sorted: {printable(why)}")
     say(so_far() + skipped_text(skipped))

@@ -13,7 +13,7 @@ import click
 from tinydigits.classifier import Classifier
 from tinydigits.cli.options import open_stdin, row_settings, settings_of
 from tinydigits.cli.progress import progress
-from tinydigits.cli.signals import Stopped, stoppable
+from tinydigits.cli.signals import stoppable
 from tinydigits.cli.summary import no_image, say, skipped_text, summary
 from tinydigits.cluster import actors as engine
 from tinydigits.cluster import plan as parts
@@ -27,6 +27,7 @@ from tinydigits.sinks.rows import Shown
 from tinydigits.sources import Opening
 
 _LOCAL = ("report", "watch", "sort_into", "sort_by", "dry_run", "save_fit")  # --engine local alone
+_LEAVING = 30.0  # s: this machine's cluster takes seconds to end
 _STATUSES = ("ok", "uncertain", "error")
 _FILES = (".csv", ".jsonl", ".ndjson", ".json", ".txt", ".html")
 
@@ -44,28 +45,28 @@ def classify_parts(ctx: click.Context) -> NoReturn:
     store, counts = store_at(output), Counter[str]()
     parts.reach(store, options["resume"])
     address = options["ray_address"] or os.environ.get("RAY_ADDRESS") or "local"
-    try:
-        with stoppable(), ExitStack() as stack:
-            if address != "local":  # before the inputs are listed, which may take long
-                stack.enter_context(ray.connected(address, workers))
-            skipped = Skipped()
-            entries = parts.entries_of(inputs, Opening(settings.limits, skipped, open_stdin))
-            rows = row_settings(classifier, shown, "parquet", batch_size)
-            plan, todo = parts.planned(entries, batch_size, rows)
-            there = parts.there_already(store, plan) if todo else None
-            counts.update(there or {"hidden": skipped.hidden, "other": skipped.other})
-            if todo and not there:
-                if settings.model not in (None, *BUNDLED):  # actors start in another folder
-                    settings = replace(settings, model=os.path.abspath(settings.model))  # noqa: PTH100
-                stored = isinstance(place_of(output), Location) and not plan.local
-                folder = "" if stored else os.getcwd()  # noqa: PTH109
-                needed = tuple(engine.needed(inputs, todo[0]))
-                job = engine.Job(settings, shown, batch_size, output, plan, folder, needed)
-                stack.enter_context(ray.connected(address, workers))
-                _do(store, job, todo, workers, counts)
-    except Stopped as stopped:
-        say(f"stopped: {_summary(counts, began)} · --resume goes on with {store}")
-        ctx.exit(stopped.exit_code)
+
+    def so_far() -> str:
+        return f"{_summary(counts, began)} · --resume goes on with {store}"
+
+    with stoppable(so_far, longest=_LEAVING), ExitStack() as stack:
+        if address != "local":  # before the inputs are listed, which may take long
+            stack.enter_context(ray.connected(address, workers))
+        skipped = Skipped()
+        entries = parts.entries_of(inputs, Opening(settings.limits, skipped, open_stdin))
+        rows = row_settings(classifier, shown, "parquet", batch_size)
+        plan, todo = parts.planned(entries, batch_size, rows)
+        there = parts.there_already(store, plan) if todo else None
+        counts.update(there or {"hidden": skipped.hidden, "other": skipped.other})
+        if todo and not there:
+            if settings.model not in (None, *BUNDLED):  # actors start in another folder
+                settings = replace(settings, model=os.path.abspath(settings.model))  # noqa: PTH100
+            stored = isinstance(place_of(output), Location) and not plan.local
+            folder = "" if stored else os.getcwd()  # noqa: PTH109
+            needed = tuple(engine.needed(inputs, todo[0]))
+            job = engine.Job(settings, shown, batch_size, output, plan, folder, needed)
+            stack.enter_context(ray.connected(address, workers))
+            _do(store, job, todo, workers, counts)
     skipped = Skipped(counts["hidden"], counts["other"])
     if not _rows(counts):
         raise no_image(inputs, skipped)

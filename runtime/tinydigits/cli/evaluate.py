@@ -8,7 +8,7 @@ import click
 from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import folders
 from tinydigits.cli.options import check_usage, reading_options
-from tinydigits.cli.signals import Stopped, stoppable
+from tinydigits.cli.signals import stoppable
 from tinydigits.cli.summary import skipped_text
 from tinydigits.evaluation import Tally
 from tinydigits.items import Skipped, chunked
@@ -69,24 +69,19 @@ def evaluate(
     keep = Keep(fitted=report is not None, thumbnails=report is not None)
     items = open_inputs((place,), Opening(settings.limits, skipped))
     chunks = at_hand(chunked(items, batch_size), settings.limits.max_bytes)
-    with stoppable():
-        try:
-            with ExitStack() as stack:
-                write = None
-                if report is not None:
-                    from tinydigits.sinks.report import report_sink
+    with stoppable(lambda: "nothing is evaluated"), ExitStack() as stack:
+        write = None
+        if report is not None:
+            from tinydigits.sinks.report import report_sink
 
-                    write = stack.enter_context(report_sink(report, labels, truth))
-                answered = stack.enter_context(closing(classifier.answers(chunks, workers, keep)))
-                for answers in answered:
-                    for prediction in answers.predictions:
-                        tally.add(prediction, truth(prediction))
-                    if write is not None:
-                        write(answers)
-                result = tally.result()  # in here, so that a run without pictures writes no report
-        except Stopped as stopped:
-            click.echo("stopped: nothing is evaluated", err=True)
-            ctx.exit(stopped.exit_code)
+            write = stack.enter_context(report_sink(report, labels, truth))
+        answered = stack.enter_context(closing(classifier.answers(chunks, workers, keep)))
+        for answers in answered:
+            for prediction in answers.predictions:
+                tally.add(prediction, truth(prediction))
+            if write is not None:
+                write(answers)
+        result = tally.result()  # in here, so that a run without pictures writes no report
     click.echo(result.to_json() if as_json else result.as_text(), nl=as_json)
     seconds = time.monotonic() - began
     click.echo(f"{result.images:,} images · {seconds:.1f} s{skipped_text(skipped)}", err=True)

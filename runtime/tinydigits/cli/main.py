@@ -10,12 +10,12 @@ import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
 from tinydigits.cli.completion import models
+from tinydigits.cli.signals import stoppable, watch_signals
 from tinydigits.errors import TinydigitsError
 from tinydigits.quiet import own_process
 from tinydigits.remote.location import redacted_in
@@ -35,8 +35,7 @@ def run() -> NoReturn:
     """Run the command `tinydigits`: call main, without the work that Python does at the start and
     end for programs that live longer. That work is 30 ms of the 170 that one picture takes.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop_at_once)
+    watch_signals()
     own_process()
     gc.set_threshold(50_000)  # a start makes many objects and no garbage
     status = 0
@@ -56,14 +55,6 @@ def run() -> NoReturn:
     os._exit(status)  # nothing is left to undo
 
 
-def _stop_at_once(number: int, frame: FrameType | None) -> None:
-    """End the process: until a command installs `stoppable`, there is nothing to undo."""
-    del frame
-    with suppress(OSError):
-        os.write(2, b"stopped\n")
-    os._exit(128 + number)
-
-
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_COMMANDS, *super().list_commands(ctx)]
@@ -73,6 +64,7 @@ class _Commands(click.Group):
             return super().get_command(ctx, cmd_name)
         module, _, name = _COMMANDS[cmd_name].partition(":")
         if not module.startswith("tinydigits."):  # the others have temporary files to remove
+            signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         command: click.Command = getattr(import_module(module), name)
@@ -174,16 +166,11 @@ def unsort(ctx: click.Context, log: str) -> None:
       2         wrong usage, or no such log
       130, 143  stopped by Ctrl-C or by SIGTERM
     """
-    from tinydigits.cli.signals import Stopped, stoppable
     from tinydigits.sinks.unsort import unsort as undo
     from tinydigits.text import printable
 
-    with stoppable() as stopper:
-        try:
-            moved, left = undo(log, stopper.held)
-        except Stopped as stopped:
-            click.echo("stopped: run the command again to go on", err=True)
-            ctx.exit(stopped.exit_code)
+    with stoppable(lambda: "run the command again to go on") as stopper:
+        moved, left = undo(log, stopper.held)
     for path, why in left:
         click.echo(f"{printable(path)} stays: {printable(why)}", err=True)
     click.echo(f"{moved:,} moved back, {len(left):,} not", err=True)

@@ -3,6 +3,7 @@ complete, so whatever the name stood for before stays until then.
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,6 +13,25 @@ from typing import BinaryIO
 from tinydigits.errors import SinkError, SinkRefused
 from tinydigits.names import PART_PREFIX, Kind, kind_of
 
+_unfinished: set[Path] = set()
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[None]:
+    """Let `remove_unfinished` remove this file or folder within the block."""
+    _unfinished.add(path)
+    try:
+        yield
+    finally:
+        _unfinished.discard(path)
+
+
+def remove_unfinished() -> None:
+    """Remove the files and folders of all `unfinished` blocks, for a process that ends at once."""
+    for path in _unfinished.copy():
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
 
 @contextmanager
 def replaced_path(target: Path) -> Iterator[Path]:
@@ -20,13 +40,14 @@ def replaced_path(target: Path) -> Iterator[Path]:
     """
     target = target.resolve()
     part = target.with_name(f"{PART_PREFIX}{os.urandom(6).hex()}{target.suffix}")
-    try:
-        yield part
-        if target.exists():
-            part.chmod(target.stat().st_mode)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with unfinished(part):
+        try:
+            yield part
+            if target.exists():
+                part.chmod(target.stat().st_mode)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

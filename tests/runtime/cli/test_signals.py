@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.slow import slow_jpeg
 
 pytestmark = pytest.mark.linux
 
@@ -265,6 +266,52 @@ def test_a_second_signal_after_a_while_waits_for_nobody(pictures: Path) -> None:
     run.send_signal(signal.SIGTERM)
     assert run.wait(timeout=5) == 143
     run.communicate()
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pictures, and then one that takes half a minute to decode."""
+    folder = tmp_path_factory.mktemp("slow")
+    for name in ("1.png", "2.png"):
+        (folder / name).write_bytes((SCANS[0].parent / "1-small.png").read_bytes())
+    (folder / "3.jpg").write_bytes(slow_jpeg())
+    return folder
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_what_native_code_is_at_and_keeps_the_rows(
+    number: int, status: int, slow: Path, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.csv"
+    words = ["--workers", "1", "--batch-size", "1", str(slow)]
+    run = start(*words, "-o", str(rows), "--resume")
+    assert soon(lambda: rows.exists() and rows.read_bytes().count(b"\n") == 3, 20)
+    run.send_signal(number)
+    began = time.monotonic()
+    errors = run.communicate(timeout=20)[1].decode()
+    assert time.monotonic() - began < 4  # s: 1.5, and the rest for a busy machine
+    assert (run.returncode, errors.count("\n")) == (status, 1)
+    assert errors.startswith("stopped: 2 images: 2 ok, ")
+    assert rows.read_bytes().count(b"\n") == 3
+
+
+def test_signals_within_native_code_leave_no_unfinished_file(slow: Path, tmp_path: Path) -> None:
+    """The second signal does no more than the first."""
+    out = tmp_path / "out.csv"
+    out.write_text("before")
+    run = start(
+        *("--workers", "1", "--batch-size", "1", "-o", str(out)),
+        *("--report", str(tmp_path / "page.html"), str(slow)),
+    )
+    assert soon(lambda: len(list(tmp_path.iterdir())) > 2, 20)
+    time.sleep(0.3)  # until the slow picture is decoded
+    for _ in range(2):
+        run.send_signal(signal.SIGINT)
+        time.sleep(1.2)  # more than the while after which a second signal ends the process
+    assert b"out.csv is not written" in run.communicate(timeout=20)[1]
+    assert run.returncode == 130
+    assert out.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def waiting(run: subprocess.Popen[bytes]) -> int:
