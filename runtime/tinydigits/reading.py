@@ -49,6 +49,10 @@ class Settings:
                 raise TinydigitsError(f"{name}={value!r}: choose from {listed}")
         if self.min_score is not None and not 0 <= self.min_score <= 1:
             raise TinydigitsError(f"min_score {self.min_score}: a number in [0, 1] was expected")
+        if not self.limits.max_seconds > 0:
+            raise TinydigitsError(
+                f"max_seconds {self.limits.max_seconds}: more than 0 was expected"
+            )
         if self.threads < 1:
             raise TinydigitsError(f"threads {self.threads}: at least 1 was expected")
 

@@ -2,7 +2,8 @@
 
 A worker is sent its next chunk while it reads one. The parent opens sources, judges and writes, so
 no row is lost whatever a hostile picture does to a worker: when a worker dies, its chunk is read
-once more, and then given up.
+once more, and then given up. When a worker takes too long over a picture, it is ended, and its
+chunk is read again without that picture.
 """
 
 import multiprocessing
@@ -10,7 +11,8 @@ import os
 import pickle
 import signal
 import threading
-from collections import Counter, deque
+import time
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import product
@@ -18,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any
 
-from tinydigits.errors import TinydigitsError
+from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.images import use_opencv
 from tinydigits.items import Chunk
 from tinydigits.opencv import load_opencv
@@ -31,6 +33,10 @@ MOST_BYTES = 64 * 1024 * 1024  # of encoded pictures that wait: beyond, no chunk
 ATTEMPTS = 2
 READY = -1  # takes the place of a chunk's number
 STARTS = 6  # workers in a row that die before they are ready: then none ever will be
+LOOKS = 10  # times that the parent looks at a worker before a picture takes too long
+LONGEST_PAUSE = 1.0  # s: the most time between two looks
+CHUNK = 1 << 20  # more pictures than a chunk has: worker.at is CHUNK × chunk's number + place
+NOWHERE = -1  # takes the place of worker.at while no picture is decoded
 GIVEN_UP = "the process that was reading its batch was killed, twice"
 
 
@@ -43,9 +49,13 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         self.chunks: deque[int] = deque()  # the numbers of the chunks that it was sent, in order
         self.ready = False
+        self.at = context.RawValue("q", NOWHERE)  # the picture that it reads, which it sets
+        self._at, self._seconds = NOWHERE, 0.0
         inherited = [worker.connection for worker in (*others, self)]
         self.process = context.Process(
-            target=_work, args=(reader, keep, theirs, inherited if forks else []), daemon=True
+            target=_work,
+            args=(reader, keep, theirs, self.at, inherited if forks else []),
+            daemon=True,
         )
         try:
             with _signals_wait():
@@ -55,6 +65,19 @@ class _Worker:
                 f"no worker can be started: {error.strerror}; read with one process (workers 1)"
             ) from error
         theirs.close()  # so that its end reads as closed when it dies
+
+    def seconds(self, more: float) -> float:
+        """Return how long it is at its picture, `more` seconds after the last call."""
+        at: int = self.at.value
+        self._seconds = self._seconds + more if at == self._at != NOWHERE else 0.0
+        self._at = at
+        return self._seconds
+
+    def picture(self) -> tuple[int, int] | None:
+        """Return the numbers of the chunk and of the picture at which the last call of `seconds`
+        saw it. None if it has gone on since then.
+        """
+        return divmod(self._at, CHUNK) if self.at.value == self._at != NOWHERE else None
 
     def stop(self) -> None:
         self.connection.close()
@@ -96,7 +119,12 @@ class _Pool:
         self._awaited = 0  # the number of the chunk that is yielded next
         self._again: list[int] = []  # numbers of the chunks to be sent once more
         self._failures: Counter[int] = Counter()
+        # The places in each chunk of the pictures that take too long.
+        self._refused: defaultdict[int, set[int]] = defaultdict(set)
         self._failed_starts = 0
+        self._limit = reader.settings.limits.max_seconds
+        self._pause = min(self._limit / LOOKS, LONGEST_PAUSE)
+        self._looked = time.monotonic()
 
     def start(self, count: int) -> None:
         for _ in range(count):
@@ -116,7 +144,7 @@ class _Pool:
         """
         for most, worker in product(range(1, IN_FLIGHT + 1), self._workers):
             while len(worker.chunks) < most and (number := self._next()) is not None:
-                chunk = self._pending[number]
+                chunk = self._without_refused(number)
                 try:
                     packed = pickle.dumps(chunk)
                 except Exception:  # objects of other libraries raise what they like
@@ -127,6 +155,17 @@ class _Pool:
                     worker.connection.send((number, packed))
                 except OSError:
                     break  # it has died, as `collect` will find out
+
+    def _without_refused(self, number: int) -> Chunk:
+        """Return a chunk with errors in the place of the pictures that take too long."""
+        chunk, refused = self._pending[number], self._refused.get(number)
+        if not refused:
+            return chunk
+        error = ImageError(
+            f"it takes more than {self._limit:g} s to read; --max-seconds allows more"
+        )
+        images = [error if at in refused else each for at, each in enumerate(chunk.images)]
+        return chunk._replace(images=images)
 
     def _next(self) -> int | None:
         """Return the number of a chunk to be read; None while there is none, or enough wait."""
@@ -153,14 +192,22 @@ class _Pool:
             self._awaited += 1
 
     def collect(self) -> None:
-        """Wait for a message of a worker, if any has work, and replace workers that died. Raises
-        what they raised.
+        """Wait for a message of a worker, if any has work, and replace workers that died or take
+        too long. Raises what they raised.
         """
         if not any(worker.chunks for worker in self._workers):
             return
-        ready = wait([worker.connection for worker in self._workers])
+        ready = wait([worker.connection for worker in self._workers], self._pause)
+        looked, self._looked = self._looked, time.monotonic()
+        # A longer pause counts as one: this process, and its workers, may have been stopped.
+        pause = min(self._looked - looked, self._pause)
         for place, worker in enumerate(self._workers):
             if worker.connection not in ready:
+                if worker.seconds(pause) > self._limit:
+                    worker.stop()
+                    if picture := worker.picture():
+                        self._refused[picture[0]].add(picture[1])
+                    self._restart(place)
                 continue
             try:
                 number, answer = worker.connection.recv()
@@ -193,12 +240,19 @@ class _Pool:
                 "workers die before they are ready: read with one process (workers 1), "
                 'or, in a script, below `if __name__ == "__main__":`'
             )
+        self._restart(place)
+
+    def _restart(self, place: int) -> None:
+        """Start another worker for one that was stopped, whose chunks are sent again."""
+        dead = self._workers[place]
         self._again = sorted([*self._again, *dead.chunks])
         others = [worker for worker in self._workers if worker is not dead]
         self._workers[place] = _Worker(self._reader, self._keep, others)
 
 
-def _work(reader: Reader, keep: Keep, connection: Connection, inherited: list[Connection]) -> None:
+def _work(
+    reader: Reader, keep: Keep, connection: Connection, at: Any, inherited: list[Connection]
+) -> None:
     """Read chunks, in the worker, until the other end of its pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills this
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -227,13 +281,25 @@ def _work(reader: Reader, keep: Keep, connection: Connection, inherited: list[Co
             reading = None
         else:
             try:
-                reading = reader.read(chunk, keep)
+                reading = reader.read(_followed(chunk, number, at), keep)
             except BaseException as error:
                 reading = _sendable(error)
         try:
             connection.send((number, reading))
         except OSError:
             os._exit(0)
+
+
+def _followed(chunk: Chunk, number: int, at: Any) -> Chunk:
+    """Return a chunk whose pictures set `at` as each is read. It can be read once."""
+
+    def images() -> Iterator[Any]:
+        for place, image in enumerate(chunk.images):
+            at.value = number * CHUNK + place
+            yield image
+        at.value = NOWHERE  # the network has all the time that it takes
+
+    return chunk._replace(images=images()) if isinstance(chunk.images, list) else chunk  # type: ignore[arg-type]
 
 
 def _bytes_in(chunk: Chunk) -> int:

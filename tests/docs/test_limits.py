@@ -32,6 +32,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     for words, limit in (
         (f"{Limits().max_bytes // MiB} MiB | `--max-bytes`", "an image file"),
         (f"{Limits().max_pixels // 10**6} million | `--max-pixels`", "pixels"),
+        (f"{Limits().max_seconds:g} s | `--max-seconds`", "time"),
         (f"{MOST_PIXELS:,}", "Pillow's own"),
         (f"beyond {SMALL_MEMBER // MiB} MiB | {BOMB_RATIO} times", "a member"),
         (f"beyond {SMALL_TAR // MiB} MiB | {BOMB_RATIO} times", "a tar"),

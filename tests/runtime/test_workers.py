@@ -1,4 +1,6 @@
-"""Workers do without an OpenCV that does not load, and what cannot be sent to them is read too."""
+"""Workers do without an OpenCV that does not load, what cannot be sent to them is read too, and no
+picture takes them longer than is allowed.
+"""
 
 import io
 import sys
@@ -9,8 +11,9 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
-from tinydigits import Classifier, images
-from tinydigits.images import ImageLike, use_opencv
+from tests.support.slow import slow_jpeg
+from tinydigits import Classifier, TinydigitsError, images
+from tinydigits.images import ImageLike, Limits, use_opencv
 
 SEVEN = ROOT / "examples" / "scans" / "7-red-pen.png"
 # For want of a system's library, built for another numpy, and left behind by an installer.
@@ -76,3 +79,27 @@ def test_what_workers_cannot_unpack_is_read_here() -> None:
     pictures: list[ImageLike] = [SEVEN, Unpacked(SEVEN.read_bytes()), SEVEN]
     rows = list(Classifier("dense").classify(pictures, batch_size=1, workers=2))
     assert [row.label for row in rows] == ["7"] * 3
+
+
+def test_pictures_that_take_too_long_are_error_rows_and_the_others_stay(tmp_path: Path) -> None:
+    """Two are in one chunk, one is the last of all, and one comes as bytes."""
+    slow = tmp_path / "slow.jpg"
+    slow.write_bytes(slow_jpeg())
+    pictures: list[ImageLike] = [SEVEN] * 20
+    for place in (4, 6, 19):
+        pictures[place] = slow
+    pictures[11] = slow.read_bytes()
+    fast = Classifier("dense", limits=Limits(max_seconds=0.5))
+    rows = list(fast.classify(pictures, batch_size=8, workers=2))
+    assert [row.path for row in rows] == [
+        None if isinstance(picture, bytes) else str(picture) for picture in pictures
+    ]
+    assert [place for place, row in enumerate(rows) if row.status == "error"] == [4, 6, 11, 19]
+    assert rows[4].reason == "it takes more than 0.5 s to read; --max-seconds allows more"
+    assert {row.label for row in rows if row.status == "ok"} == {"7"}
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_no_limit_of_time_that_is_none(seconds: float) -> None:
+    with pytest.raises(TinydigitsError, match=r"max_seconds .*: more than 0 was expected"):
+        Classifier("dense", limits=Limits(max_seconds=seconds))

@@ -93,6 +93,15 @@ def reading_options(function: Any) -> Any:
                 help="Refuse files with more bytes.",
             ),
             click.option(
+                "--max-seconds",
+                type=click.FloatRange(0.1),
+                default=_LIMITS.max_seconds,
+                show_default=True,
+                help="Refuse images that take longer than this to read. It holds where two or more "
+                "workers read: a job with --workers 1, or small enough for auto to start none, "
+                "reads each image to its end.",
+            ),
+            click.option(
                 "--workers",
                 type=WorkersType(),
                 default="auto",
@@ -118,7 +127,7 @@ def reading_options(function: Any) -> Any:
     return command
 
 
-_TAKEN = {"model", "fit", "invert", "min_score", "max_pixels", "max_bytes"}
+_TAKEN = {"model", "fit", "invert", "min_score", "max_pixels", "max_bytes", "max_seconds"}
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
@@ -128,7 +137,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         options["fit"],
         INVERT[options["invert"]],
         options["min_score"],
-        Limits(options["max_pixels"], options["max_bytes"]),
+        Limits(options["max_pixels"], options["max_bytes"], options["max_seconds"]),
     )
 
 
@@ -146,6 +155,7 @@ def row_settings(
         "max_ratio": classifier.thresholds.max_ratio,
         "max_pixels": classifier.settings.limits.max_pixels,
         "max_bytes": classifier.settings.limits.max_bytes,
+        "max_seconds": classifier.settings.limits.max_seconds,
         "batch_size": batch_size,
         "format": format_,
         "scores": shown.scores,

@@ -175,6 +175,21 @@ def test_a_worker_killed_from_outside_costs_no_row(pictures: Path) -> None:
     assert b"was killed" not in rest
 
 
+@pytest.mark.slow
+def test_the_time_of_a_stopped_job_counts_for_no_picture(pictures: Path) -> None:
+    """A user may stop it with Ctrl-Z and go on later."""
+    words = ["--format", "jsonl", "--workers", "2", "--batch-size", "16", "--max-seconds", "1.5"]
+    run = start(*words, str(pictures))
+    assert run.stdout is not None
+    first = run.stdout.readline()
+    os.killpg(run.pid, signal.SIGSTOP)
+    time.sleep(2)  # longer than a picture may take
+    os.killpg(run.pid, signal.SIGCONT)
+    rows = first + run.communicate(timeout=60)[0]
+    assert rows.count(b"\n") == len(list(pictures.iterdir())) - 1
+    assert b"more than 1.5 s" not in rows
+
+
 def test_a_closed_pipe_ends_quietly(pictures: Path) -> None:
     run = start("--workers", "2", str(pictures))
     assert run.stdout is not None
