@@ -2,7 +2,9 @@
 
 import errno
 import os
+import signal
 import stat
+import sys
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -32,6 +34,25 @@ def open_regular(path: str | os.PathLike[str], found_regular: bool = False) -> t
         os.close(descriptor)
         raise
     return descriptor, status.st_size
+
+
+def has_writer(descriptor: int) -> bool:
+    """Return whether a process has an open file open for writing. Linux alone tells, for files of
+    one's own on most file systems; where it does not, the answer is False.
+    """
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        # A file with a writer gets no lease. Who opens it while we have one would, but for
+        # SETSIG, end this process with a SIGIO.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    return False
 
 
 def _check(status: os.stat_result) -> None:

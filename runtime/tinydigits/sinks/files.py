@@ -1,17 +1,28 @@
 """Files that are whole or not there: each is written beside its name and takes the name when it is
 complete, so whatever the name stood for before stays until then.
+
+A file that is still being written is a part: its name begins with PART_PREFIX, and its process
+holds a lock on it. A part without a lock was left by a process that was killed, and the next
+process that writes into its folder removes it.
 """
 
 import os
 import shutil
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 from tinydigits.errors import SinkError, SinkRefused
 from tinydigits.names import PART_PREFIX, Kind, kind_of
+
+_HAS_LOCKS = os.name == "posix"  # Windows has none, and neither renames nor removes an open file
+# Some network drives keep locks on one machine, so that the parts of others seem to have none.
+_MACHINE = zlib.crc32(os.uname().nodename.encode()) if _HAS_LOCKS else 0
+_OWN = f"{PART_PREFIX}{_MACHINE:08x}-"  # begins the names of parts that this machine writes
 
 _unfinished: set[Path] = set()
 
@@ -39,45 +50,195 @@ def replaced_path(target: Path) -> Iterator[Path]:
     the block ends without an error. A link is followed and the mode is kept. Raises OSError.
     """
     target = target.resolve()
-    part = target.with_name(f"{PART_PREFIX}{os.urandom(6).hex()}{target.suffix}")
-    with unfinished(part):
-        try:
-            yield part
-            if target.exists():
-                part.chmod(target.stat().st_mode)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+    part = _part_for(target, target.suffix)
+    with _held(part, target) as file:
+        _close_on_windows(file)
+        yield part
+        _replace(target, part)
 
 
 @contextmanager
-def replaced(target: Path) -> Iterator[BinaryIO]:
+def replaced(target: Path, alone: bool = False) -> Iterator[BinaryIO]:
     """Yield an open file that replaces `target` if the block ends without an error. Devices and
     pipes are written to instead. Raises OSError.
+
+    With `alone`, no other process can write `target` meanwhile, as in `only_writer`.
     """
-    if target.exists() and not target.is_file():
+    if is_device(target):
         with target.open("wb") as device:
             yield device
         return
-    with replaced_path(target) as part, part.open("xb") as file:
+    shown, target = target, target.resolve()
+    part = _lock_for(target) if alone else _part_for(target)
+    with _held(part, shown) as file:
         yield file
+        file.flush()
+        _close_on_windows(file)
+        _replace(target, part)
 
 
-def write_new(target: Path, blocks: Iterable[bytes], durable: bool = False) -> None:
-    """Write a new file, whole or not at all. With `durable`, wait until it is on the disk. Raises
-    OSError; FileExistsError where there is such a file.
+@contextmanager
+def only_writer(target: Path) -> Iterator[None]:
+    """Let no other process write `target` within the block; devices and pipes are shared. Raises
+    SinkRefused, before anything is done, where another process is writing it; OSError.
     """
-    file = target.open("xb")
+    if is_device(target):
+        yield
+    else:
+        with _held(_lock_for(target.resolve()), target):
+            yield
+
+
+def write_new(
+    target: Path, blocks: Iterable[bytes], like: Path | None = None, durable: bool = False
+) -> None:
+    """Write a new file, whole or not at all, with the times and the mode of `like`. With `durable`,
+    wait until it is on the disk. Raises OSError; FileExistsError where there is such a file.
+    """
+    part = _part_for(target)
+    with _held(part, target) as file:
+        for block in blocks:
+            file.write(block)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+        _close_on_windows(file)
+        if like is not None:
+            with suppress(OSError):  # some file systems keep no modes
+                shutil.copystat(like, part)
+        rename_new(part, target)
+        if durable:
+            _sync_folder(target.parent)
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Rename a file within a file system, and replace none. Raises OSError, FileExistsError where
+    there is a file of the new name; then `source` is still where it was.
+    """
     try:
-        with file:
-            for block in blocks:
-                file.write(block)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-    except BaseException:
-        target.unlink()
+        target.hardlink_to(source)  # renaming would replace what is there
+    except FileExistsError:
         raise
+    except OSError:  # there are no hard links here: an empty file takes the name first
+        target.open("xb").close()
+        try:
+            source.replace(target)
+        except OSError:
+            target.unlink()
+            raise
+    else:
+        source.unlink()
+
+
+@lru_cache(maxsize=1024)
+def remove_leftovers(folder: Path) -> None:
+    """Remove the parts that killed processes of this machine left in a folder. A process looks into
+    a folder once.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_OWN):
+                with suppress(OSError):
+                    _remove_unlocked(Path(entry.path))
+
+
+def _remove_unlocked(part: Path) -> None:
+    descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if lock(descriptor):
+            part.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def lock(descriptor: int, shared: bool = False, waits: bool = False) -> bool | None:
+    """Lock an open file until it is closed. Return False where another process holds a lock and
+    this one does not wait for it, and None where files cannot be locked.
+    """
+    if not _HAS_LOCKS:
+        return None
+    import fcntl
+
+    try:
+        how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(descriptor, how | (0 if waits else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:  # a network drive without locks
+        return None
+    return True
+
+
+@contextmanager
+def _held(part: Path, target: Path) -> Iterator[BinaryIO]:
+    """Yield an empty, locked file, which is removed at the end if it still has this name. Raises
+    SinkRefused where another process writes `target` by way of the same file; OSError.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    while True:
+        file = open(os.open(part, flags, 0o666), "wb")  # noqa: PTH123, SIM115
+        if lock(file.fileno()) is False:
+            file.close()
+            raise SinkRefused(
+                f"{target}: another run is writing it; wait for it, or name another file"
+            )
+        if has_name(file, part):
+            break
+        file.close()  # whoever held it before has renamed or removed it
+    try:
+        file.truncate(0)  # a killed run may have left it
+        yield file
+    finally:
+        is_left = has_name(file, part)
+        _close_on_windows(file)
+        if is_left:
+            part.unlink(missing_ok=True)
+        file.close()
+
+
+def has_name(file: BinaryIO, path: Path) -> bool:
+    """Return whether a file that was opened by this name still has it."""
+    with suppress(FileNotFoundError):
+        return file.closed or os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False
+
+
+def _close_on_windows(file: BinaryIO) -> None:
+    if not _HAS_LOCKS:
+        file.close()
+
+
+def _replace(target: Path, part: Path) -> None:
+    if target.exists():
+        part.chmod(target.stat().st_mode)
+    part.replace(target)
+
+
+def _part_for(target: Path, ending: str = ".part") -> Path:
+    """Return a name beside `target` that no other file has."""
+    remove_leftovers(target.parent)
+    return target.with_name(f"{_OWN}{os.urandom(6).hex()}{ending}")
+
+
+def _lock_for(target: Path) -> Path:
+    """Return the one name beside `target` that every process uses which writes it alone."""
+    remove_leftovers(target.parent)
+    return target.with_name(f"{PART_PREFIX}{zlib.crc32(os.fsencode(target.name)):08x}.part")
+
+
+def is_device(target: Path) -> bool:
+    """Return whether a file is there that can only be written to: no regular one."""
+    return target.exists() and not target.is_file()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can say so."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from tinydigits.errors import ImageError, SinkError, SinkRefused
 from tinydigits.judging import Answers, Prediction
 from tinydigits.names import Kind, kind_of
 from tinydigits.remote.location import Location, place_of
-from tinydigits.sinks.files import check_outside, write_new
+from tinydigits.sinks.files import check_outside, write_new, writing
 from tinydigits.sinks.move_log import LOG, Log, copy_file, make_folders, move_file
 from tinydigits.text import printable
 
@@ -70,6 +70,9 @@ def sort_sink(
             raise SinkRefused(f"{place_of(name)}: {_ONLY_COPIES}")
     sorter = Sorter(folder, by, inputs, dry_run)
     try:
+        if dry_run is None:
+            with writing(folder):
+                sorter.begin()
         yield sorter
     finally:
         sorter.close()
@@ -104,6 +107,7 @@ class Sorter:
         self._sub_paths = _SubPaths(inputs)
         self._numbers: dict[Path, int] = {}  # the next for a name that was there already
         self._planned: dict[Path, str] = {}  # files and folders that a dry run would have made
+        self._plan: list[str] = []  # its steps that are not told yet
         self._real = lru_cache(maxsize=256)(os.path.realpath)  # of folders
         self._log = Log(self._root / LOG)
 
@@ -122,6 +126,14 @@ class Sorter:
                         f"{self._folder}: {name} cannot be sorted: {error.strerror or error}"
                     ) from error
                 self.failed.append((name, error.strerror or str(error)))
+        if self._tell is not None:
+            for step in self._plan:
+                self._tell(step)
+            self._plan.clear()
+
+    def begin(self) -> None:
+        """Undo the last step of a run that was killed amid it. Raises OSError."""
+        self._log.take_back()
 
     def close(self) -> None:
         self._log.close()
@@ -158,7 +170,8 @@ class Sorter:
             if self._tell is not None:
                 self._planned[target] = "file"
                 shown = Path(self._folder, target.relative_to(self._root))
-                self._tell(f"{self._by} {printable(picture.source)} → {printable(str(shown))}")
+                step = f"{self._by} {printable(picture.source)} → {printable(str(shown))}"
+                self._plan.append(step)
                 return
             if self._carried_out(picture, target):
                 return

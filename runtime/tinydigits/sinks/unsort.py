@@ -11,11 +11,12 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.remote.location import Location
-from tinydigits.sinks.move_log import CANCELLED, LOG, make_folders, move_file
+from tinydigits.sinks.files import lock, remove_leftovers
+from tinydigits.sinks.move_log import CANCELLED, LOG, are_twins, make_folders, move_file
 
 
 def unsort(
@@ -32,32 +33,35 @@ def unsort(
     places, would be in the way of the next run.
 
     Raises SourceError, before anything is done, where the log cannot be read, is damaged before
-    its last line, names a file outside its own folder, or records only copies or links.
+    its last line, names a file outside its own folder, or records only copies or links; and where
+    another process is sorting into its folder.
     """
     path = Path(log)
     if path.is_dir():
         path /= LOG
     root = Path(os.path.realpath(path.parent))
-    entries = _entries(path, root)
-    moves = [entry for entry in entries if entry.by == "move"]
-    kept = len(entries) - len(moves)
-    if kept and not moves:
-        raise SourceError(
-            f"{path}: sorted by {entries[0].by}: the originals are still in place; to undo it, "
-            f"delete {root}"
-        )
-    undone, left = 0, []
-    for ways in reversed(_histories(moves)):
-        with held():
-            try:
-                undone += _undone(ways)
-            except (OSError, ImageError) as error:
-                left.append((ways[-1], getattr(error, "strerror", None) or str(error)))
-    _remove_empty({str(Path(entry.target).parent) for entry in moves}, root)
-    if kept:
-        left.append((str(root), f"{kept:,} copies and links: their originals are still in place"))
-    if not left:
-        _rename_away(path)
+    with _opened(path) as file:
+        entries = _entries(path, root, file.read())
+        moves = [entry for entry in entries if entry.by == "move"]
+        kept = len(entries) - len(moves)
+        if kept and not moves:
+            raise SourceError(
+                f"{path}: sorted by {entries[0].by}: the originals are still in place; to undo it, "
+                f"delete {root}"
+            )
+        undone, left = 0, []
+        for ways in reversed(_histories(moves)):
+            with held():
+                try:
+                    undone += _undone(ways)
+                except (OSError, ImageError) as error:
+                    left.append((ways[-1], getattr(error, "strerror", None) or str(error)))
+        _remove_empty({str(Path(entry.target).parent) for entry in moves}, root)
+        if kept:
+            reason = f"{kept:,} copies and links: their originals are still in place"
+            left.append((str(root), reason))
+        if not left:
+            _rename_away(path)
     return undone, left
 
 
@@ -67,12 +71,21 @@ class _Entry(NamedTuple):
     target: str
 
 
-def _entries(path: Path, root: Path) -> list[_Entry]:
-    """Return the steps in the log, without those that it cancels."""
+def _opened(path: Path) -> BinaryIO:
+    """Open a log that no other process uses: it might be amid a move. Raises SourceError."""
     try:
-        *lines, last = path.read_bytes().split(b"\n")
+        file = path.open("rb")
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if lock(file.fileno()) is False:
+        file.close()
+        raise SourceError(f"{path}: another run is sorting or unsorting; wait for it, or stop it")
+    return file
+
+
+def _entries(path: Path, root: Path, log: bytes) -> list[_Entry]:
+    """Return the steps in the log, without those that it cancels."""
+    *lines, last = log.split(b"\n")
     real = lru_cache(maxsize=256)(os.path.realpath)  # of folders, each with hundreds of entries
     done: dict[int, _Entry] = {}
     numbers: dict[tuple[str, str], int] = {}
@@ -141,7 +154,7 @@ def _undone(history: list[str]) -> bool:
             return False
         raise ImageError("no longer there")
     if os.path.lexists(origin):
-        if not _are_twins(place, origin):
+        if not are_twins(place, origin):
             raise ImageError(f"{origin} is taken by another file")
         place.unlink()  # a crash came between the two halves of its move
         return True
@@ -150,19 +163,10 @@ def _undone(history: list[str]) -> bool:
     return True
 
 
-def _are_twins(one: Path, other: Path) -> bool:
-    """Return whether two entries are the same file, so that either of them may be removed."""
-    status = one.lstat()
-    return (
-        status.st_nlink > 1
-        and os.path.samestat(status, other.lstat())
-        and (one.parent.resolve(), one.name) != (other.parent.resolve(), other.name)
-    )
-
-
 def _remove_empty(folders: set[str], root: Path) -> None:
     """Remove these folders and those above them, if empty, up to the sort folder, which stays."""
     for folder in list(folders):
+        remove_leftovers(Path(folder))
         folders.update(
             str(parent) for parent in Path(folder).parents if parent.is_relative_to(root)
         )

@@ -14,10 +14,13 @@ from pathlib import Path
 from tinydigits.errors import SourceError
 from tinydigits.items import Item, Skipped
 from tinydigits.names import Kind, kind_of
+from tinydigits.regular import has_writer, open_regular
 from tinydigits.sources.folders import walked
 
-REST_POLLS = 1  # polls in which a file must not have changed
-EMPTY_REST_POLLS = 10  # the same for an empty file, whose writer may be slow to begin
+SETTLE = 1.0  # s: the time for which a file must not have changed, at least one poll
+# The polls in which a file must not have changed if it is empty, since its writer may be slow to
+# begin, or if a process has it open for writing.
+EMPTY_REST_POLLS = 10
 SLICE = 0.1  # s: the longest that `stop` is not asked
 
 _Signature = tuple[int, int]  # bytes, and ns since 1970
@@ -34,25 +37,35 @@ class _Seen:
 
 
 def watched_files(
-    inputs: Sequence[str], stop: Callable[[], bool], skipped: Skipped, interval: float = 1.0
+    inputs: Sequence[str],
+    stop: Callable[[], bool],
+    skipped: Skipped,
+    settle: float = SETTLE,
+    interval: float = 1.0,
 ) -> Iterator[list[Item]]:
     """Yield the pictures that are in folders or named themselves, and those that arrive later.
 
     Each list holds those that came to rest since the last poll, in the order of the inputs: each
-    picture once, and again after its size or its time of change is another. `interval` is the pause
-    between two polls in seconds; it grows to the time that a poll takes. The lists end soon after
-    `stop()` is true. `skipped` counts what the last whole poll skipped.
+    picture once, and again after its size or its time of change is another. A file is at rest when
+    it has not changed for `settle` seconds; if it is empty or has a writer, for EMPTY_REST_POLLS as
+    well. `interval` is the pause between two polls in seconds; it grows to the time that a poll
+    takes. The lists end soon after `stop()` is true. `skipped` counts what the last whole poll
+    skipped.
 
     Raises SourceError, at once, for an input that is neither a folder nor a regular file, or is an
     archive or array.
     """
     for name in inputs:
         _check(name)
-    return _batches(tuple(inputs), stop, skipped, interval)
+    return _batches(tuple(inputs), stop, skipped, interval, max(1, settle / (interval or 1)))
 
 
 def _batches(
-    inputs: tuple[str, ...], stop: Callable[[], bool], skipped: Skipped, interval: float
+    inputs: tuple[str, ...],
+    stop: Callable[[], bool],
+    skipped: Skipped,
+    interval: float,
+    rest_polls: float,
 ) -> Iterator[list[Item]]:
     seen: dict[str, _Seen] = {}
     while not stop():
@@ -65,7 +78,7 @@ def _batches(
             if name in now or (signature := _signature(name)) is None:
                 continue
             now[name] = file = _seen_again(seen.get(name), signature)
-            if _is_due(file):
+            if _is_due(name, file, rest_polls):
                 file.given = True
                 ready.append(Item(name, name))
         seen = now
@@ -83,9 +96,21 @@ def _seen_again(before: _Seen | None, signature: _Signature) -> _Seen:
     return before
 
 
-def _is_due(file: _Seen) -> bool:
-    empty = file.signature[0] == 0
-    return not file.given and file.polls >= (EMPTY_REST_POLLS if empty else REST_POLLS)
+def _is_due(name: str, file: _Seen, rest_polls: float) -> bool:
+    if file.given or file.polls < rest_polls:
+        return False
+    return file.polls >= EMPTY_REST_POLLS or not (file.signature[0] == 0 or _has_writer(name))
+
+
+def _has_writer(name: str) -> bool:
+    try:
+        descriptor, _ = open_regular(name)
+    except OSError:
+        return False  # it becomes an error row
+    try:
+        return has_writer(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _present(inputs: Iterable[str], skipped: Skipped) -> Iterator[str]:
