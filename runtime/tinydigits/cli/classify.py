@@ -12,7 +12,13 @@ import click
 
 from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files, folders
-from tinydigits.cli.options import check_usage, open_stdin, reading_options, row_settings
+from tinydigits.cli.options import (
+    check_there,
+    check_usage,
+    open_stdin,
+    reading_options,
+    row_settings,
+)
 from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import Stopper, stoppable
 from tinydigits.cli.summary import no_image, say, skipped_text, summary
@@ -56,7 +62,16 @@ WATCH_BATCH = 32  # images in a chunk: few, so that rows and signals wait less
     help="Continue an earlier run: keep the rows that are in the file -o, and add the others.",
 )
 @click.option(
-    "--watch", is_flag=True, help="Keep running, and read pictures as they arrive in the folders."
+    "--watch",
+    is_flag=True,
+    help="Keep running, and read pictures as they arrive in the folders. The rows that an earlier "
+    "watch left in the file -o are kept.",
+)
+@click.option(
+    "--settle",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 86_400),
+    help="With --watch: read a picture once its file has not changed for so long. Default: 1.",
 )
 @click.option(
     "--sort-into",
@@ -70,7 +85,9 @@ WATCH_BATCH = 32  # images in a chunk: few, so that rows and signals wait less
     help="How to sort. `tinydigits unsort DIR/sort-log.jsonl` undoes a move. Default: copy.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Print where --sort-into would put each picture, and sort none."
+    "--dry-run",
+    is_flag=True,
+    help="Print where --sort-into would put each picture instead of its row, and sort none.",
 )
 @click.option(
     "--save-fit",
@@ -105,6 +122,7 @@ def classify(
     top_k: int,
     resume: bool,
     watch: bool,
+    settle: float | None,
     sort_into: str | None,
     sort_by: Literal["copy", "link", "move"] | None,
     dry_run: bool,
@@ -133,7 +151,7 @@ def classify(
     Exit status:
       0         all images were read
       1         an image could not be read or sorted, or rows could not be written
-      2         wrong usage, no such model, or no image found
+      2         wrong usage, no such model or input, or no image found; nothing is written
       130, 143  stopped by Ctrl-C or by SIGTERM
     """
     if engine == "ray":
@@ -146,20 +164,23 @@ def classify(
         output = None
     format_ = format_ or (format_of(output) if output else "text")
     check_usage(ctx.params | {"output": output, "format_": format_})
+    if not watch:  # which checks more
+        check_there(inputs)
     began = time.monotonic()
     classifier = Classifier.of(settings)
     shown = Shown(classifier.info.labels, scores, top_k)
+    resumes = resume or (watch and output is not None and format_ in ("csv", "jsonl"))
     outputs = Outputs(
         shown,
         format_,
         output,
         watch,
-        row_settings(classifier, shown, format_, batch_size) if resume else None,
+        row_settings(classifier, shown, format_, batch_size) if resumes else None,
         save_fit,
         report,
         sort_into,
         sort_by or "copy",
-        say if dry_run else None,
+        click.echo if dry_run else None,
     )
     skipped, counts = Skipped(), Counter[str]()
 
@@ -173,7 +194,7 @@ def classify(
 
     with stoppable(result, raises=not watch) as stopper, ExitStack() as stack:
         if watch:
-            chunks, workers = _arriving(inputs, stopper, skipped), 1
+            chunks, workers = _arriving(inputs, stopper, skipped, settle), 1
         else:
             opening = Opening(settings.limits, skipped, open_stdin)
             chunks = stack.enter_context(_chunks(inputs, opening, batch_size))
@@ -219,15 +240,17 @@ def _chunks(inputs: tuple[str, ...], opening: Opening, size: int) -> Iterator[It
         yield chunks
 
 
-def _arriving(inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped) -> Iterator[Chunk]:
+def _arriving(
+    inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped, settle: float | None = None
+) -> Iterator[Chunk]:
     """Return chunks of pictures as they arrive, until a signal stops them. Raises SourceError at
     once where an input cannot be watched.
     """
-    from tinydigits.sources.watch import watched_files
+    from tinydigits.sources.watch import SETTLE, watched_files
 
     def stopped() -> bool:
         return stopper.asked is not None
 
-    batches = watched_files(inputs, stopped, skipped)
+    batches = watched_files(inputs, stopped, skipped, SETTLE if settle is None else settle)
     chunks = chain.from_iterable(chunked(batch, WATCH_BATCH) for batch in batches)
     return takewhile(lambda _: not stopped(), chunks)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from tinydigits.classifier import Classifier
-from tinydigits.cli.options import open_stdin, row_settings, settings_of
+from tinydigits.cli.options import check_there, open_stdin, row_settings, settings_of
 from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import stoppable
 from tinydigits.cli.summary import no_image, say, skipped_text, summary
@@ -26,7 +26,8 @@ from tinydigits.remote.location import Location, place_of
 from tinydigits.sinks.rows import Shown
 from tinydigits.sources import Opening
 
-_LOCAL = ("report", "watch", "sort_into", "sort_by", "dry_run", "save_fit")  # --engine local alone
+# These work with --engine local alone.
+_LOCAL = ("report", "watch", "settle", "sort_into", "sort_by", "dry_run", "save_fit")
 _LEAVING = 30.0  # s: this machine's cluster takes seconds to end
 _STATUSES = ("ok", "uncertain", "error")
 _FILES = (".csv", ".jsonl", ".ndjson", ".json", ".txt", ".html")
@@ -36,6 +37,7 @@ def classify_parts(ctx: click.Context) -> NoReturn:
     """Let the actors of Ray read INPUTS into a folder of Parquet parts, and exit."""
     options = ctx.params
     _check_usage(options)
+    check_there(options["inputs"])
     ray.import_ray()
     began = time.monotonic()
     inputs, output, workers = options["inputs"], options["output"], options["workers"]

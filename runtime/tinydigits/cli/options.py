@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from functools import wraps
 from typing import Any, BinaryIO, get_args
 
@@ -170,6 +171,18 @@ def open_stdin() -> BinaryIO:
     return sys.stdin.buffer
 
 
+def check_there(inputs: Iterable[str]) -> None:
+    """Raise SourceError where a file or folder that the command line names is not there."""
+    for name in inputs:
+        if kind_of(name) not in (Kind.STDIN, Kind.REMOTE):
+            try:
+                os.lstat(name)
+            except OSError as error:
+                raise SourceError(
+                    f"{name}: {error.strerror}; check the name (nothing was read or written)"
+                ) from error
+
+
 def check_usage(options: dict[str, Any]) -> None:
     """Raise UsageError where options exclude each other, or an output would replace an input."""
     for name in ("output", "report", "sort_into", "save_fit"):
@@ -197,6 +210,8 @@ def check_usage(options: dict[str, Any]) -> None:
         raise click.UsageError(
             "--resume cannot be used with --watch, --sort-into, --report or --save-fit"
         )
+    if options.get("settle") is not None and not watch:
+        raise click.UsageError("--settle needs --watch")
     if options.get("dry_run") and not options["sort_into"]:
         raise click.UsageError("--dry-run needs --sort-into DIR")
     if options.get("sort_by") and not options["sort_into"]:

@@ -15,7 +15,7 @@ from tinydigits.errors import SinkError, SinkRefused
 from tinydigits.judging import Answers
 from tinydigits.names import kind_by_ending
 from tinydigits.remote.location import place_of
-from tinydigits.sinks.files import check_outside, completed, replaced, writing
+from tinydigits.sinks.files import check_outside, completed, only_writer, replaced, writing
 from tinydigits.sinks.rows import RowFormat, Shown, Write, header, row_format
 
 Format = Literal["text", "csv", "jsonl", "parquet"]
@@ -112,12 +112,14 @@ def _to_stdout() -> Iterator[None]:
 
 @contextmanager
 def file_sink(path: str, format_: Format, shown: Shown, grows: bool = False) -> Iterator[Write]:
-    """Write rows to a file that is there only when all are written, or, where it `grows`, can be
-    read meanwhile. Raises SinkError.
+    """Write rows to a file that is there only when all are written, or, where it `grows`, has them
+    after those that it had before and can be read meanwhile. Raises SinkError: SinkRefused where
+    another process is writing the file.
     """
     with completed(path) as stack:
         with writing(path):
-            file = stack.enter_context(_opened(Path(path), grows))
+            opened = _grown if grows else _replaced
+            file = stack.enter_context(opened(Path(path)))
             write = stack.enter_context(FORMATS[format_].begin(file, shown))
 
         def written(answers: Answers) -> None:
@@ -128,13 +130,22 @@ def file_sink(path: str, format_: Format, shown: Shown, grows: bool = False) -> 
 
 
 @contextmanager
-def _opened(target: Path, grows: bool) -> Iterator[BinaryIO]:
+def _replaced(target: Path) -> Iterator[BinaryIO]:
     """Open a file for rows, and remove the settings of a journal that had its name."""
-    with target.open("wb") if grows else replaced(target) as file:
-        if grows:
-            journal_settings(target).unlink(missing_ok=True)
+    with replaced(target, alone=True) as file:
         yield file
-    journal_settings(target).unlink(missing_ok=True)
+        file.flush()
+        journal_settings(target).unlink(missing_ok=True)
+
+
+@contextmanager
+def _grown(target: Path) -> Iterator[BinaryIO]:
+    """Open a file for more lines. A last line that a crash cut short is removed."""
+    with only_writer(target), target.open("ab") as file:
+        if target.is_file():
+            with target.open("rb") as before:
+                file.truncate(sum(len(line) for line in before if line.endswith(b"\n")))
+        yield file
 
 
 def journal_settings(target: Path) -> Path:
@@ -163,6 +174,7 @@ def fit_sink(folder: str, inputs: Iterable[str] = ()) -> Write:
             path = target / f"{next(numbers):06}-{name}.png"
             with writing(str(path)):
                 target.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels).save(path)
+                with replaced(path) as file:
+                    Image.fromarray(pixels).save(file, "PNG")
 
     return write

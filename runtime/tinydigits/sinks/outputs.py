@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydigits.items import Chunk
 from tinydigits.judging import Answers
 from tinydigits.reading import Keep
+from tinydigits.sinks.files import is_device
 from tinydigits.sinks.output import Format, file_sink, fit_sink, stdout_sink
 from tinydigits.sinks.rows import Shown, Write
 
@@ -23,14 +25,16 @@ class Outputs:
     shown: Shown  # the columns of the rows
     format: Format = "text"
     output: str | None = None  # the file of rows; None for stdout
-    grows: bool = False  # whether rows can be read from the file before the run ends
-    # The settings of a run that goes on with the rows in `output`; None if it replaces them.
+    # Whether the run is to end at no time, so that rows are added to the file as pictures arrive.
+    grows: bool = False
+    # The settings of a run that goes on with the rows in `output`; None if it cannot.
     resumed: Mapping[str, object] | None = None
     save_fit: str | None = None  # a folder for the pictures that the model sees
     report: str | None = None  # an HTML file
     sort_into: str | None = None  # a folder that pictures are sorted into
     sort_by: "SortBy" = "copy"
-    dry_run: Callable[[str], None] | None = None  # is told of each step of sorting; none is taken
+    # Takes a sentence about each step of sorting, in place of the rows on stdout. None is taken.
+    dry_run: Callable[[str], None] | None = None
 
     # Rows of an earlier run, by status, whose chunks `remaining` left out.
     earlier: Counter[str] = field(default_factory=Counter, init=False)
@@ -80,15 +84,21 @@ class Outputs:
     @contextmanager
     def _rows(self) -> Iterator[Write]:
         if self.output is None:
+            if self.dry_run is not None:
+                yield lambda _: None
+                return
             with stdout_sink(self.format, self.shown) as write:
                 yield write
-        elif self.resumed is None:
+        elif self.resumed is None or (self.grows and is_device(Path(self.output))):
             with file_sink(self.output, self.format, self.shown, self.grows) as write:
                 yield write
         else:
             from tinydigits.sinks.resume import open_journal
 
             assert self.format in ("csv", "jsonl")
-            with open_journal(self.output, self.format, self.shown, self.resumed) as journal:
-                self.remaining, self.earlier = journal.remaining, journal.found
+            with open_journal(
+                self.output, self.format, self.shown, self.resumed, not self.grows
+            ) as journal:
+                self.remaining = journal.unread if self.grows else journal.remaining
+                self.earlier = journal.found
                 yield journal.write

@@ -1,31 +1,35 @@
 """Journal: an output file that a later run can continue.
 
-The file itself is the journal. Beside it, NAME.run.json holds the settings of the run. A run with
-other settings would write other rows, so it is refused. The inputs alone decide where chunks end,
-and a chunk is read again unless the file has all its rows. So a file that several runs have written
+The file itself is the journal. Beside it, NAME.run.json holds the settings of the run; once the run
+is finished, an attribute of the file does, if the system has such attributes. A run with other
+settings would write other rows, so it is refused. The inputs alone decide where chunks end, and a
+chunk is read again unless the file has all its rows. So a file that several runs have written
 equals, byte for byte, the file of a single run.
 """
 
-import csv
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
-from tinydigits.errors import ResumeError, SinkError
+from tinydigits.errors import ResumeError, SinkError, SinkRefused
 from tinydigits.items import Chunk
 from tinydigits.judging import Answers
-from tinydigits.sinks.files import replaced, writing
+from tinydigits.sinks.files import only_writer, replaced, writing
 from tinydigits.sinks.output import journal_settings, write_all
 from tinydigits.sinks.rows import COLUMNS, Shown, header, row_format
 
 JournalFormat = Literal["csv", "jsonl"]
 Settings = Mapping[str, object]
+
+_SETTINGS = "user.tinydigits.run"  # the attribute of a finished file that holds its settings
+_CSV_VALUE = re.compile(r'(?:\A|,)(?:"([^"]*(?:""[^"]*)*)"|([^,]*))')
 
 
 class WrittenRow(NamedTuple):
@@ -45,6 +49,7 @@ class Journal:
         self._row = row_format(format_, shown)
         self._end = 0
         head = header(format_, shown).encode("utf-8", "surrogateescape")
+        self._start = len(head)
         start = file.read(len(head)) or b""
         if start == head:
             self._end = len(head)
@@ -53,6 +58,11 @@ class Journal:
             self._append(head)
         else:
             raise ResumeError(f"{path}: does not start like rows in this format; name another file")
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is a row that is kept or written."""
+        return self._end > self._start
 
     def remaining(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Yield the chunks whose rows are not all in the file. Rows of an incomplete chunk are
@@ -83,6 +93,29 @@ class Journal:
                     )
         self._keep(self._end)
         yield from chunks
+
+    def unread(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        """Yield the chunks without the pictures that have a row and were not changed, renamed or
+        replaced since the last row was written. Raises ResumeError.
+        """
+        since, names = self._path.stat().st_mtime_ns, set[str | None]()
+        with self._path.open("rb") as file:
+            file.seek(self._end)
+            for row in self._rows(file):
+                self.found[row.status] += 1
+                self._end = row.end
+                if os.path.lexists(row.path):
+                    names.add(row.path)
+        self._keep(self._end)
+        for chunk in chunks:
+            new = [
+                (name, image)
+                for name, image in zip(chunk.names, chunk.images, strict=True)
+                if name not in names or _changed_after(since, name)
+            ]
+            names.difference_update(chunk.names)
+            if new:
+                yield Chunk([name for name, _ in new], [image for _, image in new])
 
     def write(self, answers: Answers) -> None:
         """Write the rows of a chunk. Raises SinkError; then none of them is in the file."""
@@ -119,12 +152,9 @@ class Journal:
                 continue
             text = row.decode("utf-8", "surrogateescape")
             try:
-                if self._format == "csv":
-                    values = dict(zip(COLUMNS, next(csv.reader([text])), strict=False))
-                else:
-                    values = json.loads(text)
+                values = _csv_values(text) if self._format == "csv" else json.loads(text)
                 yield WrittenRow(values["path"], values["status"], end)
-            except (ValueError, KeyError, TypeError, csv.Error):
+            except (ValueError, KeyError, TypeError):
                 raise ResumeError(
                     f"{self._path}: the row before byte {end:,} was not written by tinydigits; "
                     "delete the file to start again"
@@ -132,41 +162,73 @@ class Journal:
             row, quotes = b"", 0
 
 
+def _csv_values(row: str) -> dict[str, str]:
+    """Return the first values of a row. csv.reader refuses values of over 131,072 letters, unless
+    its limit is raised for the whole process.
+    """
+    found = (match.groups() for match in _CSV_VALUE.finditer(row))
+    values = (plain if quoted is None else quoted.replace('""', '"') for quoted, plain in found)
+    return dict(zip(COLUMNS, values, strict=False))
+
+
+def _changed_after(since: int, name: str | None) -> bool:
+    """Return whether a file was changed, renamed or replaced after `since`, in ns since 1970."""
+    try:
+        return Path(name or "").stat().st_ctime_ns > since
+    except OSError:
+        return True  # it is an error row
+
+
 @contextmanager
 def open_journal(
-    path: str, format_: JournalFormat, shown: Shown, settings: Settings
+    path: str, format_: JournalFormat, shown: Shown, settings: Settings, finishes: bool = True
 ) -> Iterator[Journal]:
-    """Create the file `path`, or open it to continue its rows. Raises ResumeError where other
-    settings gave its rows or another run is writing it, SinkError where it cannot be written.
+    """Create the file `path`, or open it to continue its rows. If the run `finishes` and the block
+    ends without an error, NAME.run.json is removed. Raises ResumeError where other settings gave
+    its rows or another run is writing it, SinkError where it cannot be written.
     """
     target = Path(path)
     with ExitStack() as stack:
         with writing(path):
             if target.exists() and not target.is_file():
                 raise ResumeError(f"{target}: not a file: --resume needs a file")
+            try:
+                stack.enter_context(only_writer(target))
+            except SinkRefused as error:
+                raise ResumeError(str(error)) from None
+            is_new = not target.exists()
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
             descriptor = os.open(target, flags, 0o666)
             file = stack.enter_context(open(descriptor, "r+b", buffering=0))  # noqa: PTH123
-            _lock(file, target)  # before its settings are read: another run may be writing both
             _check_settings(target, settings)
             journal = Journal(target, format_, shown, file)
-        yield journal
+        try:
+            yield journal
+        except BaseException:
+            if is_new and not journal.has_rows:
+                target.unlink(missing_ok=True)
+                journal_settings(target).unlink(missing_ok=True)
+            raise
+        if finishes:
+            with suppress(OSError, AttributeError):  # few systems and drives keep none
+                os.setxattr(target, _SETTINGS, json.dumps(dict(settings)).encode())
+                journal_settings(target).unlink(missing_ok=True)
 
 
 def _check_settings(target: Path, settings: Settings) -> None:
-    """Write the settings beside a new file, or compare them with those beside an old one."""
+    """Write the settings beside a new file, or compare them with those of an old one."""
     beside = journal_settings(target)
     if not target.stat().st_size:
         with replaced(beside) as file:
             file.write((json.dumps(dict(settings), indent=1) + "\n").encode())
         return
-    if not beside.exists():
-        raise ResumeError(
-            f"{target}: was not begun with --resume, so its settings are not known; delete the "
-            "file, or leave out --resume to replace it"
-        )
     try:
-        before = dict(json.loads(beside.read_bytes()))
+        before = dict(json.loads(_written_settings(target)))
+    except FileNotFoundError:
+        raise ResumeError(
+            f"{target}: was not begun with --resume or --watch, so its settings are not known; "
+            "delete the file, or name another"
+        ) from None
     except (ValueError, TypeError) as error:
         raise ResumeError(
             f"{beside}: damaged: {error}; delete it and {target} to start again"
@@ -183,14 +245,11 @@ def _check_settings(target: Path, settings: Settings) -> None:
         )
 
 
-def _lock(file: FileIO, target: Path) -> None:
+def _written_settings(target: Path) -> bytes:
+    """Return the settings of a file's rows. Raises OSError, FileNotFoundError where it has none."""
     try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows, where a second run is not noticed
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ResumeError(
-            f"{target}: another run is writing it; wait for it, or name another file"
-        ) from None
+        return journal_settings(target).read_bytes()
+    except FileNotFoundError:
+        with suppress(OSError, AttributeError):
+            return os.getxattr(target, _SETTINGS)
+        raise

@@ -125,9 +125,13 @@ def test_pictures_are_sorted_and_a_move_is_undone(by: str, tmp_path: Path) -> No
     words = ["classify", source, "--sort-into", target, "--sort-by", by]
     _, plan, said = run(*words, "--dry-run")
     assert not target.exists()
-    assert f"{by} {source}/deep/7-red-pen.png → {target}/7/deep/7-red-pen.png" in said
+    assert f"{by} {source}/deep/7-red-pen.png → {target}/7/deep/7-red-pen.png" in plan
+    assert said.startswith("29 images: ")
     status, text, _ = run(*words)
-    assert (status, text) == (1, plan)
+    assert status == 1
+    assert [line.split(": ")[0] for line in text.splitlines()] == [
+        step.removeprefix(f"{by} ").split(" → ")[0] for step in plan.splitlines()
+    ]
     assert (target / "7/deep/7-red-pen.png").read_bytes() == before[source / "deep/7-red-pen.png"]
     assert (target / "_uncertain/deep/10-blank-sheet.jpg").exists()
     assert (target / "_unreadable/text.png").exists()
@@ -246,13 +250,13 @@ def test_after_resume_the_rate_is_that_of_what_this_run_read(tmp_path: Path) -> 
 
 
 def test_a_mistyped_watch_leaves_what_was_there(tmp_path: Path) -> None:
-    """The rows of an earlier run, and what says how to go on with them."""
+    """The rows of an earlier run, which can be gone on with."""
     out, page = tmp_path / "rows.csv", tmp_path / "none" / "page.html"
     assert run("classify", ONE, "-o", out, "--resume")[0] == 0
     (tmp_path / "a.zip").touch()
     (tmp_path / "in").mkdir()
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
-    assert len(before) == 3
+    assert len(before) == 2
     watched = tmp_path / "in"
     for words, said in (
         ([tmp_path / "inbx"], "inbx: cannot be watched: No such file"),
@@ -267,6 +271,8 @@ def test_a_mistyped_watch_leaves_what_was_there(tmp_path: Path) -> None:
         assert status == (1 if "cannot be written" in said else 2)
         after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
         assert after == before
+    assert run("classify", ONE, "-o", out, "--resume")[0] == 0
+    assert out.read_bytes() == before["rows.csv"]
 
 
 def test_evaluate_says_how_well_a_model_reads(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     ("inputs", "options", "why"),
     [
         (("empty",), (), "no image found in empty · skipped: 1 hidden"),
+        ((SCANS, "flatt"), (), "flatt: No such file"),
         ((SCANS,), ("-m", "nothing"), "no such model"),
         ((SCANS,), ("--min-score", "2"), "--min-score"),
         ((SCANS,), ("-o", "file"), "file: not a folder"),

@@ -53,6 +53,7 @@ def test_broken_files_are_error_rows_and_exit_1() -> None:
         (["classify"], "Missing argument"),
         (["classify", "--format", "xml", "."], "Invalid value"),
         (["classify", "-m", "missing.onnx", "."], "error: missing.onnx: No such file"),
+        (["classify", "flatt"], "error: flatt: No such file"),
         (["classify", "-m", "densee", "."], "error: densee: no such model; bundled: conv, dense"),
         (["info", "densee"], "no such model"),
         (["nothing"], "No such command"),
@@ -76,9 +77,9 @@ def test_no_image_exits_2_and_writes_nothing(tmp_path: Path) -> None:
     assert not output.exists()
 
 
-def test_a_missing_file_is_a_row(tmp_path: Path) -> None:
+def test_a_missing_file_in_a_list_is_a_row(tmp_path: Path) -> None:
     scan = str(SCANS / "1-small.png")
-    status, rows, _ = run("classify", str(tmp_path / "none.png"), scan)
+    status, rows, _ = run("classify", "-", stdin=f"{tmp_path}/none.png\n{scan}".encode())
     assert status == 1
     assert rows.splitlines()[0].endswith("none.png: error: No such file or directory")
     assert rows.splitlines()[1].startswith(f"{scan}: 1 ")
@@ -262,7 +263,7 @@ def test_a_list_that_never_gives_a_name_is_wrong_usage(tmp_path: Path, letter: s
 
 
 def test_the_package_is_run_as_the_command_is() -> None:
-    for words, status in ((["--version"], 0), (["classify", "none.png"], 1)):
+    for words, status in ((["--version"], 0), (["classify", "none.png"], 2)):
         command = [sys.executable, "-m", "tinydigits", *words]
         done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False)
         assert done.returncode == status

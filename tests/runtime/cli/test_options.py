@@ -16,6 +16,7 @@ from tests.runtime.cli.test_classify import ONE, SCANS, run
         (["--resume", "-o", "a.txt"], "--resume needs -o FILE.csv"),
         (["--resume", "-o", "a.csv", "--sort-into", "x"], "--resume cannot be used with"),
         (["--resume", "-o", "a.csv", "--watch"], "--resume cannot be used with"),
+        (["--settle", "5"], "--settle needs --watch"),
         (["--dry-run"], "--dry-run needs --sort-into"),
         (["--sort-by", "move"], "--sort-by needs --sort-into"),
         (["--sort-by", "copy"], "--sort-by needs --sort-into"),

@@ -117,6 +117,7 @@ def test_the_process_that_starts_ray_stays_as_it_was(ray_here: tuple[object, obj
 @pytest.mark.usefixtures("ray_here")
 def test_rows_are_those_of_the_local_engine(tmp_path: Path) -> None:
     given = [ROOT / "examples" / "scans", *archives(tmp_path), ROOT / "examples" / "broken"]
+    (tmp_path / "missing.png").symlink_to("nothing")
     given += [tmp_path / "missing.png", ROOT / "examples" / "scans" / "1-small.png"]
     options = ("--scores", "--top-k", "3", "--max-pixels", "90000", "--min-score", "0.9")
     local = classify(*given, *options, "-o", tmp_path / "rows.parquet")
