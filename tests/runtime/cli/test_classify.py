@@ -214,31 +214,129 @@ def test_torn_rows_are_written_again(ending: str, tmp_path: Path) -> None:
         assert out.read_bytes() == rows
 
 
+def start(*words: object) -> "subprocess.Popen[bytes]":
+    pipe = subprocess.PIPE
+    return subprocess.Popen([COMMAND, "classify", *map(str, words)], stdin=pipe, stderr=pipe)
+
+
+def soon(out: Path, count: int) -> list[dict[str, str]]:
+    """Return the rows of a file once it has so many."""
+    end, rows = time.monotonic() + 20, list[dict[str, str]]()
+    while time.monotonic() < end:
+        rows = rows_of(out.read_text()) if out.exists() else []
+        if len(rows) >= count:
+            return rows
+        time.sleep(0.05)
+    raise AssertionError(rows)
+
+
 def test_watching_reads_what_arrives_and_ends_with_the_summary(tmp_path: Path) -> None:
     out = tmp_path / "rows.csv"
     folder = tmp_path / "in"
     folder.mkdir()
     shutil.copy(ONE, folder / "first.png")
-    watch = subprocess.Popen(
-        [COMMAND, "classify", str(folder), "--watch", "-o", str(out)], stderr=subprocess.PIPE
-    )
-
-    def read(count: int) -> list[dict[str, str]]:
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            rows = rows_of(out.read_text()) if out.exists() else []
-            if len(rows) >= count:
-                return rows
-            time.sleep(0.05)
-        raise AssertionError(rows)
-
-    assert read(1)[0]["label"] == "1"
+    watch = start(folder, "--watch", "-o", out)
+    assert soon(out, 1)[0]["label"] == "1"
     shutil.copy(SEVEN, folder / "second.png")
-    assert read(2)[1]["label"] == "7"
+    assert soon(out, 2)[1]["label"] == "7"
     watch.send_signal(signal.SIGINT)
     _, errors = watch.communicate(timeout=10)
     assert watch.returncode == 130
     assert errors.startswith(b"2 images: 2 ok")
+
+
+def test_a_watch_that_was_killed_goes_on_with_its_rows(tmp_path: Path) -> None:
+    """What has a row is read again only if it changed since."""
+    out, folder = tmp_path / "rows.csv", tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        shutil.copy(ONE, folder / name)
+    words = (folder, "--watch", "-o", out)
+    watch = start(*words)
+    before = soon(out, 2)
+    watch.kill()
+    watch.communicate()
+    with out.open("a") as file:
+        file.write("torn,")
+    shutil.copy(SEVEN, folder / "b.png")
+    shutil.copy(ONE, folder / "c.png")
+    watch = start(*words)
+    rows = soon(out, 4)
+    assert rows[:2] == before
+    assert [(Path(row["path"]).name, row["label"]) for row in rows[2:]] == [
+        ("b.png", "7"),
+        ("c.png", "1"),
+    ]
+    watch.send_signal(signal.SIGINT)
+    assert watch.communicate(timeout=10)[1].startswith(b"4 images: 4 ok")
+    status, _, errors = run("classify", *words, "-m", "dense")
+    assert (status, rows_of(out.read_text())) == (2, rows)
+    assert "model was conv and is dense" in errors
+
+
+@pytest.mark.parametrize("options", [["--resume"], []])
+def test_an_output_has_one_writer(options: list[str], tmp_path: Path) -> None:
+    """However it and the others write. The list of its inputs is held open meanwhile."""
+    out = tmp_path / "rows.csv"
+    first = start("-", "-o", out, *options)
+    end = time.monotonic() + 20
+    while not list(tmp_path.glob(".tinydigits-*" if not options else "rows.csv")):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    there = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for words in ([], ["--resume"], ["--watch"]):
+        status, _, errors = run("classify", SCANS, "-o", out, *words)
+        assert status == 2
+        assert "rows.csv: another run is writing it; wait for it" in errors
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == there
+    first.communicate(f"{ONE}\n{SEVEN}\n".encode())
+    assert first.returncode == 0
+    assert [row["label"] for row in rows_of(out.read_text())] == ["1", "7"]
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]  # and no settings beside it
+
+
+def test_a_name_of_any_length_is_gone_on_with(tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    names = ["a" * 200_000, str(ONE), "b," * 100_000, '"q"' * 99, str(SEVEN)]
+    listed = "\n".join(names).encode()
+    words = ["classify", "-", "-o", out, "--batch-size", 1, "--resume"]
+    assert run(*words, stdin=listed)[0] == 1
+    whole = out.read_bytes()
+    out.write_bytes(whole[:-50])
+    status, _, said = run(*words, stdin=listed)
+    assert (status, out.read_bytes()) == (1, whole)
+    assert said.startswith("5 images: 2 ok, 0 uncertain, 3 unreadable")
+
+
+def test_an_input_that_is_not_there_ends_the_command_before_it_begins(tmp_path: Path) -> None:
+    """Whatever the others are. What was there stays, and nothing is made."""
+    out, page = tmp_path / "rows.csv", tmp_path / "page.html"
+    for path in (out, page):
+        path.write_text("before")
+    (tmp_path / "in" / "7").mkdir(parents=True)
+    moved = shutil.copy(SEVEN, tmp_path / "in" / "7")
+    sort = ["--sort-into", tmp_path / "sorted", "--sort-by", "move", "--save-fit", tmp_path / "fit"]
+    for words in (
+        ["classify", "flatt"],
+        ["classify", tmp_path / "in", "flatt", "-", "--report", page, *sort],
+        ["classify", "flatt/", SCANS, "--resume"],
+        ["classify", f"{ONE}/flatt", SCANS],
+        ["classify", "flatt.zip", "s3://nowhere/at/all"],
+    ):
+        status, text, errors = run(*words, "-o", out)
+        assert (status, text) == (2, "")
+        assert "flatt" in errors
+        assert "check the name (nothing was read or written)" in errors
+    status, text, errors = run("evaluate", tmp_path / "flatt", "--report", page)
+    assert (status, text, "flatt: No such file" in errors) == (2, "", True)
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "page.html", "in"}
+    assert (out.read_text(), page.read_text(), Path(moved).exists()) == ("before", "before", True)
+
+
+def test_a_resumed_run_that_finds_no_image_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    assert run("classify", tmp_path / "in", "-o", tmp_path / "rows.csv", "--resume")[0] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_after_resume_the_rate_is_that_of_what_this_run_read(tmp_path: Path) -> None:

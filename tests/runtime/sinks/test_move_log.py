@@ -2,6 +2,8 @@
 
 import errno
 import os
+import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,32 @@ def test_a_last_line_without_its_end_is_kept() -> None:
     log.write_bytes(log.read_bytes().rstrip(b"\n"))
     moved("b.png")
     assert len(log_lines()) == 2
+
+
+@pytest.mark.linux
+def test_across_file_systems_a_file_stays_while_it_is_written() -> None:
+    """Its writer may have paused, with its file open, or write between the copy and the removal."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        name = f"{folder}/a.png"
+        with Path(name).open("wb") as file:
+            file.write(b"x" * 100)
+            file.flush()
+            sorter = sort("move", (folder,), (name, "7"))
+            assert sorter.failed == [(name, "still being written, so it stays where it is")]
+            file.write(b"y" * 154)
+        assert held() == {}
+        fsync = os.fsync
+
+        def written_to(descriptor: int) -> None:
+            fsync(descriptor)
+            with Path(name).open("ab") as file:
+                file.write(b"z")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("os.fsync", written_to)
+            sorter = sort("move", (folder,), (name, "7"))
+        assert [path for path, _ in sorter.failed] == [name]
+        assert held() == {}
+        assert sort("move", (folder,), (name, "7")).failed == []
+        assert not Path(name).exists()
+    assert re.fullmatch("x{100}y{154}z+", held()["7/a.png"])

@@ -88,11 +88,12 @@ def test_where_nothing_can_be_written_it_is_said(tmp_path: Path) -> None:
             write(ROW)
 
 
-def test_a_growing_file_shows_its_rows_at_once(tmp_path: Path) -> None:
+def test_a_growing_file_shows_its_rows_at_once_below_those_of_before(tmp_path: Path) -> None:
     path = tmp_path / "rows.txt"
+    path.write_text("b.png: 8  0.99\nto")  # cut off by a crash
     with file_sink(str(path), "text", PLAIN, grows=True) as write:
         write(ROW)
-        assert path.read_text() == "a.png: 7  0.98\n"
+        assert path.read_text() == "b.png: 8  0.99\na.png: 7  0.98\n"
 
 
 def test_what_the_model_saw_is_saved_in_order_without_what_could_not_be_read(

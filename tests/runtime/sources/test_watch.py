@@ -10,7 +10,7 @@ import pytest
 
 from tinydigits.errors import SourceError
 from tinydigits.items import Item, Skipped
-from tinydigits.sources.watch import EMPTY_REST_POLLS, watched_files
+from tinydigits.sources.watch import EMPTY_REST_POLLS, SETTLE, watched_files
 
 Step = Callable[[int], None]
 
@@ -25,7 +25,12 @@ class Polls:
         self._monkeypatch = monkeypatch
 
     def run(
-        self, inputs: list[str], count: int, step: Step, skipped: Skipped | None = None
+        self,
+        inputs: list[str],
+        count: int,
+        step: Step,
+        skipped: Skipped | None = None,
+        settle: float = SETTLE,
     ) -> dict[int, list[str]]:
         """The names that were given, by the number of the poll."""
 
@@ -37,7 +42,10 @@ class Polls:
         self._monkeypatch.setattr("tinydigits.sources.watch._wait", waited)
         step(0)
         batches: dict[int, list[str]] = {}
-        for batch in watched_files(inputs, lambda: self.number >= count, skipped or Skipped()):
+        watched = watched_files(
+            inputs, lambda: self.number >= count, skipped or Skipped(), settle=settle
+        )
+        for batch in watched:
             assert all(item.name == item.image for item in batch)
             batches[self.number] = [str(item.name) for item in batch]
         return batches
@@ -129,6 +137,29 @@ def test_an_empty_file_waits_long_for_its_contents_and_comes_without(polls: Poll
 
     given = polls.run(["in"], EMPTY_REST_POLLS + 5, step)
     assert given == {6: ["in/begun.png"], EMPTY_REST_POLLS: ["in/empty.png"]}
+
+
+@pytest.mark.linux
+def test_a_file_that_a_process_writes_waits_for_it_and_at_last_comes(polls: Polls) -> None:
+    """Its writer may pause for longer than any file rests."""
+    write("in/done.png")
+    write("in/open.png")
+    with Path("in/done.png").open("ab") as done, Path("in/open.png").open("ab"):
+
+        def step(number: int) -> None:
+            if number == 5:
+                done.close()
+
+        given = polls.run(["in"], EMPTY_REST_POLLS + 2, step)
+    assert given == {5: ["in/done.png"], EMPTY_REST_POLLS: ["in/open.png"]}
+
+
+def test_a_file_rests_as_long_as_it_is_told_to(polls: Polls) -> None:
+    def step(number: int) -> None:
+        if number in (0, 2):
+            write("in/a.png", "x" * (number + 1))
+
+    assert polls.run(["in"], 9, step, settle=4) == {6: ["in/a.png"]}
 
 
 def test_a_named_file_is_watched_whatever_its_ending(polls: Polls) -> None:
