@@ -151,7 +151,7 @@ def classify(
     Exit status:
       0         all images were read
       1         an image could not be read or sorted, or rows could not be written
-      2         wrong usage, no such model or input, or no image found; nothing is written
+      2         wrong usage, no such model or input, or no image found
       130, 143  stopped by Ctrl-C or by SIGTERM
     """
     if engine == "ray":
