@@ -210,14 +210,21 @@ def classify(
                 write(answers)
                 counts.update(prediction.status for prediction in answers.predictions)
                 show(f"{counts.total():,} images")
+            if watch:  # it comes again when its writer has ended
+                _say_unsorted(outputs.unsorted)
+                outputs.unsorted.clear()
         if not counts + outputs.earlier and not watch:
             raise no_image(inputs, skipped)  # in here, so that -o replaces nothing
-    for path, why in outputs.unsorted:
-        say(f"{printable(path)} is not sorted: {printable(why)}")
+    _say_unsorted(outputs.unsorted)
     say(so_far() + skipped_text(skipped))
     if stopper.asked is not None:
         ctx.exit(128 + stopper.asked)
     ctx.exit(1 if counts["error"] or outputs.earlier["error"] or outputs.unsorted else 0)
+
+
+def _say_unsorted(unsorted: list[tuple[str, str]]) -> None:
+    for path, why in unsorted:
+        say(f"{printable(path)} is not sorted: {printable(why)}")
 
 
 @contextmanager
