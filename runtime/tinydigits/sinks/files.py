@@ -8,6 +8,7 @@ process that writes into its folder removes it.
 
 import os
 import shutil
+import stat
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
@@ -52,7 +53,7 @@ def replaced_path(target: Path) -> Iterator[Path]:
     target = target.resolve()
     part = _part_for(target, target.suffix)
     with _held(part, target) as file:
-        _close_on_windows(file)
+        close_on_windows(file)
         yield part
         _replace(target, part)
 
@@ -73,7 +74,7 @@ def replaced(target: Path, alone: bool = False) -> Iterator[BinaryIO]:
     with _held(part, shown) as file:
         yield file
         file.flush()
-        _close_on_windows(file)
+        close_on_windows(file)
         _replace(target, part)
 
 
@@ -102,7 +103,7 @@ def write_new(
         file.flush()
         if durable:
             os.fsync(file.fileno())
-        _close_on_windows(file)
+        close_on_windows(file)
         if like is not None:
             with suppress(OSError):  # some file systems keep no modes
                 shutil.copystat(like, part)
@@ -137,7 +138,7 @@ def remove_leftovers(folder: Path) -> None:
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(_OWN):
+            if _HAS_LOCKS and entry.name.startswith(_OWN):
                 with suppress(OSError):
                     _remove_unlocked(Path(entry.path))
 
@@ -175,6 +176,8 @@ def _held(part: Path, target: Path) -> Iterator[BinaryIO]:
     SinkRefused where another process writes `target` by way of the same file; OSError.
     """
     flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    if _HAS_LOCKS:  # whoever may write the folder may know the name
+        flags |= os.O_NOFOLLOW | os.O_NONBLOCK
     while True:
         file = open(os.open(part, flags, 0o666), "wb")  # noqa: PTH123, SIM115
         if lock(file.fileno()) is False:
@@ -190,7 +193,7 @@ def _held(part: Path, target: Path) -> Iterator[BinaryIO]:
         yield file
     finally:
         is_left = has_name(file, part)
-        _close_on_windows(file)
+        close_on_windows(file)
         if is_left:
             part.unlink(missing_ok=True)
         file.close()
@@ -203,13 +206,14 @@ def has_name(file: BinaryIO, path: Path) -> bool:
     return False
 
 
-def _close_on_windows(file: BinaryIO) -> None:
+def close_on_windows(file: BinaryIO) -> None:
+    """Close a file that is to be renamed or removed, where that needs it."""
     if not _HAS_LOCKS:
         file.close()
 
 
 def _replace(target: Path, part: Path) -> None:
-    if target.exists():
+    with suppress(FileNotFoundError):
         part.chmod(target.stat().st_mode)
     part.replace(target)
 
@@ -228,7 +232,10 @@ def _lock_for(target: Path) -> Path:
 
 def is_device(target: Path) -> bool:
     """Return whether a file is there that can only be written to: no regular one."""
-    return target.exists() and not target.is_file()
+    try:
+        return not stat.S_ISREG(target.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.remote.location import Location
-from tinydigits.sinks.files import lock, remove_leftovers
+from tinydigits.sinks.files import close_on_windows, lock, remove_leftovers
 from tinydigits.sinks.move_log import CANCELLED, LOG, are_twins, make_folders, move_file
 
 
@@ -61,6 +61,7 @@ def unsort(
             reason = f"{kept:,} copies and links: their originals are still in place"
             left.append((str(root), reason))
         if not left:
+            close_on_windows(file)
             _rename_away(path)
     return undone, left
 

@@ -205,3 +205,18 @@ def test_where_there_are_no_hard_links_files_are_made_and_moved_alike(
     with pytest.raises(FileExistsError):
         write_new(Path("out/7/a.png").absolute(), [b"other"])
     assert parts(Path()) == []
+
+
+def test_nothing_is_written_through_a_link_that_has_the_name_of_a_part() -> None:
+    """Whoever may write into a folder may make one."""
+    with only_writer(Path("rows.csv")):
+        (part,) = parts(Path())
+    touch("mine")
+    Path(part).symlink_to("mine")
+    with pytest.raises(OSError, match="symbolic link"):
+        only_writer(Path("rows.csv")).__enter__()
+    Path(part).unlink()
+    os.mkfifo(part)
+    with pytest.raises(OSError, match="No such device"):
+        only_writer(Path("rows.csv")).__enter__()
+    assert Path("mine").read_text() == "mine"
