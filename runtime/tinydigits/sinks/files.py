@@ -22,7 +22,7 @@ from tinydigits.names import PART_PREFIX, Kind, kind_of
 
 _HAS_LOCKS = os.name == "posix"  # Windows has none, and neither renames nor removes an open file
 # Some network drives keep locks on one machine, so that the parts of others seem to have none.
-_MACHINE = zlib.crc32(os.uname().nodename.encode()) if _HAS_LOCKS else 0
+_MACHINE = zlib.crc32(os.fsencode(os.uname().nodename)) if _HAS_LOCKS else 0
 _OWN = f"{PART_PREFIX}{_MACHINE:08x}-"  # begins the names of parts that this machine writes
 
 _unfinished: set[Path] = set()

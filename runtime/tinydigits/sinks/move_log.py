@@ -54,7 +54,7 @@ class Log:
                 if by == "move" and are_twins(target, origin):
                     target.unlink()
                     self.cancel(origin, target)
-        lock(file.fileno(), shared=True)
+        lock(file.fileno(), shared=True, waits=True)
 
     def record(self, by: str, origin: Path | str, target: Path) -> None:
         """Record what is about to be done. Raises OSError."""
@@ -107,10 +107,21 @@ def move_file(source: Path, target: Path) -> None:
     except OSError as error:
         if is_link or isinstance(error, FileExistsError):
             raise
-        move = rename_new if error.errno in _NO_HARD_LINKS else _move_across
-        move(source, target)
+        if error.errno in _NO_HARD_LINKS:
+            _rename(source, target)
+        else:
+            _move_across(source, target)
     else:
         _take_away(source, target)
+
+
+def _rename(source: Path, target: Path) -> None:
+    try:
+        rename_new(source, target)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise ImageError(f"cannot be taken out of its folder: {error.strerror}") from error
 
 
 def _move_across(source: Path, target: Path) -> None:

@@ -25,7 +25,7 @@ class Outputs:
     shown: Shown  # the columns of the rows
     format: Format = "text"
     output: str | None = None  # the file of rows; None for stdout
-    # Whether the run is to end at no time, so that rows are added to the file as pictures arrive.
+    # Whether rows are added to the file as pictures arrive, until a signal ends the run.
     grows: bool = False
     # The settings of a run that goes on with the rows in `output`; None if it cannot.
     resumed: Mapping[str, object] | None = None
@@ -33,7 +33,7 @@ class Outputs:
     report: str | None = None  # an HTML file
     sort_into: str | None = None  # a folder that pictures are sorted into
     sort_by: "SortBy" = "copy"
-    # Takes a sentence about each step of sorting, in place of the rows on stdout. None is taken.
+    # Is called with each step of sorting, in place of rows on stdout; no step is carried out.
     dry_run: Callable[[str], None] | None = None
 
     # Rows of an earlier run, by status, whose chunks `remaining` left out.

@@ -204,6 +204,14 @@ def test_where_there_are_no_hard_links_files_are_made_and_moved_alike(
     assert not Path("y/a.png").exists()
     with pytest.raises(FileExistsError):
         write_new(Path("out/7/a.png").absolute(), [b"other"])
+    touch("y/a.png")
+    monkeypatch.setattr("os.replace", refused)
+    sorter = sort("move", ("y",), ("y/a.png", "7"))
+    assert sorter.failed == [
+        ("y/a.png", "cannot be taken out of its folder: Operation not permitted")
+    ]
+    assert Path("y/a.png").exists()
+    assert len(held()) == 3
     assert parts(Path()) == []
 
 
