@@ -164,8 +164,6 @@ def classify(
         output = None
     format_ = format_ or (format_of(output) if output else "text")
     check_usage(ctx.params | {"output": output, "format_": format_})
-    if not watch:  # which checks more
-        check_there(inputs)
     began = time.monotonic()
     classifier = Classifier.of(settings)
     shown = Shown(classifier.info.labels, scores, top_k)
@@ -230,7 +228,8 @@ def _say_unsorted(unsorted: list[tuple[str, str]]) -> None:
 @contextmanager
 def _chunks(inputs: tuple[str, ...], opening: Opening, size: int) -> Iterator[Iterator[Chunk]]:
     """Yield the pictures of every input. Raises SourceError and MissingExtra, before anything is
-    written, for an address with nothing there, no permission or no answer.
+    written, for an address with nothing there, no permission or no answer, and for a file or folder
+    that is not there.
     """
     with closing(open_inputs(inputs, opening)) as items:
         chunks = chunked(items, size)
@@ -244,6 +243,7 @@ def _chunks(inputs: tuple[str, ...], opening: Opening, size: int) -> Iterator[It
             for place in map(place_of, inputs[1:]):  # the chunk began with the first
                 if isinstance(place, Location):
                     next(listed_remote(place), None)
+        check_there(inputs)
         yield chunks
 
 

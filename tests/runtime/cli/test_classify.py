@@ -321,7 +321,7 @@ def test_an_input_that_is_not_there_ends_the_command_before_it_begins(tmp_path: 
         ["classify", tmp_path / "in", "flatt", "-", "--report", page, *sort],
         ["classify", "flatt/", SCANS, "--resume"],
         ["classify", f"{ONE}/flatt", SCANS],
-        ["classify", "flatt.zip", "s3://nowhere/at/all"],
+        ["classify", ONE, "flatt.zip"],
     ):
         status, text, errors = run(*words, "-o", out)
         assert (status, text) == (2, "")
