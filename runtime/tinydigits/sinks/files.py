@@ -188,15 +188,16 @@ def _held(part: Path, target: Path) -> Iterator[BinaryIO]:
         if has_name(file, part):
             break
         file.close()  # whoever held it before has renamed or removed it
-    try:
-        file.truncate(0)  # a killed run may have left it
-        yield file
-    finally:
-        is_left = has_name(file, part)
-        close_on_windows(file)
-        if is_left:
-            part.unlink(missing_ok=True)
-        file.close()
+    with unfinished(part):
+        try:
+            file.truncate(0)  # a killed run may have left it
+            yield file
+        finally:
+            is_left = has_name(file, part)
+            close_on_windows(file)
+            if is_left:
+                part.unlink(missing_ok=True)
+            file.close()
 
 
 def has_name(file: BinaryIO, path: Path) -> bool:
