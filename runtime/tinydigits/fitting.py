@@ -4,8 +4,11 @@ MNIST digits are bright on black, scaled into a 20×20 square with their aspect 
 placed in 28×28 by their centre of mass (LeCun, Bottou, Bengio and Haffner, "Gradient-based
 learning applied to document recognition", 1998, section III.A). These steps bring a picture there:
 
-    alpha flattened → ink found (`ink`) → the digit's own ink chosen (`pieces`)
+    alpha flattened → reduced → grey → polarity → ink (`ink`) → the digit's own ink (`pieces`)
     → a small digit examined again, unreduced → thin strokes thickened → 20×20 → centred
+
+All of it is counted in whole numbers: the same decoded pixels give the same 784 bytes on every
+machine and in every language.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -15,20 +18,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.errors import ImageError
-from tinydigits.images import STRIP
-from tinydigits.ink import MIN_CONTRAST, Floats, Mask, find_ink
-from tinydigits.pieces import digit_only
+from tinydigits.ink import MIN_CONTRAST, Ink, Mask, find_ink, grey_of, ink_is_dark
+from tinydigits.pieces import digit_of
+from tinydigits.resampling import Grey, area_means, block_maxima, block_means, dilated
 
 Fit = Literal["auto", "mnist", "resize", "none"]
 
 SIDE = 28  # px: width and height of a model input
 BOX = 20  # px: the square that the ink is scaled into
-WORK_SIDE = 192  # px: the longer side that larger pictures are first reduced to
+WORK_SIDE = 128  # px: pictures with a longer side of twice that and more are first reduced to it
 CLOSER = 64  # px: a smaller digit in a reduced picture is examined again, unreduced
-MARGIN = 0.25  # of the digit's longer side: the surroundings that are then included
-THIN = 2.2  # px of 20: thinner strokes are thickened to it; 95 of 100 MNIST digits have more
-OFF_CENTRE = 0.6  # px: no MNIST digit's centre of mass is further from pixel 14 than 0.52
+TOO_SMALL = 8  # px: the longer side of digits that cannot be read
+STROKE = 77  # of 255: ink that counts as stroke where its width is measured
+WIDTH = 8  # of a digit's longer side: strokes thinner than 1/8, 2.5 px of 20, are thickened to it
+OFF_CENTRE = 6  # tenths of px: no MNIST digit's centre of mass is further from pixel 14 than 5.2
 DARK_BORDER = 16  # of 255: mean of the outermost pixels; at most 8.0 in the MNIST test images
+
+
+Doubt = Literal["blank", "several", "too_small"]
 
 
 class Fitted(NamedTuple):
@@ -37,13 +44,14 @@ class Fitted(NamedTuple):
     pixels: NDArray[np.uint8]
     """uint8 [28, 28], ink bright on dark."""
 
-    blank: bool
-    """Whether no ink was found."""
+    doubt: Doubt | None = None
+    """"blank" where no ink was found, "several" where there plainly is more than one sign,
+    "too_small" for a digit of fewer than 8 px. None for any other picture."""
 
-    inverted: bool | None
+    inverted: bool | None = None
     """Whether the ink is darker than its background. None where that was not detected."""
 
-    box: tuple[int, int, int, int] | None
+    box: tuple[int, int, int, int] | None = None
     """Left, top, right, bottom of the ink in pixels of the upright picture, right and bottom
     exclusive. None where it was not detected."""
 
@@ -65,12 +73,11 @@ def fit(image: Image.Image, how: Fit = "auto", invert: bool | None = None) -> Fi
         ready = _model_input(image)
         if ready is not None:
             return ready
+    picture = _flattened(image)
     if how == "none":
-        pixels = np.asarray(_flattened(image).convert("L"))
+        pixels = _luminance(picture)
         return _untouched(255 - pixels if invert else pixels)
-    if how == "resize":
-        return _resized(_flattened(image).convert("L"), invert)
-    return _placed(_flattened(image), invert)
+    return _resized(_luminance(picture), invert) if how == "resize" else _placed(picture, invert)
 
 
 def _model_input(image: Image.Image) -> Fitted | None:
@@ -90,13 +97,12 @@ def _model_input(image: Image.Image) -> Fitted | None:
     box = image.getbbox()
     pixels = np.frombuffer(image.tobytes(), np.uint8)
     if box is None:
-        return Fitted(pixels.reshape(SIDE, SIDE), blank=True, inverted=None, box=None)
+        return Fitted(pixels.reshape(SIDE, SIDE), "blank")
     left, top, right, bottom = box
-    sums = (pixels.astype(np.float32) @ _MEASURES).tolist()
+    sums = map(int, (pixels.astype(np.float32) @ _MEASURES).tolist())
     if not _as_in_mnist(right - left <= BOX and bottom - top <= BOX, *sums):
         return None
-    low, high = image.getextrema()
-    return Fitted(pixels.reshape(SIDE, SIDE), high - low < MIN_CONTRAST, inverted=None, box=None)  # type: ignore[operator]
+    return _untouched(pixels.reshape(SIDE, SIDE))
 
 
 def model_inputs(stack: NDArray[np.uint8]) -> tuple[Mask, Mask]:
@@ -104,7 +110,7 @@ def model_inputs(stack: NDArray[np.uint8]) -> tuple[Mask, Mask]:
     those are blank: bool [N] twice. This takes a quarter of the time of one by one.
     """
     pixels = stack.reshape(-1, SIDE * SIDE)
-    total, down, across, around = (pixels.astype(np.float32) @ _MEASURES).T
+    total, down, across, around = (pixels.astype(np.float32) @ _MEASURES).astype(np.int64).T
     empty = total == 0
     small = (_extent(stack.any(axis=1)) <= BOX) & (_extent(stack.any(axis=2)) <= BOX)
     ready = empty | _as_in_mnist(small, np.maximum(total, 1), down, across, around)
@@ -123,15 +129,15 @@ def _as_in_mnist(small: Any, total: Any, down: Any, across: Any, around: Any) ->
     """
     return (
         small
-        & (abs(down / total - SIDE / 2) < OFF_CENTRE)
-        & (abs(across / total - SIDE / 2) < OFF_CENTRE)
+        & (abs(10 * down - 5 * SIDE * total) < OFF_CENTRE * total)
+        & (abs(10 * across - 5 * SIDE * total) < OFF_CENTRE * total)
         & (around < DARK_BORDER * (4 * SIDE - 4))
     )
 
 
-def _measures() -> Floats:
+def _measures() -> NDArray[np.float32]:
     """Return the matrix, float32 [784, 4], that gives the sum of the pixels, the moments of rows
-    and columns, and the sum over the border.
+    and columns, and the sum over the border. float32 counts them exactly: all are below 2²⁴.
     """
     rows, columns = np.indices((SIDE, SIDE), np.float32)
     edge = (rows == 0) | (rows == SIDE - 1) | (columns == 0) | (columns == SIDE - 1)
@@ -141,156 +147,144 @@ def _measures() -> Floats:
 _MEASURES = _measures()
 
 
-def _untouched(pixels: NDArray[np.uint8]) -> Fitted:
-    blank = int(pixels.max()) - int(pixels.min()) < MIN_CONTRAST
-    return Fitted(pixels, blank, inverted=None, box=None)
+def _untouched(pixels: Grey) -> Fitted:
+    return Fitted(pixels, "blank" if int(np.ptp(pixels)) < MIN_CONTRAST else None)
 
 
-def _resized(grey: Image.Image, dark: bool | None) -> Fitted:
+def _resized(grey: Grey, dark: bool | None) -> Fitted:
     """Scale to 28×28, as most notebooks do: here so that its cost can be measured."""
-    pixels = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX))
-    blank = int(np.ptp(pixels)) < MIN_CONTRAST
+    pixels = area_means(grey, SIDE, SIDE)
     if dark is None:
-        found = find_ink(pixels.astype(np.float32), None)
-        dark = found is not None and found.dark
-    return Fitted(255 - pixels if dark else pixels, blank, dark, box=None)
+        dark = ink_is_dark(pixels)
+    return _untouched(255 - pixels if dark else pixels)._replace(inverted=dark)
 
 
-def _placed(image: Image.Image, dark: bool | None) -> Fitted:
-    work, shrink = _reduced(image)
-    ink = find_ink(np.asarray(work, dtype=np.float32), dark)
+def _flattened(image: Image.Image) -> Grey:
+    """Return uint8 [H, W], or [H, W, 3] where the channels differ, with transparency laid over
+    black or white, whichever the visible pixels stand out from. The hidden colour of transparent
+    pixels, often black, must not become strokes.
+    """
+    picture = np.asarray(image)
+    if picture.ndim == 2:
+        return picture
+    if picture.shape[2] == 4:
+        alpha = picture[..., 3:].astype(np.uint32)
+        colours = picture[..., :3] * alpha
+        visible = int(alpha.sum(dtype=np.int64)) * 3
+        ground = 255 if int(colours.sum(dtype=np.int64)) < 128 * visible else 0
+        picture = ((colours + (255 - alpha) * ground + 127) // 255).astype(np.uint8)
+    red, green, blue = picture[..., 0], picture[..., 1], picture[..., 2]
+    same = np.array_equal(red, green) and np.array_equal(green, blue)
+    return np.ascontiguousarray(red) if same else picture
+
+
+def _luminance(picture: Grey) -> Grey:
+    """Return uint8 [H, W], by the weights of ITU-R BT.601."""
+    if picture.ndim == 2:
+        return picture
+    levels = picture.astype(np.uint16)
+    mixed = levels[..., 0] * 77 + levels[..., 1] * 150 + levels[..., 2] * 29 + 128
+    return (mixed >> 8).astype(np.uint8)
+
+
+def _placed(picture: Grey, invert: bool | None) -> Fitted:
+    """Find the digit, scale it into 20×20 and centre it. picture: uint8 [H, W] or [H, W, 3]."""
+    height, width = picture.shape[:2]
+    longer = max(height, width)
+    shrink = longer // WORK_SIDE if longer >= 2 * WORK_SIDE else 1
+    grey = grey_of(block_means(picture, shrink))
+    dark = ink_is_dark(grey) if invert is None else invert
+    ink = find_ink(grey, dark, shrink > 1)
+    if ink is None and shrink > 1:
+        ink, dark = _tiny_ink(picture, shrink, invert)
     if ink is None:
-        return Fitted(np.zeros((SIDE, SIDE), np.uint8), blank=True, inverted=dark, box=None)
-    levels = digit_only(ink.levels)
+        return Fitted(np.zeros((SIDE, SIDE), np.uint8), "blank", invert)
+    levels, several = digit_of(ink)
     box = _ink_box(levels)
-    whole = _scaled_box(box, shrink, image.size)
-    size = max(box[2] - box[0], box[3] - box[1])
-    if shrink > 1.5 and size < CLOSER:
+    left, top, right, bottom = box
+    whole = (left * shrink, top * shrink, min(width, right * shrink), min(height, bottom * shrink))
+    extent = max(right - left, bottom - top)
+    if shrink > 1 and extent < CLOSER:
         # The reduction that found the digit also blurred it: fit it again from its surroundings.
-        area = _with_margin(whole, image.size)
-        closer = _placed(image.crop(area), ink.dark)
-        if not closer.blank and closer.box is not None:
+        area = _with_margin(whole, width, height)
+        closer = _placed(picture[area[1] : area[3], area[0] : area[2]], dark)
+        if closer.box is not None:
             left, top, right, bottom = closer.box
             moved = (left + area[0], top + area[1], right + area[0], bottom + area[1])
-            return Fitted(closer.pixels, False, ink.dark, moved)
-    left, top, right, bottom = box
+            return closer._replace(doubt="several" if several else closer.doubt, box=moved)
     pixels = _centred(_scaled(_thickened(levels[top:bottom, left:right])))
-    return Fitted(pixels, blank=False, inverted=ink.dark, box=whole)
+    doubt: Doubt | None = "several" if several else "too_small" if extent < TOO_SMALL else None
+    return Fitted(pixels, doubt, dark, whole)
 
 
-def _flattened(image: Image.Image) -> Image.Image:
-    """Return the picture in mode L or RGB, with transparency laid over black or white, whichever
-    the visible pixels stand out from. The hidden colour of transparent pixels, often black, must
-    not become strokes.
+def _tiny_ink(picture: Grey, shrink: int, invert: bool | None) -> tuple[Ink | None, bool]:
+    """Look for ink that the mean of a block hides: by the darkest pixel of each block, then by the
+    brightest. Grain that deep is in every block, and so counts as the paper's noise.
     """
-    if image.mode != "RGBA":
-        return image
-    # Resizing weights colour by alpha, so the mean below is that of the visible pixels.
-    small = np.asarray(image.resize((32, 32), Image.Resampling.BOX), dtype=np.float32)
-    alpha = small[..., 3]
-    mean = float((small[..., :3].mean(axis=2) * alpha).sum()) / max(float(alpha.sum()), 1)
-    if alpha.min() < 250:
-        ground = (255, 255, 255, 255) if mean < 128 else (0, 0, 0, 255)
-        return _laid_over(image, ground)
-    return image.convert("RGB")
+    for dark in (True, False) if invert is None else (invert,):
+        extremes = block_maxima(255 - picture if dark else picture, shrink)
+        ink = find_ink(grey_of(255 - extremes if dark else extremes), dark, reduced=True)
+        if ink is not None:
+            break
+    return ink, dark
 
 
-def _laid_over(image: Image.Image, ground: tuple[int, int, int, int]) -> Image.Image:
-    """Lay an RGBA picture over a colour. Some rows at a time are copied, not the whole picture."""
-    flat = Image.new("RGB", image.size)
-    rows = max(1, STRIP // image.width)
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        over = Image.alpha_composite(Image.new("RGBA", strip.size, ground), strip)
-        flat.paste(over.convert("RGB"), (0, top))
-    return flat
-
-
-def _reduced(image: Image.Image) -> tuple[Image.Image, float]:
-    """Reduce the picture to WORK_SIDE px; return it with the factor by which it was reduced."""
-    shrink = max(image.size) / WORK_SIDE
-    if shrink <= 1:
-        return image, 1.0
-    size = (max(1, round(image.width / shrink)), max(1, round(image.height / shrink)))
-    return image.resize(size, Image.Resampling.BOX), shrink
-
-
-def _ink_box(ink: Floats) -> tuple[int, int, int, int]:
+def _ink_box(levels: Grey) -> tuple[int, int, int, int]:
     """Return left, top, right, bottom of all ink, right and bottom exclusive."""
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    rows, columns = np.flatnonzero(levels.any(axis=1)), np.flatnonzero(levels.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _scaled_box(
-    box: tuple[int, int, int, int], scale: float, size: tuple[int, int]
-) -> tuple[int, int, int, int]:
-    left, top, right, bottom = box
-    return (
-        int(left * scale),
-        int(top * scale),
-        min(size[0], int(np.ceil(right * scale))),
-        min(size[1], int(np.ceil(bottom * scale))),
-    )
-
-
 def _with_margin(
-    box: tuple[int, int, int, int], size: tuple[int, int]
+    box: tuple[int, int, int, int], width: int, height: int
 ) -> tuple[int, int, int, int]:
+    """Return the box with a quarter of its longer side around it, as far as the picture goes."""
     left, top, right, bottom = box
-    margin = int(MARGIN * max(right - left, bottom - top)) + 1
+    margin = max(right - left, bottom - top) // 4 + 1
     return (
         max(0, left - margin),
         max(0, top - margin),
-        min(size[0], right + margin),
-        min(size[1], bottom + margin),
+        min(width, right + margin),
+        min(height, bottom + margin),
     )
 
 
-def _thickened(ink: Floats) -> Floats:
+def _thickened(levels: Grey) -> Grey:
     """Thicken hair-thin strokes to MNIST's width, before scaling hides how thin they are."""
-    scale = BOX / max(ink.shape)
-    mask = ink > 0.3
+    mask = levels >= STROKE
     area = int(mask.sum())
     # A stroke of length l and width w has area l·w and an outline of 2·l: w = 2·area ÷ outline.
     inside = mask[1:-1, 1:-1] & mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
     outline = max(area - int(inside.sum()), 1)
-    width = 2 * area / outline
-    missing = THIN / scale - width
-    if missing < 1 or area == 0:
-        return ink
-    from PIL import ImageFilter  # most strokes are thick enough
-
-    grow = 2 * round(missing / 2) + 1
-    padded = np.pad(ink, grow // 2)
-    image = Image.fromarray((padded * 255).astype(np.uint8))
-    grown = np.asarray(image.filter(ImageFilter.MaxFilter(grow)), dtype=np.float32)
-    return grown / np.float32(255)
+    missing = max(levels.shape) * outline - 2 * WIDTH * area  # in 1/(WIDTH · outline) px
+    if missing < WIDTH * outline or area == 0:
+        return levels
+    reach = (missing + WIDTH * outline) // (2 * WIDTH * outline)
+    return dilated(np.pad(levels, reach), reach)
 
 
-def _scaled(ink: Floats) -> Floats:
-    """Scale the longer side to 20 px, and the strongest ink to 255. Averaging over areas makes the
-    grey edges that MNIST digits have.
+def _scaled(levels: Grey) -> Grey:
+    """Scale the longer side to 20 px, and the strongest ink, but for one pixel in 20, to 255.
+    Averaging over areas makes the grey edges that MNIST digits have.
     """
-    height, width = ink.shape
-    scale = BOX / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    kernel = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
-    small = np.asarray(Image.fromarray(ink).resize(size, kernel)).clip(0, None)
-    strongest = float(np.sort(small, axis=None)[-max(1, small.size // 20)])  # but one pixel in 20
-    result: Floats = np.minimum(small * (255 / max(strongest, 1e-3)), 255)
-    return result
+    longer = max(levels.shape)
+    height, width = (max(1, (2 * side * BOX + longer) // (2 * longer)) for side in levels.shape)
+    small = area_means(levels, height, width)
+    strongest = max(1, int(np.sort(small, axis=None)[-max(1, small.size // 20)]))
+    return np.minimum(small.astype(np.uint16) * 255 // strongest, 255).astype(np.uint8)
 
 
-def _centred(small: Floats) -> NDArray[np.uint8]:
+def _centred(small: Grey) -> Grey:
     """Place the digit in 28×28 with its centre of mass on pixel 14, to the nearest pixel. In MNIST
     it is measured to be there (mean 13.99 and 14.01 over the test images, deviation 0.29).
     """
-    height, width = small.shape
-    total = max(float(small.sum()), 1.0)
-    middle_row = float(small.sum(axis=1) @ np.arange(height)) / total
-    middle_column = float(small.sum(axis=0) @ np.arange(width)) / total
-    top = min(max(round(SIDE / 2 - middle_row), 0), SIDE - height)
-    left = min(max(round(SIDE / 2 - middle_column), 0), SIDE - width)
+    total = max(int(small.sum()), 1)
+    corner = []
+    for axis, length in enumerate(small.shape):
+        moment = int(small.sum(axis=1 - axis) @ np.arange(length))
+        place = (2 * (SIDE // 2 * total - moment) + total) // (2 * total)
+        corner.append(min(max(place, 0), SIDE - length))
+    top, left = corner
     pixels = np.zeros((SIDE, SIDE), np.uint8)
-    pixels[top : top + height, left : left + width] = (small + 0.5).astype(np.uint8)
+    pixels[top : top + small.shape[0], left : left + small.shape[1]] = small
     return pixels

@@ -1,168 +1,165 @@
 """Ink: from a picture to a map of how much ink each pixel holds.
 
-    grey (the mix of channels that shows the ink) → polarity → ground → ink
+    grey (the mix of channels that shows the ink) → polarity → paper → ink
 
-The ground is the paper without its strokes. Each function is one step, on small arrays.
+Everything is counted in whole numbers, so that each step gives the same bytes in every language.
 """
 
+from itertools import product
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-Floats = NDArray[np.float32]
+from tinydigits.resampling import Grey, block_means, closed, dilated
+
 Mask = NDArray[np.bool_]
 
 MIN_CONTRAST = 14  # of 255: what stands out less than this is not ink
-NOISE_FACTOR = 5  # ink stands out by at least this many times the paper's noise
-INK_LEVEL = 0.14  # of the strongest ink: weaker levels are paper grain or JPEG artefacts
+NOISE_FACTOR = 5  # ink stands out by at least this many standard deviations of the paper
+FAINTEST = 36  # of 255, full ink: weaker levels are paper grain or JPEG artefacts
 STRONGEST = 24  # pixels that reach the level of full ink; specks have fewer
-GROUND_SIDE = 48  # px, about: the resolution at which the ground is estimated
-GROUND_HALF = 7  # px at that resolution: dark areas wider than twice this are shadow
+STRONGEST_REDUCED = 6  # the same in a picture that was reduced, whose digit may be small
+SAMPLE = 64  # px: the longer side of the samples that colours and polarity are judged by
+SURE = 16  # times: how much more one polarity must explain for the border alone to decide
+WIDEST = (10, 64)  # of the longer side, to both sides: no stroke holds a square that large
+REACH = (5, 32)  # of the longer side, to both sides: the same square, at the full size
 
 
 class Ink(NamedTuple):
     """The ink of one picture."""
 
-    levels: Floats
-    """float32 [H, W]: 0 where there is no ink, 1 where it is strongest."""
+    levels: Grey
+    """uint8 [H, W]: 0 where there is no ink, 255 where it is strongest."""
 
-    dark: bool
-    """Whether the ink is darker than its ground."""
+    faintest: int
+    """The lowest level above 0 that can occur."""
 
 
-def find_ink(levels: Floats, dark: bool | None) -> Ink | None:
-    """Find the ink in `levels`, float32 [H, W] or [H, W, 3], 0..255; return None where there is
-    none. `dark`: whether the ink is darker than its ground; None detects it.
+def find_ink(grey: Grey, dark: bool, reduced: bool) -> Ink | None:
+    """Find the ink in `grey`, uint8 [H, W]; return None where there is none.
+
+    dark: whether the ink is darker than the paper. reduced: whether the picture was made smaller.
+
+    The paper is the picture closed by a square that no stroke fills: it follows shadows and sheet
+    edges exactly. It is an upper envelope of the paper's grain, and so it lies above the paper by
+    an offset, which is measured together with the grain, about the paper's own level.
     """
-    grey = levels if levels.ndim == 2 else _separated(levels)
-    if dark is None:
-        dark = _ink_is_dark(grey)
     if not dark:
-        grey = -grey
-    ink = _ground(grey) - grey
-    strongest = _strongest(ink)
-    # At least a third of the pixels are paper, so this quantile of |ink| measures the paper's noise
-    # alone. For normal noise it lies at 0.32 standard deviations.
-    some = np.abs(ink[::2, ::2])
-    noise = _quantile(some, some.size // 4, finest=1 / 8) / 0.3186
-    if strongest < max(MIN_CONTRAST, NOISE_FACTOR * noise):
+        grey = 255 - grey
+    reach = max(1, max(grey.shape) * REACH[0] // REACH[1])
+    depth = closed(grey, reach) - grey  # never negative
+    counts = np.bincount(depth.ravel(), minlength=256)
+    offset, spread = _paper(counts)
+    noise = spread * 800 // 86  # in eighths: a third of a normal distribution spreads over 0.86 σ
+    enough = max(1, min(STRONGEST_REDUCED if reduced else STRONGEST, depth.size // 64))
+    strongest = 255 - int(np.searchsorted(np.cumsum(counts[::-1]), enough)) - offset
+    if strongest * 8 < max(MIN_CONTRAST * 8, NOISE_FACTOR * noise):
         return None
-    ink *= 1 / strongest
-    np.clip(ink, 0, 1, out=ink)
-    ink[ink < max(INK_LEVEL, 3 * noise / strongest)] = 0
-    return Ink(ink, dark)
+    faintest = max(FAINTEST, 3 * noise * 255 // (8 * strongest))
+    table = np.clip((np.arange(256) - offset) * 255 // strongest, 0, 255)
+    table[table < faintest] = 0
+    return Ink(table.astype(np.uint8)[depth], faintest)
 
 
-def _separated(rgb: Floats) -> Floats:
-    """Mix the channels, [H, W, 3] → float32 [H, W], so that ink and paper differ most.
-
-    The mix is the first principal component (Pearson, 1901) of how colours differ from those around
-    them, so that blue on yellow and green on beige count fully, and a soft shadow does not count.
+def _paper(counts: NDArray[np.intp]) -> tuple[int, int]:
+    """Return the middle and the width of the shortest interval of levels that holds a third of the
+    pixels: the shorth (Andrews et al., "Robust Estimates of Location", 1972), of a third because at
+    least that much of a picture is paper. counts: [256], the pixels of each level.
     """
-    small = rgb[:: max(1, rgb.shape[0] // 64), :: max(1, rgb.shape[1] // 64)]
-    around = _shrunk_blur(small)
-    departure = (small - around).reshape(-1, 3)
-    directions = np.linalg.eigh(departure.T @ departure)[1]
-    mix = directions[:, -1]
-    if mix.sum() < 0:
-        mix = -mix
-    # Scaled so that grey stays as it is.
-    result: Floats = rgb @ (mix / max(float(np.abs(mix).sum()), 1e-6)).astype(np.float32)
-    return result
+    below = np.concatenate([[0], np.cumsum(counts)])
+    wanted = -(-int(below[-1]) // 3)
+    ends = np.searchsorted(below, below[:256] + wanted)  # past the last level of the interval
+    widths = np.where(ends <= 256, ends - np.arange(256), 257)
+    first = int(widths.argmin())
+    last = int(ends[first]) - 1
+    return (first + last) // 2, last - first
 
 
-def _shrunk_blur(rgb: Floats) -> Floats:
-    """Average each channel over about a quarter of the picture."""
-    height, width = rgb.shape[:2]
-    image = Image.fromarray(rgb.clip(0, 255).astype(np.uint8))
-    tiny = image.resize((4, 4), Image.Resampling.BOX)
-    return np.asarray(tiny.resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
+def grey_of(picture: Grey) -> Grey:
+    """Mix the channels, uint8 [H, W, 3] → [H, W], so that ink and paper differ most.
 
-
-def _ink_is_dark(grey: Floats) -> bool:
-    """Decide whether the ink, which differs most from the ground, is darker than it. The ground is
-    the median of the border and of a ring further in, since the border may be a paper edge.
+    Of the 49 mixes with weights of -2 to 2, that one is taken along which colours differ most from
+    those around them: the nearest to the first principal component (Pearson, 1901). Blue on yellow
+    and green on beige then count fully, and a soft shadow does not count. Equal channels give
+    themselves.
     """
-    step = max(1, min(grey.shape) // 64)  # a sample of a large picture shows it as well
-    grey = grey[::step, ::step]
-    depth = max(1, round(0.06 * min(grey.shape)))
-    inner = grey[depth:-depth, depth:-depth]
-    rings = [border(grey), border(inner)] if min(inner.shape, default=0) > 1 else [border(grey)]
-    departure = grey - np.float32(_median(np.concatenate(rings)))
-    return bool((np.minimum(departure, 0) ** 2).sum() > (np.maximum(departure, 0) ** 2).sum())
+    if picture.ndim == 2:
+        return picture
+    step = max(1, max(picture.shape[:2]) // SAMPLE)
+    sample = picture[::step, ::step]
+    height, width = sample.shape[:2]
+    side = max(1, max(height, width) // 4)
+    around = block_means(sample, side).repeat(side, axis=0).repeat(side, axis=1)
+    departure = (sample.astype(np.int64) - around[:height, :width]).reshape(-1, 3)
+    moments = departure.T @ departure
+    energy = np.einsum("mi,ij,mj->m", _MIXES, moments, _MIXES).tolist()
+    best = 0
+    for number, length in enumerate(_LENGTHS):
+        if energy[number] * _LENGTHS[best] > energy[best] * length:
+            best = number
+    red, green, blue = (int(weight) for weight in _MIXES[best])
+    total = abs(red) + abs(green) + abs(blue)
+    lowest = 255 * (min(red, 0) + min(green, 0) + min(blue, 0))
+    levels = picture.astype(np.int16)
+    mixed = levels[..., 0] * red + levels[..., 1] * green + levels[..., 2] * blue - lowest
+    grey: Grey = ((mixed + total // 2) // total).astype(np.uint8)
+    return grey
 
 
-def border(levels: Floats) -> Floats:
+def _mixes() -> NDArray[np.int64]:
+    """Return the weights of the mixes, int64 [49, 3], each direction once. Equal weights come
+    first, and the sum of the weights is never negative: grey keeps its polarity.
+    """
+    mixes = [(1, 1, 1)]
+    for mix in product(range(-2, 3), repeat=3):
+        opposite = (-mix[0], -mix[1], -mix[2])
+        if gcd(*mix) == 1 and (sum(mix), mix) > (sum(opposite), opposite) and mix != (1, 1, 1):
+            mixes.append((mix[0], mix[1], mix[2]))
+    return np.array(mixes)
+
+
+_MIXES = _mixes()
+_LENGTHS = (_MIXES**2).sum(axis=1).tolist()
+
+
+def ink_is_dark(grey: Grey) -> bool:
+    """Decide whether the ink is darker than the paper.
+
+    Most often the border shows paper, and ink is what differs most from it. The median of the
+    border and of a ring further in is taken, since the border may be a sheet's edge. Where this is
+    not clear, or where the ink would be wider than a stroke can be (a sheet on a table, a shadow),
+    thin marks decide: those darker than their surroundings, or those brighter.
+    """
+    small = block_means(grey, -(-max(grey.shape) // SAMPLE))
+    height, width = small.shape
+    ring = max(1, (6 * min(height, width) + 50) // 100)
+    inner = small[ring:-ring, ring:-ring]
+    around = [border(small), border(inner)] if min(inner.shape, default=0) > 1 else [border(small)]
+    levels = np.sort(np.concatenate(around))
+    departure = small.astype(np.int64) - int(levels[levels.size // 2])
+    darker, brighter = np.maximum(-departure, 0), np.maximum(departure, 0)
+    below, above = int((darker**2).sum()), int((brighter**2).sum())
+    dark = below > above
+    ink = darker if dark else brighter
+    full = int(np.sort(ink, axis=None)[-max(1, ink.size // 20)])
+    if max(below, above) >= SURE * min(below, above) and not _has_square(2 * ink > full):
+        return dark
+    reach = max(1, max(small.shape) // 32)
+    marks = [(closed(each, reach).astype(np.int64) - each) ** 2 for each in (small, 255 - small)]
+    return bool(marks[0].sum() > marks[1].sum())
+
+
+def _has_square(mask: Mask) -> bool:
+    """Return whether a square of the width of WIDEST lies in the mask."""
+    reach = max(mask.shape) * WIDEST[0] // WIDEST[1]
+    height, width = mask.shape
+    outside = dilated((~mask).astype(np.uint8), reach)
+    inside = outside[reach : height - reach, reach : width - reach]
+    return bool((inside == 0).any())
+
+
+def border(levels: Grey) -> Grey:
     """Return the outermost ring of pixels."""
     return np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
-
-
-def _ground(grey: Floats) -> Floats:
-    """Estimate the paper's level without the dark strokes on it: float32 [H, W], or [1, 1] where it
-    is even.
-
-    The method is a grey-level closing (Serra, "Image Analysis and Mathematical Morphology", 1982)
-    with a square wider than any stroke, at low resolution. It follows shadow and uneven light,
-    which are wide, and ignores strokes, which are narrow. An even slope is subtracted first, since
-    a closing would flatten it at the border.
-    """
-    height, width = grey.shape
-    factor = max(1, round(max(height, width) / GROUND_SIDE))
-    small = np.asarray(Image.fromarray(grey).reduce(factor))
-    slope = _slope(small)
-    closed = slope - _widest(-_widest(small - slope, GROUND_HALF), GROUND_HALF)
-    if float(np.ptp(closed)) < 1:  # even paper, as in drawing programs
-        return np.full((1, 1), closed.mean(), np.float32)
-    return np.asarray(Image.fromarray(closed).resize((width, height), Image.Resampling.BILINEAR))
-
-
-def _slope(levels: Floats) -> Floats:
-    """Return the plane, float32 [H, W], that rises as the levels do from border to border."""
-    height, width = levels.shape
-    fall = (_median(levels[-1]) - _median(levels[0])) / max(height - 1, 1)
-    tilt = (_median(levels[:, -1]) - _median(levels[:, 0])) / max(width - 1, 1)
-    down = (np.arange(height, dtype=np.float32) - np.float32((height - 1) / 2)) * np.float32(fall)
-    across = (np.arange(width, dtype=np.float32) - np.float32((width - 1) / 2)) * np.float32(tilt)
-    return down[:, np.newaxis] + across
-
-
-def _median(levels: Floats) -> float:
-    """Return the median of a few levels, in a tenth of the time that numpy's own takes."""
-    return float(np.sort(levels, axis=None)[levels.size // 2])
-
-
-def _widest(levels: Floats, half: int) -> Floats:
-    """Return the largest value within `half` px of each pixel, in a square, in log2(half) steps.
-    `half` + 1 must be a power of two.
-    """
-    for _ in range(2):  # along one axis, then along the other
-        height, width = levels.shape
-        widest = np.full((height + 2 * half, width), -np.inf, np.float32)
-        widest[half:-half] = levels
-        step = 1
-        while step <= half:  # the maximum of `step` neighbours, then of twice as many
-            widest = np.maximum(widest[:-step], widest[step:])
-            step *= 2
-        levels = np.maximum(widest[:-half], widest[half:]).T
-    return levels
-
-
-def _strongest(ink: Floats) -> float:
-    """Return the level that STRONGEST pixels reach, or one pixel in 64 where there are few; 0 where
-    it is below MIN_CONTRAST.
-    """
-    bright = np.sort(ink[ink >= MIN_CONTRAST])
-    enough = max(1, min(STRONGEST, ink.size // 64))
-    return float(bright[-enough]) if bright.size >= enough else 0.0
-
-
-def _quantile(values: Floats, place: int, finest: float) -> float:
-    """Return the value that has `place` values below it, to a precision of `finest`. Values are
-    clipped to 0 and 255 · finest. Counting takes a twentieth of the time of numpy's partition
-    where most values are equal.
-    """
-    levels = np.clip(values * np.float32(1 / finest), 0, 255).astype(np.uint8)
-    counts = np.bincount(levels.ravel(), minlength=256)
-    return float(np.searchsorted(np.cumsum(counts), place, side="right")) * finest

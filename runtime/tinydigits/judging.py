@@ -39,7 +39,8 @@ class Prediction:
     """`ok`, `uncertain` or `error`."""
 
     reason: str | None
-    """None for ok; `blank`, `low_score` or `ambiguous` for uncertain; a sentence for error."""
+    """None for ok; for uncertain `blank`, `several` (more than one sign), `too_small`, `low_score`
+    or `ambiguous`; a sentence for error."""
 
     inverted: bool | None = None
     """Whether the ink is darker than its background. None where that was not detected."""
@@ -83,12 +84,14 @@ def judge(
         if isinstance(found, str):
             predictions.append(Prediction(name, None, None, Status.ERROR, found))
             continue
-        blank, inverted, box = found
-        label, status, reason = labels[number], Status.OK, None
-        if blank:
-            label, score, status, reason = None, None, Status.UNCERTAIN, "blank"
-        elif doubt:
-            status, reason = Status.UNCERTAIN, "low_score" if low[place] else "ambiguous"
+        reason: str | None
+        reason, inverted, box = found
+        label = labels[number]
+        if reason == "blank":
+            label, score = None, None
+        elif reason is None and doubt:
+            reason = "low_score" if low[place] else "ambiguous"
+        status = Status.OK if reason is None else Status.UNCERTAIN
         predictions.append(
             Prediction(name, label, score, status, reason, inverted, box, tuple(each))
         )

@@ -1,21 +1,26 @@
-"""Pieces: which ink belongs to the digit, and which is debris.
+"""Pieces: which ink belongs to the digit, and which is a line, a frame, debris or a neighbour.
 
 The ink is examined on a coarse grid, on which the pieces of a digit are connected and few cells
-have to be visited.
+have to be visited. All counts are whole numbers.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tinydigits.ink import Floats, Mask
+from tinydigits.ink import Ink, Mask
+from tinydigits.resampling import Grey, block_maxima, dilated
 
 GRID = 64  # cells: the longer side of the grid
-RULE_SHARE = 0.85  # of the width: a thin line this long is ruled, not written
-RULE_CELLS = 3  # cells: the most that a ruled line is thick
-SPECK = 0.035  # of the main piece's cells: a smaller piece is dust
-PART = 0.18  # of the main piece's cells: a larger piece belongs to the digit anywhere
-NEAR = 0.16  # of the main piece's longer side: a closer piece belongs to the digit
+LEVELS = (80, 128)  # of 255: how strong ink must be where weaker ink reaches across the picture
+SPECK = 35  # of 1000 of the main piece's cells: a smaller piece is dust
+PART = 180  # likewise: a larger piece belongs to the digit from further away
+HUGGING, NEAR, FAR = 6, 16, 30  # of 100 of the main piece's longer side: distances in cells
+STRAIGHT = 60  # (length ÷ width)²: straight strokes are seven times as long as wide, or longer
+LEAN = 10  # cells: what a ruled line may rise or fall from border to border
+RULED = 85  # of 100 cells of a ruled line hold ink; half of them nothing but the line
 
 
 class Piece(NamedTuple):
@@ -31,63 +36,248 @@ class Piece(NamedTuple):
     right: int
     """The bounding box, bottom and right exclusive."""
 
-    def gap(self, other: "Piece") -> int:
-        """Return the cells between the two boxes; 0 where they touch or overlap."""
-        across = max(self.left - other.right, other.left - self.right, 0)
-        down = max(self.top - other.bottom, other.top - self.bottom, 0)
-        return max(across, down)
+    @property
+    def height(self) -> int:
+        """Rows of the bounding box."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Columns of the bounding box."""
+        return self.right - self.left
+
+    @property
+    def extent(self) -> int:
+        """The longer side of the bounding box."""
+        return max(self.height, self.width)
+
+    def sides(self, grid: Mask) -> set[str]:
+        """Return the borders of the grid that the piece touches."""
+        touched = {
+            "top": self.top == 0,
+            "left": self.left == 0,
+            "bottom": self.bottom == grid.shape[0],
+            "right": self.right == grid.shape[1],
+        }
+        return {side for side, touches in touched.items() if touches}
+
+    def is_central(self, grid: Mask) -> bool:
+        """Tell whether a cell lies in the middle half of the grid, down and across."""
+        height, width = grid.shape
+        return any(
+            height // 4 <= row < height - height // 4
+            and last > width // 4
+            and first < width - width // 4
+            for row, first, last in self.runs
+        )
+
+    def is_straight(self) -> bool:
+        """Tell whether the cells form a thin straight line, by their second moments."""
+        x = y = xx = yy = xy = 0
+        for row, first, last in self.runs:
+            count, across = last - first, (last - first) * (first + last - 1) // 2
+            x, y, xy = x + across, y + count * row, xy + row * across
+            yy += count * row * row
+            xx += _squares(last) - _squares(first)
+        # Spreads along x and y, and together: `cells` times the covariances.
+        spread_x, spread_y = xx - x * x // self.cells, yy - y * y // self.cells
+        together = abs(self.cells * xy - x * y) // self.cells
+        flatness = spread_x * spread_y - together * together
+        return STRAIGHT * flatness <= (spread_x + spread_y) ** 2
+
+    def marked(self, grid: Mask) -> Grey:
+        """Return 1 where the piece is and 0 elsewhere, uint8 of the grid's shape."""
+        marks = np.zeros(grid.shape, np.uint8)
+        for row, first, last in self.runs:
+            marks[row, first:last] = 1
+        return marks
+
+    def meets(self, marks: Grey) -> bool:
+        """Tell whether a cell of the piece is marked."""
+        return any(marks[row, first:last].any() for row, first, last in self.runs)
 
 
-def digit_only(ink: Floats) -> Floats:
-    """Set everything that is not the digit to 0. ink: float32 [H, W]."""
-    factor = -(-max(ink.shape) // GRID)
-    inked = _pooled(ink > 0, factor)
-    mask = _without_rules(inked)
-    pieces = pieces_of(mask)
-    kept = _chosen(pieces, mask.shape) if pieces else []
-    if not kept or (mask is inked and len(kept) == len(pieces)):
-        return ink
-    grid = np.zeros_like(mask)
-    for piece in kept:
-        for row, first, last in piece.runs:
-            grid[row, first:last] = True
-    whole = grid.repeat(factor, axis=0).repeat(factor, axis=1)
-    return ink * whole[: ink.shape[0], : ink.shape[1]]
+def _squares(count: int) -> int:
+    """Return 0² + 1² + … + (count - 1)²."""
+    return (count - 1) * count * (2 * count - 1) // 6
 
 
-def _pooled(mask: Mask, factor: int) -> Mask:
-    """Mark a cell where any of its factor × factor pixels is inked."""
-    if factor == 1:
-        return mask
-    height, width = mask.shape
-    cells = np.zeros((-(-height // factor) * factor, -(-width // factor) * factor), np.bool_)
-    cells[:height, :width] = mask
-    for _ in range(2):  # rows together, then columns
-        cells = np.logical_or.reduce([cells[first::factor] for first in range(factor)]).T
-    return cells
+class Digit(NamedTuple):
+    """The digit of a picture."""
+
+    levels: Grey
+    """uint8 [H, W]: the ink that belongs to it, and 0 elsewhere."""
+
+    several: bool
+    """Whether other pieces look like digits too."""
 
 
-def _without_rules(mask: Mask) -> Mask:
-    """Remove ruled lines and paper edges, which are thin, straight and run from border to border.
-    If a stroke crosses one, the cells that are inked on both sides of the line stay.
+class _Choice(NamedTuple):
+    main: Piece
+    kept: list[Piece]
+    several: bool
+
+
+def digit_of(ink: Ink) -> Digit:
+    """Choose the ink that is the digit.
+
+    A main piece that reaches from border to border most likely includes the lines of ruled or
+    squared paper. They are mostly fainter than the digit, so weaker ink is left out until the main
+    piece is free of the borders. If that does not free it, lines are removed by their shape. If
+    that does not free it either, the digit itself fills the picture.
     """
-    for turned in (False, True):
-        view = mask.T if turned else mask
-        if min(view.shape) < 8 * RULE_CELLS:
-            continue
-        long = view.mean(axis=1) >= RULE_SHARE
-        if not long.any() or long.mean() > 0.5:
-            continue
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], long, [False]])))
-        view = view.copy()
-        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            if last - first > RULE_CELLS:
-                continue
-            above = view[first - 1] if first else np.zeros_like(view[0])
-            below = view[last] if last < len(view) else np.zeros_like(view[0])
-            view[first:last] = above & below
-        mask = view.T if turned else view
-    return mask
+    side = -(-max(ink.levels.shape) // GRID)
+    attempts = _attempts(block_maxima(ink.levels, side), ink.faintest)
+    least, grid, _ = next(attempts)
+    choice = _chosen(grid)
+    if _spans(choice.main.sides(grid)):
+        for level, fewer, by_shape in attempts:
+            attempt = _chosen(fewer)
+            sides = attempt.main.sides(fewer)
+            if not (_spans(sides) if by_shape else sides):
+                choice, least = attempt, level
+                break
+    kept = np.maximum.reduce([piece.marked(grid) for piece in choice.kept])
+    height, width = ink.levels.shape
+    whole = kept.repeat(side, axis=0).repeat(side, axis=1)[:height, :width]
+    return Digit(np.where(ink.levels >= least, ink.levels, 0) * whole, choice.several)
+
+
+def _attempts(cells: Grey, faintest: int) -> Iterator[tuple[int, Mask, bool]]:
+    """Yield the grids that the digit is looked for in, one after another: the level that ink must
+    have, the grid, and whether lines were removed by their shape.
+    """
+    levels = [faintest, *(level for level in LEVELS if level > faintest)]
+    for level in levels:
+        yield level, cells >= level, False
+    for level in levels:
+        grid = cells >= level
+        lines = lines_of(grid)
+        if lines.any() and (grid & ~lines).any():
+            yield level, grid & ~lines, True
+
+
+def _spans(sides: set[str]) -> bool:
+    """Tell whether opposite borders are touched."""
+    return {"top", "bottom"} <= sides or {"left", "right"} <= sides
+
+
+def lines_of(grid: Mask) -> Mask:
+    """Mark the cells of ruled lines and sheet edges: thin, straight, and from border to border.
+
+    A line may rise or fall by LEAN cells (the Hough transform, 1962, over few slopes). Only thin
+    cells are marked, so that strokes which cross a line stay whole.
+    """
+    found = np.zeros_like(grid)
+    for view, lines in ((grid, found), (grid.T, found.T)):
+        height, width = view.shape
+        thin = view & ~_thick(view, 4 if min(height, width) >= 40 else 2)
+        marked = np.zeros_like(view)
+        inked = _counted(view)
+        while True:
+            counts = _counted(thin & ~marked)
+            counts[(inked * 100 < RULED * width) | (counts * 2 < width)] = 0
+            slope, at = np.unravel_index(int(counts.argmax()), counts.shape)
+            if counts[slope, at] == 0:
+                break
+            rows = np.arange(height)[:, np.newaxis] - _falls(width)[slope]
+            marked |= thin & (abs(rows + 2 * LEAN - at) <= 1)
+        lines |= marked
+    return found
+
+
+def _thick(view: Mask, least: int) -> Mask:
+    """Mark the cells in runs of `least` or more down a column."""
+    height = len(view)
+    padded = np.pad(view, ((least, least), (0, 0)))
+    runs = np.logical_and.reduce([padded[at : at + height + least] for at in range(least)])
+    thick: Mask = np.logical_or.reduce([runs[at : at + height] for at in range(1, least + 1)])
+    return thick
+
+
+def _falls(width: int) -> NDArray[np.intp]:
+    """Return how many rows a line of each slope lies below its middle, at each column: [S, W]."""
+    slopes = np.arange(-LEAN, LEAN + 1)[:, np.newaxis]
+    return (slopes * (2 * np.arange(width) - width)) // (2 * width)
+
+
+def _counted(mask: Mask) -> NDArray[np.intp]:
+    """Count the cells along each line: [S, H + 4 · LEAN], by slope and by row in the middle."""
+    rows, columns = np.nonzero(mask)
+    rows = rows + 2 * LEAN - _falls(mask.shape[1])[:, columns]
+    return np.stack([np.bincount(each, minlength=len(mask) + 4 * LEAN) for each in rows])
+
+
+def _chosen(grid: Mask) -> _Choice:
+    """Choose the main piece and those that belong to it."""
+    pieces = pieces_of(grid)
+    pieces = [piece for piece in pieces if not _frames(piece, pieces)]
+    main = max(pieces, key=lambda piece: _weight(piece, grid))
+    if len(pieces) == 1:
+        return _Choice(main, pieces, several=False)
+    hugging, near, far = (
+        dilated(main.marked(grid), max(1, share * main.extent // 100))
+        for share in (HUGGING, NEAR, FAR)
+    )
+
+    def belongs(piece: Piece) -> bool:
+        if piece is main:
+            return True
+        large = piece.cells * 1000 >= PART * main.cells
+        if piece.sides(grid) - main.sides(grid):  # a neighbour, a line or an edge, most likely
+            whole = large and piece.is_central(grid) and not piece.is_straight()
+            return whole and piece.meets(near)
+        if large:
+            stray = 5 * piece.extent > 4 * main.extent and piece.is_straight()
+            return piece.meets(hugging if stray else far)
+        return piece.cells * 1000 >= SPECK * main.cells and piece.meets(near)
+
+    def is_other(piece: Piece) -> bool:
+        if 2 * piece.height < main.height or 4 * piece.cells < main.cells or piece.sides(grid):
+            return False
+        leans = 2 * piece.width > piece.height or 3 * piece.extent > 4 * main.height
+        return not (leans and piece.is_straight())
+
+    kept = [piece for piece in pieces if belongs(piece)]
+    others = [piece for piece in pieces if piece not in kept]
+    return _Choice(main, kept, any(is_other(piece) for piece in others))
+
+
+def _weight(piece: Piece, grid: Mask) -> int:
+    """Return how much speaks for a piece as the digit: its cells, fewer where it touches a border,
+    and fewer still if all of it lies around the middle. A lying line counts a third.
+    """
+    weight = piece.cells * 100
+    if piece.sides(grid):
+        weight = weight * (40 if piece.is_central(grid) else 10) // 100
+    if 2 * piece.width > piece.height and piece.is_straight():
+        weight = weight * 3 // 10
+    return weight
+
+
+def _frames(piece: Piece, pieces: list[Piece]) -> bool:
+    """Tell whether a piece is a box around another one that may be a digit."""
+    within = [
+        other
+        for other in pieces
+        if other.top > piece.top
+        and other.left > piece.left
+        and other.bottom < piece.bottom
+        and other.right < piece.right
+        and 4 * other.extent >= piece.extent
+        and 10 * other.cells >= piece.cells
+    ]
+    if not within:
+        return False
+    marks = np.zeros((piece.height, piece.width), np.bool_)
+    for row, first, last in piece.runs:
+        marks[row - piece.top, first - piece.left : last - piece.left] = True
+    depth = 2 + piece.extent // 16
+    walls = (
+        *(marks[:depth].any(axis=0), marks[-depth:].any(axis=0)),
+        *(marks[:, :depth].any(axis=1), marks[:, -depth:].any(axis=1)),
+    )
+    return all(10 * int(wall.sum()) >= 9 * wall.size for wall in walls)
 
 
 def pieces_of(mask: Mask) -> list[Piece]:
@@ -134,35 +324,3 @@ def pieces_of(mask: Mask) -> list[Piece]:
         )
         for members in grouped.values()
     ]
-
-
-def _chosen(pieces: list[Piece], shape: tuple[int, int]) -> list[Piece]:
-    """Return the main piece and the pieces that belong to it."""
-    height, width = shape
-
-    def sides(piece: Piece) -> set[str]:
-        """Return the borders of the picture that a piece touches."""
-        touched = {
-            "top": piece.top == 0,
-            "left": piece.left == 0,
-            "bottom": piece.bottom == height,
-            "right": piece.right == width,
-        }
-        return {side for side, touches in touched.items() if touches}
-
-    def weight(piece: Piece) -> float:
-        # A piece that touches the border is often a neighbour, a shadow or a paper edge.
-        return piece.cells * (0.4 if sides(piece) else 1.0)
-
-    main = max(pieces, key=weight)
-    size = max(main.bottom - main.top, main.right - main.left)
-
-    def belongs(piece: Piece) -> bool:
-        if piece is main:
-            return True
-        share = piece.cells / main.cells
-        if sides(piece) - sides(main):
-            return share >= PART and main.gap(piece) == 0
-        return share >= PART or (share >= SPECK and main.gap(piece) <= NEAR * size)
-
-    return [piece for piece in pieces if belongs(piece)]

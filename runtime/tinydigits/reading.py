@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.errors import ImageError, TinydigitsError
-from tinydigits.fitting import SIDE, Fit, fit, model_inputs
+from tinydigits.fitting import SIDE, Doubt, Fit, fit, model_inputs
 from tinydigits.images import Limits, decoded
 from tinydigits.items import Chunk
 from tinydigits.model import Backend
@@ -25,7 +25,7 @@ THUMBNAIL = 72  # px: the longer side
 class Found(NamedTuple):
     """The fit's decisions on one picture (see `fitting.Fitted`)."""
 
-    blank: bool = False
+    doubt: Doubt | None = None
     inverted: bool | None = None
     box: tuple[int, int, int, int] | None = None
 
@@ -173,7 +173,7 @@ def _fit_together(
     else:
         inputs, blank = model_inputs(stack if len(places) == len(stack) else stack[places])
         for at in np.flatnonzero(blank & inputs).tolist():
-            found[places[at]] = Found(blank=True)
+            found[places[at]] = Found("blank")
         rest = [places[at] for at in np.flatnonzero(~inputs).tolist()]
     for place in rest:
         try:
@@ -192,8 +192,9 @@ def _fit_one(
     assert settings.fit is not None
     fitted = fit(picture, settings.fit, settings.invert)
     stack[place] = fitted.pixels
-    if fitted.blank or fitted.inverted is not None or fitted.box is not None:
-        found[place] = Found(fitted.blank, fitted.inverted, fitted.box)
+    decisions = Found(*fitted[1:])
+    if decisions != Found():
+        found[place] = decisions
 
 
 def _as_image(picture: Image.Image | NDArray[Any]) -> Image.Image:
