@@ -48,6 +48,7 @@ def find_ink(grey: Grey, dark: bool, reduced: bool) -> Ink | None:
     """
     if not dark:
         grey = 255 - grey
+    grey = _levelled(grey)
     reach = max(1, max(grey.shape) * REACH[0] // REACH[1])
     depth = closed(grey, reach) - grey  # never negative
     counts = np.bincount(depth.ravel(), minlength=256)
@@ -61,6 +62,28 @@ def find_ink(grey: Grey, dark: bool, reduced: bool) -> Ink | None:
     table = np.clip((np.arange(256) - offset) * 255 // strongest, 0, 255)
     table[table < faintest] = 0
     return Ink(table.astype(np.uint8)[depth], faintest)
+
+
+def _levelled(grey: Grey) -> Grey:
+    """Subtract an even slope of the light: at the border, a closing would take it for ink.
+
+    Along each axis, the slope is that of the medians of the first and the last line, if that of the
+    middle line lies between them. Elsewhere (a shadow's or a sheet's edge) nothing is subtracted.
+    """
+    plane = np.zeros((1, 1), np.int16)
+    for axis, lines in enumerate((grey, grey.T)):
+        first, middle, last = (_median(lines[at]) for at in (0, len(lines) // 2, -1))
+        rise = last - first
+        if len(lines) > 2 and abs(2 * middle - first - last) * 2 <= abs(rise):
+            length = len(lines) - 1
+            slope = (2 * np.arange(len(lines)) - length) * rise // (2 * length)
+            plane = plane + np.expand_dims(slope.astype(np.int16), 1 - axis)
+    return np.clip(grey - plane, 0, 255).astype(np.uint8) if plane.any() else grey
+
+
+def _median(levels: Grey) -> int:
+    """Return the upper median."""
+    return int(np.sort(levels)[levels.size // 2])
 
 
 def _paper(counts: NDArray[np.intp]) -> tuple[int, int]:
@@ -94,12 +117,8 @@ def grey_of(picture: Grey) -> Grey:
     around = block_means(sample, side).repeat(side, axis=0).repeat(side, axis=1)
     departure = (sample.astype(np.int64) - around[:height, :width]).reshape(-1, 3)
     moments = departure.T @ departure
-    energy = np.einsum("mi,ij,mj->m", _MIXES, moments, _MIXES).tolist()
-    best = 0
-    for number, length in enumerate(_LENGTHS):
-        if energy[number] * _LENGTHS[best] > energy[best] * length:
-            best = number
-    red, green, blue = (int(weight) for weight in _MIXES[best])
+    energy = ((_MIXES @ moments) * _MIXES).sum(axis=1) * _SHARES
+    red, green, blue = _MIXES[energy.argmax()].tolist()
     total = abs(red) + abs(green) + abs(blue)
     lowest = 255 * (min(red, 0) + min(green, 0) + min(blue, 0))
     levels = picture.astype(np.int16)
@@ -121,7 +140,7 @@ def _mixes() -> NDArray[np.int64]:
 
 
 _MIXES = _mixes()
-_LENGTHS = (_MIXES**2).sum(axis=1).tolist()
+_SHARES = 90 // (_MIXES**2).sum(axis=1)  # 90 ÷ length²: a whole number for each of the mixes
 
 
 def ink_is_dark(grey: Grey) -> bool:
@@ -137,8 +156,7 @@ def ink_is_dark(grey: Grey) -> bool:
     ring = max(1, (6 * min(height, width) + 50) // 100)
     inner = small[ring:-ring, ring:-ring]
     around = [border(small), border(inner)] if min(inner.shape, default=0) > 1 else [border(small)]
-    levels = np.sort(np.concatenate(around))
-    departure = small.astype(np.int64) - int(levels[levels.size // 2])
+    departure = small.astype(np.int64) - _median(np.concatenate(around))
     darker, brighter = np.maximum(-departure, 0), np.maximum(departure, 0)
     below, above = int((darker**2).sum()), int((brighter**2).sum())
     dark = below > above

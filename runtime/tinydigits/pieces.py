@@ -181,7 +181,7 @@ def lines_of(grid: Mask) -> Mask:
             if counts[slope, at] == 0:
                 break
             rows = np.arange(height)[:, np.newaxis] - _falls(width)[slope]
-            marked |= thin & (abs(rows + 2 * LEAN - at) <= 1)
+            marked |= thin & (abs(2 * (rows + 2 * LEAN - at) - 1) <= 3)
         lines |= marked
     return found
 
@@ -202,8 +202,12 @@ def _falls(width: int) -> NDArray[np.intp]:
 
 
 def _counted(mask: Mask) -> NDArray[np.intp]:
-    """Count the cells along each line: [S, H + 4 · LEAN], by slope and by row in the middle."""
-    rows, columns = np.nonzero(mask)
+    """Count the columns that have a cell on each line, or right below it, where a thin line may be
+    that leans: [S, H + 4 · LEAN], by slope and by row in the middle.
+    """
+    both = mask.copy()
+    both[:-1] |= mask[1:]
+    rows, columns = np.nonzero(both)
     rows = rows + 2 * LEAN - _falls(mask.shape[1])[:, columns]
     return np.stack([np.bincount(each, minlength=len(mask) + 4 * LEAN) for each in rows])
 

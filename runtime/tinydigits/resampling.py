@@ -19,7 +19,7 @@ def block_means(picture: Grey, side: int) -> Grey:
     if side == 1:
         return picture
     height, width = picture.shape[:2]
-    sums = _by_blocks(np.add, picture, side, dtype=np.uint32)
+    sums = _by_blocks(np.add, picture, side, np.uint32)
     rows = np.minimum(height - np.arange(0, height, side), side)
     columns = np.minimum(width - np.arange(0, width, side), side)
     count = np.multiply.outer(rows, columns).astype(np.uint32)
@@ -34,11 +34,12 @@ def block_maxima(picture: Grey, side: int) -> Grey:
     return picture if side == 1 else _by_blocks(np.maximum, picture, side)
 
 
-def _by_blocks(combine: np.ufunc, picture: Grey, side: int, **options: Any) -> Any:
-    for axis in (0, 1):
-        starts = np.arange(0, picture.shape[axis], side)
-        picture = combine.reduceat(picture, starts, axis=axis, **options)
-    return picture
+def _by_blocks(combine: np.ufunc, picture: Grey, side: int, dtype: type = np.uint8) -> Any:
+    """Combine the pixels of each block, as if the picture went on in 0."""
+    missing = [(0, -length % side) for length in picture.shape[:2]] + [(0, 0)] * (picture.ndim - 2)
+    picture = np.pad(picture, missing)
+    rows = combine.reduce([picture[row::side] for row in range(side)], dtype=dtype)
+    return combine.reduce([rows[:, column::side] for column in range(side)], dtype=dtype)
 
 
 def area_means(picture: Grey, height: int, width: int) -> Grey:

@@ -31,7 +31,7 @@ def test_every_mnist_digit_passes_untouched(mnist_test: Digits) -> None:
     for image in mnist_test.images[:2000]:
         fitted = fit(Image.fromarray(image))
         assert np.array_equal(fitted.pixels, image)
-        assert (fitted.blank, fitted.inverted, fitted.box) == (False, None, None)
+        assert (fitted.doubt, fitted.inverted, fitted.box) == (None, None, None)
 
 
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (90, 200), (230, 27), (20, 60)])
@@ -66,14 +66,14 @@ def test_a_transparent_picture_is_read_by_its_alpha() -> None:
 
 @pytest.mark.parametrize("level", [0, 27, 128, 255])
 def test_an_even_picture_is_blank(level: int) -> None:
-    assert fit(Image.new("L", (60, 60), level)).blank
-    assert fit(Image.new("L", (28, 28), level)).blank
+    for size in ((60, 60), (28, 28), (700, 500)):
+        assert fit(Image.new("L", size, level)).doubt == "blank"
 
 
 def test_shaded_and_grainy_paper_is_blank() -> None:
     shade = np.linspace(250, 200, 200)[:, np.newaxis] * np.ones(160)
     grain = np.random.default_rng(0).normal(0, 3, shade.shape)
-    assert fit(Image.fromarray((shade + grain).clip(0, 255).astype(np.uint8))).blank
+    assert fit(Image.fromarray((shade + grain).clip(0, 255).astype(np.uint8))).doubt == "blank"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1), (2, 3), (27, 28)])
@@ -93,7 +93,7 @@ def test_none_takes_28_by_28_only() -> None:
 
 def test_resize_only_resizes() -> None:
     image = seven((56, 56), 0, 255)
-    expected = 255 - np.asarray(image.resize((28, 28), Image.Resampling.BOX))
+    expected = 255 - (np.asarray(image).reshape(28, 2, 28, 2).sum(axis=(1, 3)) + 2) // 4
     assert np.array_equal(fit(image, "resize").pixels, expected)
 
 

@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from tinydigits.ink import find_ink
+from tinydigits.ink import find_ink, grey_of, ink_is_dark
+from tinydigits.resampling import Grey
 
 SIZE = 120
 
@@ -21,15 +22,15 @@ def cross() -> NDArray[np.float32]:
 STROKES = cross()
 
 
-def overlap(levels: NDArray[np.float32]) -> float:
-    """Of the cells that are ink or found to be ink, the share that is both."""
-    found, true = levels > 0.5, STROKES > 0.5
+def overlap(levels: Grey) -> float:
+    """Of the pixels that are ink or found to be ink, the share that is both."""
+    found, true = levels >= 128, STROKES > 0.5
     return float((found & true).sum() / (found | true).sum())
 
 
-def painted(pen: tuple[int, ...], paper: tuple[int, ...]) -> NDArray[np.float32]:
+def painted(pen: tuple[int, ...], paper: tuple[int, ...]) -> Grey:
     colours = np.array(paper) + STROKES[..., np.newaxis] * (np.array(pen) - np.array(paper))
-    result: NDArray[np.float32] = colours.astype(np.float32)
+    result: Grey = colours.astype(np.uint8)
     return result
 
 
@@ -47,11 +48,13 @@ def painted(pen: tuple[int, ...], paper: tuple[int, ...]) -> NDArray[np.float32]
 def test_ink_is_found_in_the_channels_that_show_it(
     pen: tuple[int, int, int], paper: tuple[int, int, int]
 ) -> None:
-    ink = find_ink(painted(pen, paper), None)
+    grey = grey_of(painted(pen, paper))
+    dark = ink_is_dark(grey)
+    assert dark is (sum(pen) < sum(paper))
+    ink = find_ink(grey, dark, reduced=False)
     assert ink is not None
     assert overlap(ink.levels) > 0.9
-    assert ink.levels.max() == 1
-    assert ink.dark is (sum(pen) < sum(paper))
+    assert ink.levels.max() == 255
 
 
 @pytest.mark.parametrize("noise", [0, 3])
@@ -60,22 +63,27 @@ def test_faint_ink_in_shadow_is_found(contrast: int, noise: float) -> None:
     rows, columns = np.indices((SIZE, SIZE))
     paper = 235 - 90 * (rows + columns) / (2 * SIZE)
     grain = np.random.default_rng(0).normal(0, noise, paper.shape)
-    ink = find_ink((paper + grain - contrast * STROKES).astype(np.float32), None)
+    grey = (paper + grain - contrast * STROKES).clip(0, 255).astype(np.uint8)
+    assert ink_is_dark(grey)
+    ink = find_ink(grey, True, reduced=False)
     assert ink is not None
-    assert ink.dark
     assert overlap(ink.levels) > 0.75
 
 
-def test_polarity_is_not_fooled_by_a_frame() -> None:
-    levels = 255 - 255 * STROKES
-    levels[0] = levels[:, 0] = 0  # a paper edge: half of the border is black
-    ink = find_ink(levels, None)
-    assert ink is not None
-    assert ink.dark
+def test_polarity_is_not_fooled_by_a_frame_a_table_or_a_shadow() -> None:
+    sheet = (235 - 200 * STROKES).astype(np.uint8)
+    framed, on_table, shaded = sheet.copy(), np.full((250, 240), 40, np.uint8), sheet.copy()
+    framed[0] = framed[:, 0] = 0  # a paper edge: half of the border is black
+    on_table[:220, 20:] = 235
+    on_table[:120, 20:140] = sheet
+    shaded[:, 60:] //= 3
+    for grey in (framed, on_table, shaded):
+        assert ink_is_dark(grey)
+        assert not ink_is_dark(255 - grey)
 
 
 def test_polarity_can_be_given() -> None:
-    ink = find_ink(255 - 255 * STROKES, dark=False)
+    ink = find_ink((255 - 255 * STROKES).astype(np.uint8), dark=False, reduced=False)
     assert ink is None or overlap(ink.levels) < 0.1
 
 
@@ -84,4 +92,12 @@ def test_paper_has_no_ink(noise: float) -> None:
     for seed in range(20):
         random = np.random.default_rng(seed)
         shade = np.linspace(120, 240, SIZE)[:, np.newaxis] + random.normal(0, noise, (SIZE, SIZE))
-        assert find_ink(shade.astype(np.float32), None) is None
+        grey = shade.clip(0, 255).astype(np.uint8)
+        assert find_ink(grey, True, reduced=False) is None
+        assert find_ink(grey, False, reduced=False) is None
+
+
+def test_equal_channels_are_left_as_they_are() -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (90, 70), np.uint8)
+    assert np.array_equal(grey_of(np.stack([grey] * 3, axis=-1)), grey)
+    assert grey_of(grey) is grey
