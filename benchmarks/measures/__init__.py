@@ -23,6 +23,7 @@ BENCHMARKS = {
         Benchmark("fit", "bringing a picture to 28×28", needs=""),
         Benchmark("reading", "how well the models read, and what they refuse"),
         Benchmark("people", "pictures by people, with each kind of fit", needs="--people DIR"),
+        Benchmark("scenes", "digits on drawn papers, in shadows, boxes and among lines", needs=""),
         Benchmark("devices", "the C formats on simulated microcontrollers"),
         Benchmark("scale", "large jobs with the Ray engine, on disk and in object storage"),
     )

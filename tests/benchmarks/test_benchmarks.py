@@ -36,6 +36,7 @@ EXPECTED = {
     "fit": ("128×128", "1280×960 photograph", "target ≤ 500.0 µs"),
     "reading": ("MNIST test at 16×16", "letters in fonts", "textures and blanks"),
     "people": ("notebook", "fit=auto", "fit=mnist", "fit=resize"),
+    "scenes": ("squared paper", "sheet on a table", "small on a large sheet"),
     "devices": ("ATmega328P", "Cortex-M0+", "Cortex-M4"),
     "scale": ("to fetch one of tar", "\n      2  tar", "million LIST", "core hours"),
 }  # fmt: skip
