@@ -41,9 +41,7 @@ def scenes(kind: str, count: int) -> Iterator[tuple[Image.Image, str]]:
         random = np.random.default_rng([*kind.encode(), number])
         sheet = _sheet(number % 10, random, share)
         change(sheet)
-        levels = sheet.levels + random.normal(
-            0, random.uniform(0, 4), (*sheet.levels.shape[:2], 1)
-        )
+        levels = sheet.levels + random.normal(0, random.uniform(0, 4), (*sheet.levels.shape[:2], 1))
         yield Image.fromarray(levels.clip(0, 255).astype(np.uint8)), str(number % 10)
 
 

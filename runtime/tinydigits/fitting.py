@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tinydigits.bands import bands, ground_of
 from tinydigits.errors import ImageError
 from tinydigits.ink import MIN_CONTRAST, Ink, Mask, find_ink, grey_of, ink_is_dark
 from tinydigits.pieces import digit_of
-from tinydigits.resampling import Grey, area_means, block_maxima, block_means, dilated
+from tinydigits.resampling import Grey, area_means, area_sums, block_maxima, block_means, dilated
 
 Fit = Literal["auto", "mnist", "resize", "none"]
 
@@ -62,8 +63,8 @@ def fit(image: Image.Image, how: Fit = "auto", invert: bool | None = None) -> Fi
     `how`: "mnist" finds the ink, scales it into 20×20 and centres it by mass. "auto" does the same,
     but leaves a picture that already is a model input (28×28, grey, dark border) as it is.
     "resize" only scales to 28×28, and "none" refuses any other size.
-    `invert`: whether the ink is darker than its background; None detects it at the border. With
-    True, no picture counts as a model input already.
+    `invert`: whether the ink is darker than its background; None detects it. With True, no picture
+    counts as a model input already.
 
     Raises ImageError with "none" where the picture is not 28×28.
     """
@@ -73,11 +74,12 @@ def fit(image: Image.Image, how: Fit = "auto", invert: bool | None = None) -> Fi
         ready = _model_input(image)
         if ready is not None:
             return ready
-    picture = _flattened(image)
+    ground = ground_of(image)
     if how == "none":
-        pixels = _luminance(picture)
-        return _untouched(255 - pixels if invert else pixels)
-    return _resized(_luminance(picture), invert) if how == "resize" else _placed(picture, invert)
+        return _resized(image, ground, bool(invert))._replace(inverted=None)
+    if how == "resize":
+        return _resized(image, ground, invert)
+    return _placed(image, ground, invert)
 
 
 def _model_input(image: Image.Image) -> Fitted | None:
@@ -151,31 +153,15 @@ def _untouched(pixels: Grey) -> Fitted:
     return Fitted(pixels, "blank" if int(np.ptp(pixels)) < MIN_CONTRAST else None)
 
 
-def _resized(grey: Grey, dark: bool | None) -> Fitted:
+def _resized(image: Image.Image, ground: int, dark: bool | None) -> Fitted:
     """Scale to 28×28, as most notebooks do: here so that its cost can be measured."""
-    pixels = area_means(grey, SIDE, SIDE)
+    across = [area_sums(_luminance(band).T, SIDE) for band in bands(image, ground)]
+    area = image.width * image.height
+    sums = area_sums(np.concatenate(across, axis=1).T, SIDE)
+    pixels = ((sums + area // 2) // area).astype(np.uint8)
     if dark is None:
         dark = ink_is_dark(pixels)
     return _untouched(255 - pixels if dark else pixels)._replace(inverted=dark)
-
-
-def _flattened(image: Image.Image) -> Grey:
-    """Return uint8 [H, W], or [H, W, 3] where the channels differ, with transparency laid over
-    black or white, whichever the visible pixels stand out from. The hidden colour of transparent
-    pixels, often black, must not become strokes.
-    """
-    picture = np.asarray(image)
-    if picture.ndim == 2:
-        return picture
-    if picture.shape[2] == 4:
-        alpha = picture[..., 3:].astype(np.uint32)
-        colours = picture[..., :3] * alpha
-        visible = int(alpha.sum(dtype=np.int64)) * 3
-        ground = 255 if int(colours.sum(dtype=np.int64)) < 128 * visible else 0
-        picture = ((colours + (255 - alpha) * ground + 127) // 255).astype(np.uint8)
-    red, green, blue = picture[..., 0], picture[..., 1], picture[..., 2]
-    same = np.array_equal(red, green) and np.array_equal(green, blue)
-    return np.ascontiguousarray(red) if same else picture
 
 
 def _luminance(picture: Grey) -> Grey:
@@ -187,16 +173,16 @@ def _luminance(picture: Grey) -> Grey:
     return (mixed >> 8).astype(np.uint8)
 
 
-def _placed(picture: Grey, invert: bool | None) -> Fitted:
-    """Find the digit, scale it into 20×20 and centre it. picture: uint8 [H, W] or [H, W, 3]."""
-    height, width = picture.shape[:2]
+def _placed(image: Image.Image, ground: int, invert: bool | None) -> Fitted:
+    """Find the digit, scale it into 20×20 and centre it. ground: see `bands`."""
+    width, height = image.size
     longer = max(height, width)
     shrink = longer // WORK_SIDE if longer >= 2 * WORK_SIDE else 1
-    grey = grey_of(block_means(picture, shrink))
+    grey = grey_of(_reduced(image, ground, shrink))
     dark = ink_is_dark(grey) if invert is None else invert
     ink = find_ink(grey, dark, shrink > 1)
     if ink is None and shrink > 1:
-        ink, dark = _tiny_ink(picture, shrink, invert)
+        ink, dark = _tiny_ink(image, ground, shrink, invert)
     if ink is None:
         return Fitted(np.zeros((SIDE, SIDE), np.uint8), "blank", invert)
     levels, several = digit_of(ink)
@@ -207,7 +193,7 @@ def _placed(picture: Grey, invert: bool | None) -> Fitted:
     if shrink > 1 and extent < CLOSER:
         # The reduction that found the digit also blurred it: fit it again from its surroundings.
         area = _with_margin(whole, width, height)
-        closer = _placed(picture[area[1] : area[3], area[0] : area[2]], dark)
+        closer = _placed(image.crop(area), ground, dark)
         if closer.box is not None:
             left, top, right, bottom = closer.box
             moved = (left + area[0], top + area[1], right + area[0], bottom + area[1])
@@ -217,13 +203,22 @@ def _placed(picture: Grey, invert: bool | None) -> Fitted:
     return Fitted(pixels, doubt, dark, whole)
 
 
-def _tiny_ink(picture: Grey, shrink: int, invert: bool | None) -> tuple[Ink | None, bool]:
+def _reduced(image: Image.Image, ground: int, shrink: int) -> Grey:
+    """Return the means of blocks of shrink × shrink pixels."""
+    reduced = [block_means(band, shrink) for band in bands(image, ground, shrink)]
+    return reduced[0] if len(reduced) == 1 else np.concatenate(reduced)
+
+
+def _tiny_ink(
+    image: Image.Image, ground: int, shrink: int, invert: bool | None
+) -> tuple[Ink | None, bool]:
     """Look for ink that the mean of a block hides: by the darkest pixel of each block, then by the
     brightest. Grain that deep is in every block, and so counts as the paper's noise.
     """
     for dark in (True, False) if invert is None else (invert,):
-        extremes = block_maxima(255 - picture if dark else picture, shrink)
-        ink = find_ink(grey_of(255 - extremes if dark else extremes), dark, reduced=True)
+        flip = np.uint8(255 if dark else 0)  # `^ 255` exchanges bright and dark
+        maxima = [block_maxima(band ^ flip, shrink) for band in bands(image, ground, shrink)]
+        ink = find_ink(grey_of(np.concatenate(maxima) ^ flip), dark, reduced=True)
         if ink is not None:
             break
     return ink, dark

@@ -110,6 +110,8 @@ def grey_of(picture: Grey) -> Grey:
     """
     if picture.ndim == 2:
         return picture
+    if (picture == picture[..., :1]).all():
+        return picture[..., 0]
     step = max(1, max(picture.shape[:2]) // SAMPLE)
     sample = picture[::step, ::step]
     height, width = sample.shape[:2]

@@ -46,13 +46,12 @@ def area_means(picture: Grey, height: int, width: int) -> Grey:
     """Scale to uint8 [height, width], larger or smaller: each pixel is the mean of the area that it
     covers, and a pixel that is partly covered counts by that part. The weights are whole numbers.
     """
-    covered = _by_areas(_by_areas(picture.astype(np.int64), height).T, width).T
-    count = picture.size
-    means: Grey = ((covered + count // 2) // count).astype(np.uint8)
+    sums = area_sums(area_sums(picture.T, width).T, height)
+    means: Grey = ((sums + picture.size // 2) // picture.size).astype(np.uint8)
     return means
 
 
-def _by_areas(levels: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
+def area_sums(levels: NDArray[np.integer[Any]], parts: int) -> NDArray[np.int64]:
     """Return, for each of `parts` equal strips of rows, `parts` times the sum of the levels in it:
     int64 [parts, W]. The weight of a whole row is `parts`, that of a cut row what lies in it.
     """
