@@ -1,7 +1,8 @@
-"""Takes the pictures of the documentation from the real thing: `python docs/make_pictures.py PAGE`.
+"""Takes the pictures of the documentation from the real thing: `python -m docs.make_pictures PAGE`.
 
 PAGE is what `tinydigits export … --formats html` writes. A digit is drawn on it with the mouse, and
 the report of examples/scans is made and opened. Needs selenium, chromium and chromium-driver.
+Without PAGE only the picture of the fit's steps is made.
 """
 
 import subprocess
@@ -12,11 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
+
+from benchmarks.harness.scenes import scenes
+from tinydigits.fitting import fit
+from tinydigits.ink import REACH, find_ink, grey_of, ink_is_dark
+from tinydigits.pieces import digit_of
+from tinydigits.resampling import closed
 
 DOCS = Path(__file__).parent
 SCANS = DOCS.parent / "examples" / "scans"
 PICTURES = DOCS / "pictures"
+CELL = 150  # px: the side of a step in the picture of the fit
 COLOURS = 128  # of a picture: a page has few, and the file is a third as large
 # A 3, as shares of the pad's width and height.
 STROKE = (
@@ -70,6 +79,27 @@ def of_report() -> None:
             kept(driver, "report.png")
 
 
+def of_fit() -> None:
+    """Lay the steps of the fit side by side, for a scene in each row."""
+    rows = []
+    for kind, number in (("squared paper", 2), ("across a shadow's edge", 5), ("in a box", 7)):
+        picture = list(scenes(kind, number + 1))[number][0]
+        grey = grey_of(np.asarray(picture))
+        paper = closed(grey, max(1, max(grey.shape) * REACH[0] // REACH[1]))
+        ink = find_ink(grey, ink_is_dark(grey), reduced=False)
+        assert ink is not None
+        steps = [grey, paper, ink.levels, digit_of(ink).levels, fit(picture, "mnist").pixels]
+        rows.append([picture, *map(Image.fromarray, steps)])
+    sheet = Image.new("RGB", (len(rows[0]) * (CELL + 8) - 8, len(rows) * (CELL + 8) - 8), "white")
+    for down, row in enumerate(rows):
+        for across, step in enumerate(row):
+            scale = CELL / max(step.size)
+            size = (round(step.width * scale), round(step.height * scale))
+            shown = step.resize(size, Image.Resampling.NEAREST if scale > 2 else None)
+            sheet.paste(shown, (across * (CELL + 8), down * (CELL + 8)))
+    sheet.quantize(COLOURS).save(PICTURES / "fit.png", optimize=True)
+
+
 def kept(driver: Any, name: str) -> None:
     PICTURES.mkdir(exist_ok=True)
     path = PICTURES / name
@@ -80,7 +110,7 @@ def kept(driver: Any, name: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(str(__doc__).splitlines()[0])
-    of_page(Path(sys.argv[1]))
-    of_report()
+    of_fit()
+    if len(sys.argv) == 2:
+        of_page(Path(sys.argv[1]))
+        of_report()

@@ -219,13 +219,18 @@ def _faint(sheet: Sheet) -> None:
 
 
 def _on_a_large_sheet(sheet: Sheet) -> None:
-    """Put the picture somewhere on a sheet on which the digit takes a fiftieth to a sixteenth."""
+    """Put the picture, its digit 24 to 40 px tall, on a sheet that is 16 to 50 times as large."""
+    tall = sheet.random.uniform(24, 40)
+    paper = np.median(sheet.levels, axis=(0, 1))
     height, width = sheet.levels.shape[:2]
-    side = int(sheet.digit_side * 0.68 / sheet.random.uniform(0.02, 0.06))
-    left, top = (int(sheet.random.uniform(0.1, 0.9) * (side - each)) for each in (width, height))
-    large = np.full((side, side, 3), np.median(sheet.levels, axis=(0, 1)))
-    large[top : top + height, left : left + width] = sheet.levels
-    sheet.levels = large
+    shrink = tall / (0.68 * sheet.digit_side)
+    small = Image.fromarray(sheet.levels.clip(0, 255).astype(np.uint8)).resize(
+        (max(1, int(width * shrink)), max(1, int(height * shrink))), Image.Resampling.BOX
+    )
+    side = int(tall / sheet.random.uniform(0.02, 0.06))
+    left, top = (int(sheet.random.uniform(0.1, 0.9) * (side - each)) for each in small.size)
+    sheet.levels = np.full((side, side, 3), paper)
+    sheet.levels[top : top + small.height, left : left + small.width] = np.asarray(small)
 
 
 Change = Callable[[Sheet], None]
