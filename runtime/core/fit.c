@@ -125,14 +125,22 @@ static const uint8_t *row_of(const Picture *picture, int32_t y)
 
 /* ---- resampling.py ---- */
 
-/* Return value ÷ count for value < 256 · count. reciprocal: 2³² ÷ count + 1. That is too large by
- * at most 1, and so the product by at most 256 · count: below 2³² ÷ count, it does not matter. */
-static uint8_t divided(uint32_t value, uint32_t count, uint64_t reciprocal)
+/* Write the means of blocks of `count` pixels, from the sums of their columns. */
+static void means_of_sums(const uint32_t *columns, int32_t blocks, int32_t across, int32_t bands,
+                          uint32_t count, uint8_t *to)
 {
-    return (uint8_t)(count < 4096 ? (value * reciprocal) >> 32 : value / count);
+    /* A sum is below 256 · count. The reciprocal is too large by at most 1, and so the product by
+     * less than 256 · count: as long as that is below 2³² ÷ count, it does not matter. */
+    uint64_t reciprocal = ((uint64_t)1 << 32) / count + 1;
+    for (int32_t block = 0; block < blocks; block++, columns += across * bands) {
+        for (int32_t band = 0; band < bands; band++) {
+            uint32_t sum = count / 2;
+            for (int32_t x = 0; x < across; x++)
+                sum += columns[x * bands + band];
+            *to++ = (uint8_t)(count < 4096 ? (sum * reciprocal) >> 32 : sum / count);
+        }
+    }
 }
-
-static uint64_t reciprocal_of(uint32_t count) { return ((uint64_t)1 << 32) / count + 1; }
 
 static void added(uint32_t *RESTRICT sums, const uint8_t *RESTRICT row, int32_t count)
 {
@@ -157,63 +165,45 @@ static void block_means(const Picture *picture, int32_t side, uint8_t *to)
             columns[at] = 0;
         for (int32_t y = top; y < top + rows; y++)
             added(columns, row_of(picture, y), values);
-        uint32_t count = 0;
-        uint64_t reciprocal = 0;
-        for (int32_t left = 0; left < width; left += side) {
-            int32_t right = least_of(left + side, width);
-            if (count != (uint32_t)(rows * (right - left))) {
-                count = (uint32_t)(rows * (right - left));
-                reciprocal = reciprocal_of(count);
-            }
-            for (int32_t band = 0; band < bands; band++) {
-                uint32_t sum = count / 2;
-                for (int32_t x = left; x < right; x++)
-                    sum += columns[x * bands + band];
-                *to++ = divided(sum, count, reciprocal);
-            }
+        int32_t left = width - width % side;
+        means_of_sums(columns, left / side, side, bands, (uint32_t)(rows * side), to);
+        to += left / side * bands;
+        if (left < width) { /* what is left at the right */
+            int32_t cut = width - left;
+            means_of_sums(columns + left * bands, 1, cut, bands, (uint32_t)(rows * cut), to);
+            to += bands;
         }
     }
 }
 
-static void raised(uint8_t *RESTRICT highest, const uint8_t *RESTRICT row, int32_t count)
+/* Write the higher of each level and that of another row, or of 255 minus it: flip is 0 or 255. */
+static void raised(uint8_t *RESTRICT highest, const uint8_t *RESTRICT row, int32_t count,
+                   uint8_t flip)
 {
-    for (int32_t at = 0; at < count; at++)
-        highest[at] = highest[at] > row[at] ? highest[at] : row[at];
+    for (int32_t at = 0; at < count; at++) {
+        uint8_t level = row[at] ^ flip;
+        highest[at] = highest[at] > level ? highest[at] : level;
+    }
 }
 
-static void lowered(uint8_t *RESTRICT lowest, const uint8_t *RESTRICT row, int32_t count)
+/* Write the highest level of each block or, where flip is 255, the lowest: 255 - block_maxima of
+ * 255 - picture. lines: [2, width · bands]. */
+static void block_maxima(const Picture *picture, int32_t side, uint8_t flip, uint8_t *lines,
+                         uint8_t *to)
 {
-    for (int32_t at = 0; at < count; at++)
-        lowest[at] = lowest[at] < row[at] ? lowest[at] : row[at];
-}
-
-/* Write the highest level of each block, or the lowest: block_maxima of the picture, or of
- * 255 - picture. line: [width · bands]. */
-static void block_extremes(const Picture *picture, int32_t side, bool lowest, uint8_t *line,
-                           uint8_t *to)
-{
-    int32_t bands = picture->bands, width = picture->width, values = width * bands;
+    int32_t bands = picture->bands, values = picture->width * bands;
+    uint8_t *line = lines, *blocks = lines + values;
     for (int32_t top = 0; top < picture->height; top += side) {
         int32_t bottom = least_of(top + side, picture->height);
-        copied(line, row_of(picture, top), values);
-        for (int32_t y = top + 1; y < bottom; y++) {
-            if (lowest)
-                lowered(line, row_of(picture, y), values);
-            else
-                raised(line, row_of(picture, y), values);
-        }
-        for (int32_t left = 0; left < width; left += side) {
-            int32_t right = least_of(left + side, width);
-            for (int32_t band = 0; band < bands; band++) {
-                uint8_t extreme = line[left * bands + band];
-                for (int32_t x = left + 1; x < right; x++) {
-                    uint8_t level = line[x * bands + band];
-                    if (lowest ? level < extreme : level > extreme)
-                        extreme = level;
-                }
-                *to++ = extreme;
-            }
-        }
+        filled(line, values, 0);
+        for (int32_t y = top; y < bottom; y++)
+            raised(line, row_of(picture, y), values, flip);
+        copied(blocks, line, values);
+        for (int32_t x = bands; x < side * bands && x < values; x += bands)
+            raised(blocks, line + x, values - x, 0);
+        for (int32_t left = 0; left < values; left += side * bands)
+            for (int32_t band = 0; band < bands; band++)
+                *to++ = blocks[left + band] ^ flip;
     }
 }
 
@@ -295,7 +285,7 @@ static void dilated(uint8_t *padded, int32_t height, int32_t width, int32_t reac
         int32_t next = least_of(step, window - step);
         rows -= next;
         for (int32_t y = 0; y < rows; y++)
-            raised(padded + y * width, padded + (y + next) * width, width);
+            raised(padded + y * width, padded + (y + next) * width, width, 0);
         step += next;
     }
     margin = margin_of(width, reach), window = 2 * margin + 1;
@@ -593,13 +583,18 @@ static int32_t count_border(Grey grey, int32_t ring, uint32_t *counts)
  * other with as many cells of it, one above the other. A mask has at most 64 rows. */
 static bool has_square(const uint8_t *mask, int32_t height, int32_t width, Space space)
 {
-    int32_t window = 2 * (longer_of(height, width) * 10 / 64) + 1;
-    uint8_t *above = (uint8_t *)taken(&space, width);
+    uint8_t window = (uint8_t)(2 * (longer_of(height, width) * 10 / 64) + 1);
+    uint8_t *RESTRICT above = (uint8_t *)taken(&space, width);
     filled(above, width, 0);
     for (int32_t y = 0; y < height; y++) {
-        int32_t columns = 0;
+        const uint8_t *RESTRICT row = mask + y * width; /* 0 or 255 */
+        uint8_t highest = 0;
         for (int32_t x = 0; x < width; x++) {
-            above[x] = (uint8_t)(mask[y * width + x] ? above[x] + 1 : 0);
+            above[x] = (uint8_t)((above[x] + 1) & row[x]);
+            highest = highest > above[x] ? highest : above[x];
+        }
+        int32_t columns = 0;
+        for (int32_t x = 0; highest >= window && x < width; x++) {
             columns = above[x] >= window ? columns + 1 : 0;
             if (columns == window)
                 return true;
@@ -646,25 +641,24 @@ static bool ink_is_dark(Grey grey, Space space)
     int32_t middle = level_from_top(counts, around - around / 2); /* the upper median */
 
     uint32_t below = 0, above = 0; /* times SURE, they stay below 2³² */
-    for (int32_t at = 0; at < size; at++) {
-        int32_t departure = small.levels[at] - middle;
-        uint32_t square = (uint32_t)(departure * departure);
-        below += departure < 0 ? square : 0;
-        above += departure > 0 ? square : 0;
+    counts = counts_of(small.levels, size, &space);
+    for (int32_t level = 0; level < 256; level++) {
+        uint32_t square = (uint32_t)((level - middle) * (level - middle));
+        *(level < middle ? &below : &above) += counts[level] * square;
     }
     bool dark = below > above;
     uint32_t more = dark ? below : above, less = dark ? above : below;
     if (more >= SURE * less) {
-        uint8_t *ink = (uint8_t *)taken(&space, size);
-        for (int32_t at = 0; at < size; at++) {
-            int32_t departure = small.levels[at] - middle;
-            ink[at] = (uint8_t)most_of(dark ? -departure : departure, 0);
-        }
-        Space own = space;
-        int32_t full = level_from_top(counts_of(ink, size, &own), most_of(1, size / 20));
-        for (int32_t at = 0; at < size; at++)
-            ink[at] = 2 * ink[at] > full;
-        if (!has_square(ink, small.height, small.width, space))
+        int32_t place = most_of(1, size / 20); /* from the top, or for dark ink from the bottom */
+        int32_t full = level_from_top(counts, dark ? size + 1 - place : place);
+        full = most_of(0, dark ? middle - full : full - middle);
+        uint8_t *RESTRICT mask = (uint8_t *)taken(&space, size);
+        const uint8_t *RESTRICT levels = small.levels;
+        uint8_t lowest = (uint8_t)most_of(0, middle - full / 2);
+        uint8_t highest = (uint8_t)least_of(255, middle + full / 2);
+        for (int32_t at = 0; at < size; at++) /* twice the departure is above full */
+            mask[at] = (dark ? levels[at] < lowest : levels[at] > highest) ? 255 : 0;
+        if (!has_square(mask, small.height, small.width, space))
             return dark;
     }
     int32_t reach = most_of(1, longer_of(small.height, small.width) / 32);
@@ -1113,9 +1107,9 @@ static bool digit_of(Grey ink, int32_t faintest, Space space)
     int32_t height = parts_of(ink.height, side), width = parts_of(ink.width, side);
     int32_t size = height * width;
     uint8_t *cells = (uint8_t *)taken(&space, size), *grid = (uint8_t *)taken(&space, size);
-    uint8_t *kept = (uint8_t *)taken(&space, size), *line = (uint8_t *)taken(&space, ink.width);
+    uint8_t *kept = (uint8_t *)taken(&space, size), *lines = (uint8_t *)taken(&space, 2 * width * side);
     Picture picture = as_picture(ink, 0);
-    block_extremes(&picture, side, false, line, cells);
+    block_maxima(&picture, side, 0, lines, cells);
 
     int32_t levels[3] = {faintest, 0, 0}, count = 1, least = faintest;
     for (int32_t at = 0; at < 2; at++)
@@ -1141,15 +1135,15 @@ static bool digit_of(Grey ink, int32_t faintest, Space space)
             break;
         }
     }
-    uint8_t *whole = line;
+    uint8_t *whole = lines, weakest = (uint8_t)least;
     for (int32_t y = 0; y < ink.height; y++) {
         const uint8_t *row = choice.kept + y / side * width;
-        if (y % side == 0)
-            for (int32_t x = 0; x < ink.width; x++)
-                whole[x] = row[x / side] ? 255 : 0;
+        for (int32_t x = 0; x < side && y % side == 0; x++)
+            for (int32_t cell = 0; cell < width; cell++)
+                whole[cell * side + x] = row[cell] ? 255 : 0;
         uint8_t *RESTRICT ink_row = ink.levels + y * ink.stride;
         for (int32_t x = 0; x < ink.width; x++)
-            ink_row[x] = (uint8_t)((ink_row[x] >= least ? ink_row[x] : 0) & whole[x]);
+            ink_row[x] = (uint8_t)((ink_row[x] >= weakest ? ink_row[x] : 0) & whole[x]);
     }
     return choice.several;
 }
@@ -1265,7 +1259,7 @@ static void reduce(const Picture *picture, int32_t shrink, bool extremes, bool d
     if (picture->bands == 3)
         levels = (uint8_t *)taken(&space, 3 * grey.height * grey.width);
     if (extremes) /* the column sums are not needed meanwhile */
-        block_extremes(picture, shrink, dark, (uint8_t *)picture->columns, levels);
+        block_maxima(picture, shrink, dark ? 255 : 0, (uint8_t *)picture->columns, levels);
     else
         block_means(picture, shrink, levels);
     if (picture->bands == 3)

@@ -73,7 +73,7 @@ size_t fit_workspace(int32_t width, int32_t height, int32_t channels);
 #define FIT_PADDED_(w, h, longer) (((h) + (longer) * 5 / 16 + 4) * ((w) + (longer) / 8 + 2))
 #define FIT_CELLS_(w, h, longer)                                                                \
     ((longer) <= 64 ? (w) * (h) : FIT_MIN_((size_t)4096, (((w) + 1) / 2) * (((h) + 1) / 2)))
-#define FIT_PIECES_(cells) (3 * (cells) + FIT_MAX_(9 * (cells), 2 * (cells) + 6144))
+#define FIT_PIECES_(cells) (4 * (cells) + FIT_MAX_(10 * (cells), 2 * (cells) + 4608))
 
 #ifdef __cplusplus
 }
