@@ -35,6 +35,9 @@ docs:  ## docs/commands.md again, and docs/ as a site in site/
 scans:  ## draw examples/scans and examples/broken again
 	$(PYTHON) examples/draw_scans.py
 
+wasm:  ## compile the fit for the exported page again (needs clang and lld)
+	runtime/core/wasm.sh
+
 models:  ## train dense, tiny and conv into build/, 45 minutes (needs MNIST: DATA=folder)
 	mkdir -p build
 	for recipe in dense tiny conv; do \
@@ -47,4 +50,4 @@ bundled:  ## put what `models` left in build/ into the package (needs MNIST: DAT
 	  cp build/$$recipe/$$recipe.onnx build/$$recipe/$$recipe.json runtime/tinydigits/models/ || exit 1; \
 	done
 
-.PHONY: help setup test quick lint types format check docs scans models bundled
+.PHONY: help setup test quick lint types format check docs scans wasm models bundled

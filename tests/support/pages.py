@@ -28,8 +28,9 @@ READ = """
 const [encoded, done] = arguments;
 Promise.all(encoded.map(async (text) => {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const { pixels, blank, scores, judgement } = await tinydigits.read(new Blob([bytes]));
-  return [[...pixels], blank, [...scores], judgement];
+  const { pixels, doubt, scores, judgement, inverted, box } =
+    await tinydigits.read(new Blob([bytes]));
+  return [[...pixels], doubt, [...scores], judgement, inverted, box];
 })).then(done, (error) => done(String(error)));
 """
 

@@ -1,7 +1,8 @@
 """Keras → one HTML page that reads drawn digits and pictures, in any browser, offline.
 
-The page holds everything: the layers as JSON, their weights as base64, the fit and the network in
-JavaScript, and its style. It fetches nothing, and its content security policy forbids it.
+The page holds everything: the layers as JSON, their weights as base64, the fit as WebAssembly
+(runtime/core/fit.c, which runtime/core/wasm.sh compiled), the network in JavaScript, and its style.
+It fetches nothing, and its content security policy forbids it.
 """
 
 import json
@@ -20,10 +21,8 @@ from tinydigits_export.keras_model import Original
 from tinydigits_export.templates import fill
 
 TEMPLATES = Path(__file__).with_name("templates")
-SCRIPTS = (  # in the order in which the page reads them
-    *("resample.js", "ink.js", "pieces.js", "fit.js", "network.js"),
-    *("pictures.js", "strokes.js", "answer.js", "page.js"),
-)
+# In the order in which the page reads them.
+SCRIPTS = ("fit.js", "network.js", "pictures.js", "strokes.js", "answer.js", "page.js")
 MODEL_OPENS, MODEL_CLOSES = '<script id="model" type="application/json">', "</script>"
 MOST_WEIGHTS = 4_000_000  # 16 MB, 21 in base64: a larger page takes seconds to open
 
@@ -44,6 +43,7 @@ def to_html(original: Original, info: ModelInfo) -> bytes:
     }
     text = json.dumps(model, ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE)
     parts = {
+        "fit": b64encode((TEMPLATES / "fit.wasm").read_bytes()).decode("ascii"),
         "style": (TEMPLATES / "page.css").read_text("utf-8"),
         "model": text,
         "script": "\n".join((TEMPLATES / name).read_text("utf-8") for name in SCRIPTS),

@@ -4,6 +4,7 @@ from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.golden.make import HERE as GOLDEN
@@ -75,6 +76,34 @@ def test_verdicts_name_the_threshold_that_failed(opens: Opens, dense: Original) 
     page.all(".example")[0].click()
     page.says("Uncertain, 2 or")
     assert "more than 0 % of it" in page.one("#why").text
+
+
+def test_more_than_one_sign_and_a_small_one_are_uncertain(
+    opens: Opens, dense: Original, tmp_path: Path
+) -> None:
+    page = opens(dense, info_of(dense, Thresholds(0.0, 1.0)))
+    seven = [(20 + x // 3, 40 + y // 2) for x, y in SEVEN]
+    page.draw(seven)
+    page.says("Read as")
+    page.draw([(x + 80, y) for x, y in seven])
+    page.says("Uncertain: more than one sign.")
+    assert page.one("#why").text.startswith("This model reads one at a time. The main one is read")
+    assert page.one("#answer").get_attribute("data-status") == "uncertain"
+    speck = np.zeros((28, 28), np.uint8)
+    speck[10:15, 11:14] = 255
+    (tmp_path / "speck.png").write_bytes(png(speck))
+    page.one("#file").send_keys(str(tmp_path / "speck.png"))
+    page.says("Uncertain: the sign is too small.")
+
+
+def test_a_drawn_digit_is_read_in_5_ms_and_the_page_is_small(opens: Opens, conv: Original) -> None:
+    page = opens(conv)
+    assert len(to_html(conv, info_of(conv))) <= 130_000
+    took = []
+    for place in (0, 1, 2, 3, 4) * 4:
+        page.all(".example")[place].click()
+        took.append(float(page.one("#took").text.split()[2]))
+    assert min(took) < 5, took
 
 
 def test_everything_but_drawing_is_done_with_a_keyboard(opens: Opens, dense: Original) -> None:

@@ -25,6 +25,18 @@ function verdict({ scores, judgement, empty }, { labels, thresholds }) {
   }
   const label = labels[best];
   const score = shown(scores[best]);
+  if (reason === "several") {
+    return {
+      sign: "?", sentence: "Uncertain: more than one sign.",
+      why: `This model reads one at a time. The main one is read as ${label}, score ${score}.`,
+    };
+  }
+  if (reason === "too_small") {
+    return {
+      sign: "?", sentence: "Uncertain: the sign is too small.",
+      why: `It has fewer than 8 pixels down and across. At best it is ${label}, score ${score}.`,
+    };
+  }
   if (reason === "low_score") {
     const least = thresholds.min_score.toFixed(3);
     return {

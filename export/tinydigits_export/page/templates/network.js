@@ -113,8 +113,7 @@ function underWindow({ from, shape, window, strides, before }, place, visit) {
 
 /** The layers, each with its arrays out of the one base64 text that holds them all. */
 function withArrays({ layers, weights }) {
-  const bytes = Uint8Array.from(atob(weights), (letter) => letter.charCodeAt(0));
-  const view = new DataView(bytes.buffer);
+  const view = new DataView(bytesOf(weights).buffer);
   let at = 0;
   const next = (length) => {
     // Little-endian in the file, whatever this machine is.
@@ -135,12 +134,12 @@ function scoresOf(network, pixels) {
   return values;
 }
 
-/** The accept rule: there is ink, the best score is high, and no other comes near it. After
- * `Classifier.judged`. → { status, reason, best, second }: places among the scores. */
-function judged(scores, blank, { min_score: minScore, max_ratio: maxRatio }) {
+/** The accept rule: the fit has no doubt, the best score is high, and no other comes near it. After
+ * `judging.judge`. → { status, reason, best, second }: places among the scores. */
+function judged(scores, doubt, { min_score: minScore, max_ratio: maxRatio }) {
   const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]);
   const [best, second = null] = order;
-  const reason = blank ? "blank"
+  const reason = doubt ? doubt
     : scores[best] < minScore ? "low_score"
       : second !== null && scores[second] > maxRatio * scores[best] ? "ambiguous" : null;
   return { status: reason ? "uncertain" : "ok", reason, best, second };

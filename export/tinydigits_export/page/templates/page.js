@@ -18,7 +18,7 @@ function read(picture, how) {
   const start = performance.now();
   const fitted = fit(picture, how);
   const scores = scoresOf(network, fitted.pixels);
-  const judgement = judged(scores, fitted.blank, info.thresholds);
+  const judgement = judged(scores, fitted.doubt, info.thresholds);
   return { ...fitted, scores, judgement, took: performance.now() - start, empty: false };
 }
 

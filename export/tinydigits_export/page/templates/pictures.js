@@ -1,4 +1,4 @@
-// Pictures: from a file to planes of pixels.
+// Pictures: from a file to pixels.
 //
 // The browser decodes. It turns photographs upright; JPEG may come out a level or two from other
 // decoders. A canvas keeps colours multiplied by alpha, so what lies under full transparency is
@@ -35,21 +35,20 @@ async function hasAlpha(blob) {
   return isPng && (head[25] & 4) > 0; // colour types 4 and 6
 }
 
-/** What can be drawn on a canvas → { width, height, bands }: one band where it is grey, three where
- * it is not, four where it lets something through or has `alpha`. */
+/** What can be drawn on a canvas → { width, height, channels, data }: four channels where it lets
+ * something through or has `alpha`, else three. */
 function pictureOf(source, alpha) {
   const { width, height } = source;
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
   context.drawImage(source, 0, 0);
   const { data } = context.getImageData(0, 0, width, height);
-  const bands = [0, 1, 2, 3].map((band) => {
-    const plane = new Uint8Array(width * height);
-    for (let at = 0, from = band; at < plane.length; at++, from += 4) plane[at] = data[from];
-    return plane;
-  });
-  const [red, green, blue, opacity] = bands;
-  if (alpha || !opacity.every((level) => level === 255)) return { width, height, bands };
-  const grey = red.every((level, at) => level === green[at] && level === blue[at]);
-  return { width, height, bands: bands.slice(0, grey ? 1 : 3) };
+  let opaque = !alpha;
+  for (let at = 3; opaque && at < data.length; at += 4) opaque = data[at] === 255;
+  if (!opaque) return { width, height, channels: 4, data };
+  const colours = new Uint8Array(3 * width * height);
+  for (let at = 0, from = 0; at < colours.length; from += 4) {
+    for (let band = 0; band < 3; band++) colours[at++] = data[from + band];
+  }
+  return { width, height, channels: 3, data: colours };
 }

@@ -1,6 +1,6 @@
 // Strokes: what is drawn, as lines of points on a pad of PAD × PAD.
 
-const PAD = WORK_SIDE; // so that the fit need not reduce a drawing
+const PAD = 192; // px: the fit need not reduce so small a drawing
 const PEN = 14; // of PAD: a digit of three quarters of the pad's height gets MNIST's strokes
 
 /** Paints strokes onto a square of `side` px; curves through the middles between points. */
@@ -32,8 +32,8 @@ function drawnPicture(strokes) {
   drawing.fillRect(0, 0, PAD, PAD);
   paint(drawing, strokes, PAD, "#fff");
   const { data } = drawing.getImageData(0, 0, PAD, PAD);
-  const band = Uint8Array.from({ length: PAD * PAD }, (_, at) => data[4 * at]);
-  return { width: PAD, height: PAD, bands: [band] };
+  const grey = Uint8Array.from({ length: PAD * PAD }, (_, at) => data[4 * at]);
+  return { width: PAD, height: PAD, channels: 1, data: grey };
 }
 
 /** For those who cannot or would rather not draw. */
