@@ -31,8 +31,10 @@ from tests.support.fits import (
 from tinydigits.images import decode
 from tinydigits_train.labelled_folder import Digits
 
-WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow")
-WARNINGS += ("-pedantic", "-Werror")
+WARNINGS = (
+    *("-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow"),
+    *("-pedantic", "-Werror"),
+)
 OTHER_COMPILERS = {"g++": ("-xc++",), "clang": ("-std=c99",)}
 SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 ARRAYS = int(os.environ.get("TINYDIGITS_FIT_ARRAYS", "300"))
