@@ -64,15 +64,19 @@ size_t fit_workspace(int32_t width, int32_t height, int32_t channels);
 /* One row of column sums (uint32_t), and one of pixels where the picture has colours. */
 #define FIT_ROWS_(width, channels) ((size_t)(width) * ((channels) > 1 ? 15 : 4))
 /* The grey picture, and the largest of: the picture in colours, padded for the widest window, and
- * divided into cells. 1024 bytes are for rounding up, and for lines of a row. */
+ * divided into cells. 4096 bytes are for counts of levels, single rows, and rounding up. */
 #define FIT_SPACE_(w, h, bands)                                                                 \
     ((w) * (h) + 4096 +                                                                         \
      FIT_MAX_((w) * (h) * ((bands) > 1 ? 3 : 0),                                                \
               FIT_MAX_(FIT_PADDED_(w, h, FIT_MAX_(w, h)),                                       \
                        FIT_PIECES_(FIT_CELLS_(w, h, FIT_MAX_(w, h))))))
+/* A closing pads 5/32 of the longer side above and below. Strokes are thickened by 1/16 of it, and
+ * then four times as much is added above and below together, and twice as much at the sides. */
 #define FIT_PADDED_(w, h, longer) (((h) + (longer) * 5 / 16 + 4) * ((w) + (longer) / 8 + 2))
 #define FIT_CELLS_(w, h, longer)                                                                \
     ((longer) <= 64 ? (w) * (h) : FIT_MIN_((size_t)4096, (((w) + 1) / 2) * (((h) + 1) / 2)))
+/* Four grids, and the larger of: runs (6 bytes for every second cell), pieces (10 for every fourth)
+ * and what lies around one, padded; or two grids and the counts of two times 21 · 104 lines. */
 #define FIT_PIECES_(cells) (4 * (cells) + FIT_MAX_(10 * (cells), 2 * (cells) + 4608))
 
 #ifdef __cplusplus

@@ -119,6 +119,12 @@ def test_arrays_of_every_extreme_shape_are_fitted_alike(fast: Path, watched: Pat
     assert len(answers(watched, (case.message() for case in cases))) == len(cases)
 
 
+def test_pictures_whose_sums_are_large_are_fitted_alike(fast: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (9000, 70, 3), np.uint8)
+    cases = [Case(noise), Case(np.resize(noise, (4100, 4100)), "resize")]
+    assert differences(fast, cases) == []
+
+
 def test_a_model_input_is_left_as_it_is(fast: Path, mnist_test: Digits) -> None:
     assert differences(fast, [Case(image) for image in mnist_test.images[:1000]]) == []
 
