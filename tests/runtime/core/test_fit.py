@@ -1,7 +1,8 @@
 """The fit in C makes of every picture what the fit in Python makes of it, bit for bit.
 
 $TINYDIGITS_FIT_ARRAYS is the number of random arrays to compare: 300 if it is not set. Photographs
-of digits are compared where they are: one in 16, and all of them if the number is above 1,000.
+of digits are compared where $TINYDIGITS_PEOPLE names their folder, or where it is in shared/ beside
+the project: one in 16, and all of them if the number is above 1,000.
 """
 
 import os
@@ -38,7 +39,7 @@ WARNINGS = (
 OTHER_COMPILERS = {"g++": ("-xc++",), "clang": ("-std=c99",)}
 SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 ARRAYS = int(os.environ.get("TINYDIGITS_FIT_ARRAYS", "300"))
-PEOPLE = ROOT.parent / "shared" / "data" / "people"
+PEOPLE = Path(os.environ.get("TINYDIGITS_PEOPLE", ROOT.parent / "shared" / "data" / "people"))
 AT_ONCE = 500  # cases, which lie in memory
 
 
