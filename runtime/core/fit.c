@@ -1,8 +1,8 @@
 /* Fit: from any picture of a digit to a model input of 28×28. See fit.h.
  *
  * The definition is in Python: runtime/tinydigits/fitting.py, ink.py, pieces.py and resampling.py.
- * Functions and constants here have the names that they have there, and the reasons for each step
- * are given there. Here, comments say why no number overflows and no index leaves its array.
+ * A function here has the name that it has there, and the reasons for each step are given there.
+ * Here, comments say why no number overflows and no index leaves its array.
  *
  * All numbers are whole. A division of two of them rounds down, as in Python: wherever the
  * dividend can be negative, that is taken care of. Pixels are at most FIT_MOST_PIXELS = 2²⁷, and
@@ -384,7 +384,8 @@ static int32_t median(const uint8_t *levels, int32_t count, int32_t step, Space 
     return level_from_top(counts, count - count / 2);
 }
 
-/* Write how much the light rises along an axis, or 0. Line `at` begins at levels[at · down] and has
+/* Write how much brighter each line along an axis is than the middle, or 0 where the light has no
+ * even slope. Line `at` begins at levels[at · down] and has
  * `count` levels, `across` from one to the next. Return whether any is not 0. */
 static bool slope_of(const uint8_t *levels, int32_t lines, int32_t down, int32_t count,
                      int32_t across, int16_t *slope, Space space)
@@ -403,7 +404,7 @@ static bool slope_of(const uint8_t *levels, int32_t lines, int32_t down, int32_t
 }
 
 /* Subtract an even slope of the light. */
-static void level(Grey grey, Space space)
+static void levelled(Grey grey, Space space)
 {
     int32_t height = grey.height, width = grey.width;
     int16_t *down = (int16_t *)taken(&space, 2 * height);
@@ -415,16 +416,16 @@ static void level(Grey grey, Space space)
     for (int32_t y = 0; y < height; y++) {
         uint8_t *RESTRICT row = grey.levels + y * grey.stride;
         for (int32_t x = 0; x < width; x++) {
-            int16_t levelled = (int16_t)(row[x] - (int16_t)(down[y] + across[x]));
-            levelled = levelled < 0 ? 0 : levelled;
-            row[x] = (uint8_t)(levelled > 255 ? 255 : levelled);
+            int16_t level = (int16_t)(row[x] - (int16_t)(down[y] + across[x]));
+            level = level < 0 ? 0 : level;
+            row[x] = (uint8_t)(level > 255 ? 255 : level);
         }
     }
 }
 
 /* Give the middle of the shortest interval of levels that holds a third of the pixels, and its
  * width. One pointer goes after the other: `held` pixels have a level from `first` to below `end`. */
-static void paper_of(const uint32_t *counts, uint32_t size, int32_t *middle, int32_t *spread)
+static void paper(const uint32_t *counts, uint32_t size, int32_t *middle, int32_t *spread)
 {
     uint32_t wanted = (size + 2) / 3, held = 0;
     int32_t end = 0, shortest = 257;
@@ -442,6 +443,15 @@ static void paper_of(const uint32_t *counts, uint32_t size, int32_t *middle, int
     }
 }
 
+/* Replace each level by how far it is below the paper: a closing is never below the picture. */
+static void below_paper(Grey grey, int32_t reach, Space space)
+{
+    const uint8_t *RESTRICT closing = closed(grey, reach, false, &space);
+    uint8_t *RESTRICT levels = grey.levels;
+    for (int32_t at = 0; at < grey.height * grey.width; at++)
+        levels[at] = (uint8_t)(closing[at] - levels[at]);
+}
+
 /* Turn a grey picture, as it lies in the workspace, into its ink. Return the lowest level above 0
  * that can occur, or 0 where there is no ink. */
 static int32_t find_ink(Grey grey, bool dark, bool reduced, Space space)
@@ -450,17 +460,11 @@ static int32_t find_ink(Grey grey, bool dark, bool reduced, Space space)
     int32_t reach = most_of(1, longer_of(grey.height, grey.width) * 5 / 32);
     if (!dark)
         inverted(grey.levels, size);
-    level(grey, space);
-    Space own = space;
-    {
-        const uint8_t *RESTRICT closing = closed(grey, reach, false, &own);
-        uint8_t *RESTRICT depth = grey.levels; /* never negative */
-        for (int32_t at = 0; at < size; at++)
-            depth[at] = (uint8_t)(closing[at] - depth[at]);
-    }
+    levelled(grey, space);
+    below_paper(grey, reach, space);
     uint32_t *counts = counts_of(grey.levels, size, &space);
     int32_t offset = 0, spread = 0;
-    paper_of(counts, (uint32_t)size, &offset, &spread);
+    paper(counts, (uint32_t)size, &offset, &spread);
     int32_t noise = spread * 800 / 86;
     int32_t enough = most_of(1, least_of(reduced ? STRONGEST_REDUCED : STRONGEST, size / 64));
     int32_t strongest = level_from_top(counts, enough) - offset;
@@ -554,7 +558,8 @@ static void grey_of(const uint8_t *colours, int32_t height, int32_t width, uint8
         total += weights[band] < 0 ? -weights[band] : weights[band];
         lowest += 255 * least_of(weights[band], 0);
     }
-    /* Divides at most 255 · 6 + 3 by at most 6: the reciprocal is too large by less than 6 ÷ 2¹⁶. */
+    /* Divides at most 255 · 6 + 3 by at most 6. The reciprocal is too large by at most 1, and so the
+     * product by less than 2¹⁶ ÷ 6, which does not matter. */
     int32_t reciprocal = 65536 / total + 1;
     for (int32_t at = 0; at < height * width; at++) {
         const uint8_t *pixel = colours + 3 * at;
@@ -683,10 +688,9 @@ typedef struct {
     uint8_t is_frame;
 } Piece;
 
-/* The ink on the grid, in cells, and the pieces of it: pieces [pieces] over runs. */
+/* The pieces of a grid: list [pieces], and the runs that they are made of. */
 typedef struct {
-    const uint8_t *cells; /* [height, width], 0 or 1 */
-    int32_t height, width;
+    int32_t height, width; /* of the grid */
     Run *runs;
     Piece *list;
     int32_t pieces;
@@ -794,7 +798,7 @@ static int32_t root(Run *runs, int32_t run)
  * their first runs. */
 static Pieces pieces_of(const uint8_t *grid, int32_t height, int32_t width, Space *space)
 {
-    Pieces all = {grid, height, width, 0, 0, 0};
+    Pieces all = {height, width, 0, 0, 0};
     all.runs = (Run *)taken(space, height * ((width + 1) / 2) * (int32_t)sizeof(Run));
     int32_t pieces = ((height + 1) / 2) * ((width + 1) / 2); /* no two touch */
     all.list = (Piece *)taken(space, pieces * (int32_t)sizeof(Piece));
