@@ -8,7 +8,8 @@ learning applied to document recognition", 1998, section III.A). These steps bri
     → a small digit examined again, unreduced → thin strokes thickened → 20×20 → centred
 
 All of it is counted in whole numbers: the same decoded pixels give the same 784 bytes on every
-machine and in every language.
+machine and in every language. Where the fit was compiled (`core`), C does it: this is the
+definition, and what runs elsewhere.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -17,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tinydigits import core
 from tinydigits.bands import bands, ground_of
+from tinydigits.core import Doubt
 from tinydigits.errors import ImageError
 from tinydigits.ink import MIN_CONTRAST, Ink, Mask, find_ink, grey_of, ink_is_dark
 from tinydigits.pieces import digit_of
@@ -34,9 +37,6 @@ STROKE = 77  # of 255: ink that counts as stroke where its width is measured
 WIDTH = 8  # of a digit's longer side: strokes thinner than 1/8, 2.5 px of 20, are thickened to it
 OFF_CENTRE = 6  # tenths of px: no MNIST digit's centre of mass is further from pixel 14 than 5.2
 DARK_BORDER = 16  # of 255: mean of the outermost pixels; at most 8.0 in the MNIST test images
-
-
-Doubt = Literal["blank", "several", "too_small"]
 
 
 class Fitted(NamedTuple):
@@ -70,6 +70,9 @@ def fit(image: Image.Image, how: Fit = "auto", invert: bool | None = None) -> Fi
     """
     if how == "none" and image.size != (SIDE, SIDE):
         raise ImageError(f"{image.width}×{image.height} pixels, and fit=none takes 28×28 only")
+    answer = core.fitted(image, how, invert)
+    if answer is not None:
+        return Fitted(*answer)
     if how == "auto" and invert is not True:
         ready = _model_input(image)
         if ready is not None:

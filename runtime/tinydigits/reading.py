@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tinydigits.core import Doubt
 from tinydigits.errors import ImageError, TinydigitsError
-from tinydigits.fitting import SIDE, Doubt, Fit, fit, model_inputs
+from tinydigits.fitting import SIDE, Fit, fit, model_inputs
 from tinydigits.images import Limits, decoded
 from tinydigits.items import Chunk
 from tinydigits.model import Backend

@@ -133,6 +133,7 @@ def info(model: str | None, as_json: bool) -> None:
     """
     from textwrap import fill
 
+    from tinydigits import core
     from tinydigits.model import load_model
     from tinydigits.text import printable
 
@@ -143,6 +144,7 @@ def info(model: str | None, as_json: bool) -> None:
     for name, value in card.summary():
         line = printable(f"{name:<12} {value}")  # terminals obey control characters
         click.echo(fill(line, 100, subsequent_indent=" " * 13, break_long_words=False))
+    click.echo(f"{'fitted by':<12} {core.name()}")
 
 
 @main.command()

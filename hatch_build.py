@@ -1,0 +1,49 @@
+"""Compiles the fit while a wheel is built: runtime/core/fit.c → tinydigits/libfit.so.
+
+The library needs neither Python's headers nor its ABI, so one file serves every Python. Where no C
+compiler is found, or it fails, the package is built without it and the fit runs in NumPy;
+`tinydigits info` says which is in use.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+LIBRARY = Path("runtime", "tinydigits", "libfit.so")
+FLAGS = ("-std=c99", "-O3", "-fPIC", "-shared", "-DNDEBUG")
+
+
+class FitHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Compiles the library before hatchling collects the files of a wheel."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+        """Compile, and mark the wheel as one for this platform."""
+        library = Path(self.root, LIBRARY)
+        library.unlink(missing_ok=True)
+        if os.environ.get("TINYDIGITS_PURE") == "1" or not _compiled(self.root, library):
+            return
+        build_data["artifacts"].append(LIBRARY.as_posix())
+        build_data["pure_python"] = False
+        build_data["tag"] = (
+            f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+        )
+
+
+def _compiled(root: str, library: Path) -> bool:
+    compiler = shlex.split(os.environ.get("CC", "")) or [shutil.which("cc") or "gcc"]
+    command = [*compiler, *FLAGS, str(Path(root, "runtime", "core", "fit.c")), "-o", str(library)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        print(f"tinydigits: no C compiler, so the fit stays in NumPy: {error}", file=sys.stderr)
+        return False
+    if done.returncode:
+        print(f"tinydigits: the fit stays in NumPy:\n{done.stderr}", file=sys.stderr)
+    return done.returncode == 0

@@ -1,0 +1,92 @@
+"""The fit in C, where it was compiled: `runtime/core/fit.c`, bit for bit the one in `fitting`.
+
+ctypes lets go of the interpreter's lock during a call, so that threads fit at the same time.
+"""
+
+import ctypes
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Doubt = Literal["blank", "several", "too_small"]
+
+LIBRARY = Path(__file__).with_name("libfit.so")
+PURE = "TINYDIGITS_PURE"  # set to 1, it chooses NumPy
+MOST_PIXELS = 1 << 24  # a larger picture would be copied; NumPy takes it a few rows at a time
+HOW = {"auto": 0, "mnist": 1, "resize": 2, "none": 3}
+INVERT = {False: 0, True: 1, None: 2}
+_DOUBTS: tuple[Doubt | None, ...] = (None, "blank", "several", "too_small")
+_INVERTED = (False, True, None)
+_CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
+
+
+class _Result(ctypes.Structure):
+    """`fit_result` of fit.h."""
+
+    _fields_ = (
+        ("pixels", ctypes.c_uint8 * 784),
+        ("box", ctypes.c_int32 * 4),
+        ("doubt", ctypes.c_uint8),
+        ("inverted", ctypes.c_uint8),
+    )
+
+
+class Answer(NamedTuple):
+    """The fields of `fitting.Fitted`."""
+
+    pixels: NDArray[np.uint8]
+    doubt: Doubt | None
+    inverted: bool | None
+    box: tuple[int, int, int, int] | None
+
+
+@lru_cache(maxsize=1)
+def library() -> ctypes.CDLL | None:
+    """Return the compiled fit, or None where there is none or PURE is set. Raises OSError for a
+    file that cannot be loaded.
+    """
+    if os.environ.get(PURE) == "1" or not LIBRARY.exists():
+        return None
+    found = ctypes.CDLL(str(LIBRARY))
+    found.fit_workspace.argtypes = [ctypes.c_int32] * 3
+    found.fit_workspace.restype = ctypes.c_size_t
+    found.fit_digit.argtypes = [
+        *(ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_size_t),
+        *(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(_Result)),
+    ]
+    return found
+
+
+def name() -> str:
+    """Return which implementation of the fit is in use."""
+    return "NumPy" if library() is None else "C"
+
+
+def fitted(image: Image.Image, how: str, invert: bool | None) -> Answer | None:
+    """Return what `fitting.fit` returns, or None where C does not do it. image: of mode L, RGB or
+    RGBA.
+    """
+    compiled, (width, height) = library(), image.size
+    if compiled is None or width * height > MOST_PIXELS:
+        return None
+    channels = _CHANNELS[image.mode]
+    result = _Result()
+    space = ctypes.create_string_buffer(compiled.fit_workspace(width, height, channels))
+    done = compiled.fit_digit(
+        image.tobytes(), width, height, channels, width * channels,
+        HOW[how], INVERT[invert], space, result,
+    )  # fmt: skip
+    if not done:
+        return None
+    box = tuple(result.box)
+    return Answer(
+        np.frombuffer(bytes(result.pixels), np.uint8).reshape(28, 28),
+        _DOUBTS[result.doubt],
+        _INVERTED[result.inverted],
+        (box[0], box[1], box[2], box[3]) if any(box) else None,
+    )

@@ -1,0 +1,71 @@
+"""The compiled fit is what runs where a compiler was at hand, and it is the fit in NumPy."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.harness.scenes import SCENES, scenes
+from tinydigits import core
+from tinydigits.fitting import Fitted, fit
+
+COMMAND = str(Path(sys.executable).parent / "tinydigits")
+
+
+@pytest.fixture(scope="module")
+def compiled() -> list[Fitted]:
+    assert core.name() == "C", f"{core.LIBRARY} is missing: install the package with a C compiler"
+    return all_fitted()
+
+
+@pytest.fixture
+def pure(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """NumPy fits, as where nothing was compiled."""
+    monkeypatch.setenv(core.PURE, "1")
+    core.library.cache_clear()
+    yield
+    monkeypatch.undo()
+    core.library.cache_clear()
+
+
+def pictures() -> list[Image.Image]:
+    """A scene of each kind, and noise of each mode in odd shapes."""
+    random = np.random.default_rng(0)
+    found = [picture for kind in SCENES for picture, _ in scenes(kind, 1)]
+    for height, width in ((1, 1), (28, 28), (3, 500), (300, 7), (97, 131)):
+        for channels in ((), (3,), (4,)):
+            shape = (height, width, *channels)
+            found.append(Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8)))
+    return found
+
+
+def all_fitted() -> list[Fitted]:
+    return [
+        fit(picture, how, invert)
+        for picture in pictures()
+        for how in ("auto", "mnist", "resize")
+        for invert in (None, True, False)
+    ]
+
+
+@pytest.mark.usefixtures("pure")
+def test_c_and_numpy_give_the_same_bytes_and_decisions(compiled: list[Fitted]) -> None:
+    assert core.name() == "NumPy"
+    for by_c, by_numpy in zip(compiled, all_fitted(), strict=True):
+        assert np.array_equal(by_c.pixels, by_numpy.pixels)
+        assert by_c[1:] == by_numpy[1:]
+
+
+@pytest.mark.parametrize(("value", "name"), [("", "C"), ("1", "NumPy")])
+def test_info_says_which_is_in_use(value: str, name: str) -> None:
+    environment = {core.PURE: value, "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([COMMAND, "info"], env=environment, capture_output=True, check=True)
+    assert f"fitted by    {name}\n" in done.stdout.decode()
+
+
+def test_a_large_picture_is_left_to_numpy() -> None:
+    assert core.fitted(Image.new("L", (4097, 4096)), "auto", None) is None
