@@ -13,7 +13,8 @@ from tests.golden.make import HERE as GOLDEN
 from tests.golden.test_golden import NAMES
 from tests.support.pages import THRESHOLDS, Opens, info_of, opened, png
 from tinydigits import Classifier, ModelError
-from tinydigits.fitting import Doubt, fit
+from tinydigits.core import Doubt
+from tinydigits.fitting import fit
 from tinydigits.images import decode
 from tinydigits.items import Chunk
 from tinydigits.reading import Found, Reading
