@@ -5,8 +5,8 @@
  * Here, comments say why no number overflows and no index leaves its array.
  *
  * All numbers are whole. A division of two of them rounds down, as in Python: wherever the
- * dividend can be negative, that is taken care of. Pixels are at most FIT_MOST_PIXELS = 2²⁷, and
- * so at most 255 · 2²⁷ < 2³⁵ is ever summed over a picture: int64_t or uint64_t holds it.
+ * dividend can be negative, that is taken care of. Pixels are at most FIT_MOST_PIXELS = 2²⁸, and
+ * so at most 255 · 2²⁸ < 2³⁶ is ever summed over a picture: int64_t or uint64_t holds it.
  */
 #include "fit.h"
 
@@ -149,7 +149,7 @@ static void added(uint32_t *RESTRICT sums, const uint8_t *RESTRICT row, int32_t 
 }
 
 /* Write [ceil(height / side), ceil(width / side), bands]. `side` is at most 1/64 of the longer
- * side (1/128 of a picture's), so a block has at most 2²⁷ ÷ 64 pixels = 2²¹: its sum is below 2³². */
+ * side (1/128 of a picture's), so a block has at most 2²⁸ ÷ 64 pixels = 2²²: its sum is below 2³². */
 static void block_means(const Picture *picture, int32_t side, uint8_t *to)
 {
     int32_t bands = picture->bands, width = picture->width, values = width * bands;
@@ -1160,7 +1160,7 @@ static void flatten(Picture *picture)
     if (picture->channels == 1)
         return;
     if (picture->channels == 4) {
-        uint64_t visible = 0, colours = 0; /* below 3 · 255² · 2²⁷ */
+        uint64_t visible = 0, colours = 0; /* below 3 · 255² · 2²⁸ */
         for (int32_t y = 0; y < picture->height; y++) {
             const uint8_t *row = picture->pixels + (size_t)y * picture->stride;
             for (int32_t x = 0; x < picture->width; x++, row += 4) {

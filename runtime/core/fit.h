@@ -16,7 +16,7 @@ extern "C" {
 
 #define FIT_MODEL_SIDE 28            /* px: width and height of a model input */
 #define FIT_MOST_SIDE (1L << 24)     /* px: the longest side that is taken */
-#define FIT_MOST_PIXELS (1L << 27)   /* the most pixels that are taken */
+#define FIT_MOST_PIXELS (1L << 28)   /* the most pixels that are taken */
 
 enum { FIT_AUTO, FIT_MNIST, FIT_RESIZE, FIT_NONE };         /* how */
 enum { FIT_NO, FIT_YES, FIT_DETECT };                       /* invert, inverted */

@@ -149,7 +149,7 @@ def test_28_by_28_is_taken_as_it_is_with_none(fast: Path) -> None:
         (28, 28, 1, 28, 0, 3),
         (28, 29, 1, 28, 3, 2),
         (1 << 25, 1, 1, 1 << 25, 0, 2),
-        (1 << 14, (1 << 13) + 1, 1, 1 << 14, 0, 2),
+        (1 << 14, (1 << 14) + 1, 1, 1 << 14, 0, 2),
     ],
 )
 def test_what_it_does_not_take_it_refuses(header: tuple[int, ...], watched: Path) -> None:
