@@ -73,8 +73,12 @@ size_t fit_workspace(int32_t width, int32_t height, int32_t channels);
 /* A closing pads 5/32 of the longer side above and below. Strokes are thickened by 1/16 of it, and
  * then four times as much is added above and below together, and twice as much at the sides. */
 #define FIT_PADDED_(w, h, longer) (((h) + (longer) * 5 / 16 + 4) * ((w) + (longer) / 8 + 2))
+/* Cells are as many pixels wide as makes at most 64 of them. A side of 255 may be that of a picture
+ * which is larger: then a part of it may have smaller cells, of which as many fit into it. */
 #define FIT_CELLS_(w, h, longer)                                                                \
-    ((longer) <= 64 ? (w) * (h) : FIT_MIN_((size_t)4096, (((w) + 1) / 2) * (((h) + 1) / 2)))
+    ((longer) < 255 ? FIT_ALONG_(w, ((longer) + 63) / 64) * FIT_ALONG_(h, ((longer) + 63) / 64) \
+                    : FIT_MIN_((size_t)4096, FIT_ALONG_(w, 2) * FIT_ALONG_(h, 2)))
+#define FIT_ALONG_(length, side) (((length) + (side) - 1) / (side))
 /* Four grids, and the larger of: runs (6 bytes for every second cell), pieces (10 for every fourth)
  * and what lies around one, padded; or two grids and the counts of two times 21 · 104 lines. */
 #define FIT_PIECES_(cells) (4 * (cells) + FIT_MAX_(10 * (cells), 2 * (cells) + 4608))
