@@ -36,8 +36,11 @@
 #define STRONGEST_REDUCED 6
 #define SAMPLE 64
 #define SURE 16
+static const int32_t WIDEST[2] = {10, 64};
+static const int32_t REACH[2] = {5, 32};
 /* pieces.py */
 #define GRID 64
+static const int32_t LEVELS[2] = {80, 128};
 #define SPECK 35
 #define PART 180
 #define HUGGING 6
@@ -457,7 +460,7 @@ static void below_paper(Grey grey, int32_t reach, Space space)
 static int32_t find_ink(Grey grey, bool dark, bool reduced, Space space)
 {
     int32_t size = grey.height * grey.width;
-    int32_t reach = most_of(1, longer_of(grey.height, grey.width) * 5 / 32);
+    int32_t reach = most_of(1, longer_of(grey.height, grey.width) * REACH[0] / REACH[1]);
     if (!dark)
         inverted(grey.levels, size);
     levelled(grey, space);
@@ -588,7 +591,7 @@ static int32_t count_border(Grey grey, int32_t ring, uint32_t *counts)
  * other with as many cells of it, one above the other. A mask has at most 64 rows. */
 static bool has_square(const uint8_t *mask, int32_t height, int32_t width, Space space)
 {
-    uint8_t window = (uint8_t)(2 * (longer_of(height, width) * 10 / 64) + 1);
+    uint8_t window = (uint8_t)(2 * (longer_of(height, width) * WIDEST[0] / WIDEST[1]) + 1);
     uint8_t *RESTRICT above = (uint8_t *)taken(&space, width);
     filled(above, width, 0);
     for (int32_t y = 0; y < height; y++) {
@@ -1106,7 +1109,6 @@ static bool without_lines(uint8_t *grid, int32_t height, int32_t width, Space sp
 /* Set all ink to 0 that is not the digit's. Return whether other pieces look like digits too. */
 static bool digit_of(Grey ink, int32_t faintest, Space space)
 {
-    static const uint8_t stronger[2] = {80, 128}; /* LEVELS */
     int32_t side = parts_of(longer_of(ink.height, ink.width), GRID);
     int32_t height = parts_of(ink.height, side), width = parts_of(ink.width, side);
     int32_t size = height * width;
@@ -1117,8 +1119,8 @@ static bool digit_of(Grey ink, int32_t faintest, Space space)
 
     int32_t levels[3] = {faintest, 0, 0}, count = 1, least = faintest;
     for (int32_t at = 0; at < 2; at++)
-        if (stronger[at] > faintest)
-            levels[count++] = stronger[at];
+        if (LEVELS[at] > faintest)
+            levels[count++] = LEVELS[at];
     for (int32_t cell = 0; cell < size; cell++)
         grid[cell] = cells[cell] >= faintest;
     Choice choice = chosen(grid, height, width, kept, space);

@@ -6,6 +6,7 @@ the project: one in 16, and all of them if the number is above 1,000.
 """
 
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -29,7 +30,7 @@ from tests.support.fits import (
     random_case,
     same,
 )
-from tinydigits import core
+from tinydigits import core, fitting, ink, pieces
 from tinydigits.images import decode
 from tinydigits_train.labelled_folder import Digits
 
@@ -82,6 +83,22 @@ def test_it_compiles_without_a_warning_and_needs_no_library(compiler: str, tmp_p
     # These, every compiler calls for itself, and every C library has them.
     allowed = {"U", "memcpy", "memset", "memmove", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
     assert set(needed.stdout.split()) <= allowed
+
+
+def test_its_constants_are_those_of_the_definition() -> None:
+    """Also where so small a difference shows in one picture of thousands."""
+    source = (CORE / "fit.c").read_text("utf-8")
+    found = {name: int(value) for name, value in re.findall(r"#define (\w+) (\d+)", source)}
+    pairs = re.findall(r"(\w+)\[2\] = \{(\d+), (\d+)\};", source)
+    defined = found | {name: (int(one), int(two)) for name, one, two in pairs}
+    modules = vars(pieces) | vars(ink) | vars(fitting)
+    expected = {
+        name: value
+        for name, value in modules.items()
+        if name.isupper() and not name.startswith("_") and isinstance(value, int | tuple)
+    }
+    assert expected.pop("SIDE") == 28  # FIT_MODEL_SIDE
+    assert {name: defined.get(name) for name in expected} == expected
 
 
 def test_golden_pictures_are_fitted_alike(fast: Path, watched: Path) -> None:
