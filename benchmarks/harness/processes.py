@@ -25,6 +25,7 @@ class Ended(NamedTuple):
     """A process that has ended."""
 
     seconds: float
+    cpu: float  # s of CPU time, of it and the processes that it waited for
     peak: int  # the most memory that its largest process held, in bytes
     lines: list[str]  # its stdout
     errors: str  # its stderr
@@ -37,8 +38,8 @@ def run(command: Sequence[str], stdin: Path | None = None) -> Ended:
             [*LAUNCH, *command], stdin=source, capture_output=True, text=True, cwd=ROOT, check=True
         )
     *lines, last = done.stdout.splitlines()
-    seconds, peak, status = last.split()
+    seconds, cpu, peak, status = last.split()
     if int(status):
         said = done.stderr.strip()[-2000:]
         raise ContestantError(f"{' '.join(command)} ended with {status}: {said}")
-    return Ended(float(seconds), int(peak), lines, done.stderr)
+    return Ended(float(seconds), float(cpu), int(peak), lines, done.stderr)

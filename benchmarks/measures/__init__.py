@@ -18,6 +18,7 @@ BENCHMARKS = {
         Benchmark("latency", "one image in memory, with eleven ways to run the network"),
         Benchmark("throughput", "many images in memory, by batch size"),
         Benchmark("folders", "folders of PNG files, against other programs"),
+        Benchmark("pictures", "folders of crops and photographs, against a hand-written loop", ""),
         Benchmark("start", "from nothing to the first answer: time, memory, disk"),
         Benchmark("memory", "a list of a million files against one of ten thousand", needs=""),
         Benchmark("fit", "bringing a picture to 28×28", needs=""),

@@ -44,7 +44,7 @@ def expert(folder: str, model: str, out: str) -> None:
     paths = list(_files(folder))
     batches = [paths[first : first + BATCH] for first in range(0, len(paths), BATCH)]
     with ThreadPoolExecutor(2) as pool:
-        _write(out, paths, np.concatenate(list(pool.map(read, batches))))
+        write(out, paths, np.concatenate(list(pool.map(read, batches))))
 
 
 def image_dataset(folder: str, model: str, out: str) -> None:
@@ -57,7 +57,7 @@ def image_dataset(folder: str, model: str, out: str) -> None:
     )
     paths = data.file_paths
     scores = network.predict(data.map(_as_input(network)), verbose=0)
-    _write(out, paths, scores)
+    write(out, paths, scores)
 
 
 def tf_data(folder: str, model: str, out: str) -> None:
@@ -74,7 +74,7 @@ def tf_data(folder: str, model: str, out: str) -> None:
     data = tf.data.Dataset.from_tensor_slices(paths)
     data = data.map(decoded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     data = data.batch(BATCH).map(_as_input(network)).prefetch(tf.data.AUTOTUNE)
-    _write(out, paths, network.predict(data, verbose=0))
+    write(out, paths, network.predict(data, verbose=0))
 
 
 def _as_input(network: Any) -> Any:
@@ -89,7 +89,7 @@ def _files(folder: str) -> Iterator[str]:
     yield from sorted(glob.glob(f"{folder}/*/*.png"))  # noqa: PTH207 - most users write this
 
 
-def _write(out: str, paths: Iterable[str], scores: Any) -> None:
+def write(out: str, paths: Iterable[str], scores: Any) -> None:
     best = scores.argmax(axis=1).tolist()
     top = scores.max(axis=1).tolist()
     with Path(out).open("w", encoding="utf-8") as file:

@@ -71,10 +71,9 @@ def fitted(image: Image.Image, how: str, invert: bool | None) -> Answer | None:
     """Return what `fitting.fit` returns, or None where C does not do it. image: of mode L, RGB or
     RGBA.
     """
-    compiled, (width, height) = library(), image.size
-    if compiled is None or width * height > MOST_PIXELS:
+    compiled, (width, height), channels = library(), image.size, _CHANNELS.get(image.mode)
+    if compiled is None or channels is None or width * height > MOST_PIXELS:
         return None
-    channels = _CHANNELS[image.mode]
     result = _Result()
     space = ctypes.create_string_buffer(compiled.fit_workspace(width, height, channels))
     done = compiled.fit_digit(

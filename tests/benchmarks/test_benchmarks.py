@@ -31,6 +31,7 @@ EXPECTED = {
                 "LiteRT int8", "NumPy", "\nC ", "Classifier.scores", "target ≥ ×2,000"),
     "throughput": ("onnxruntime, its own threads", "Classifier.scores ÷ faster onnxruntime"),
     "folders": ("tinydigits, OpenCV", "reading", "cv2", "image_dataset", "tf.data"),
+    "pictures": ("crops of 128×128: CPU time", "12 megapixels: time", "1 worker ÷ expert"),
     "start": ("imports alone", "tinydigits classify", "LiteRT", "TensorFlow with Pillow"),
     "memory": ("3,000", "largest process"),
     "fit": ("128×128", "1280×960 photograph", "target ≤ 500.0 µs"),
