@@ -38,7 +38,9 @@
 #define SURE 16
 static const int32_t WIDEST[2] = {10, 64};
 static const int32_t REACH[2] = {5, 32};
+#define LEAST_REACH 3
 /* pieces.py */
+#define LINED 24
 #define GRID 64
 static const int32_t LEVELS[2] = {80, 128};
 #define SPECK 35
@@ -460,7 +462,8 @@ static void below_paper(Grey grey, int32_t reach, Space space)
 static int32_t find_ink(Grey grey, bool dark, bool reduced, Space space)
 {
     int32_t size = grey.height * grey.width;
-    int32_t reach = most_of(1, longer_of(grey.height, grey.width) * REACH[0] / REACH[1]);
+    int32_t longer = longer_of(grey.height, grey.width);
+    int32_t reach = most_of(LEAST_REACH, longer * REACH[0] / REACH[1]);
     if (!dark)
         inverted(grey.levels, size);
     levelled(grey, space);
@@ -591,7 +594,8 @@ static int32_t count_border(Grey grey, int32_t ring, uint32_t *counts)
  * other with as many cells of it, one above the other. A mask has at most 64 rows. */
 static bool has_square(const uint8_t *mask, int32_t height, int32_t width, Space space)
 {
-    uint8_t window = (uint8_t)(2 * (longer_of(height, width) * WIDEST[0] / WIDEST[1]) + 1);
+    int32_t reach = longer_of(height, width) * WIDEST[0] / WIDEST[1];
+    uint8_t window = (uint8_t)(2 * most_of(LEAST_REACH, reach) + 1);
     uint8_t *RESTRICT above = (uint8_t *)taken(&space, width);
     filled(above, width, 0);
     for (int32_t y = 0; y < height; y++) {
@@ -1124,7 +1128,7 @@ static bool digit_of(Grey ink, int32_t faintest, Space space)
     for (int32_t cell = 0; cell < size; cell++)
         grid[cell] = cells[cell] >= faintest;
     Choice choice = chosen(grid, height, width, kept, space);
-    if (spans(choice.sides)) {
+    if (longer_of(height, width) >= LINED && spans(choice.sides)) {
         uint8_t *fewer = (uint8_t *)taken(&space, size);
         for (int32_t attempt = 1; attempt < 2 * count; attempt++) {
             bool by_shape = attempt >= count;

@@ -70,9 +70,10 @@ size_t fit_workspace(int32_t width, int32_t height, int32_t channels);
      FIT_MAX_((w) * (h) * ((bands) > 1 ? 3 : 0),                                                \
               FIT_MAX_(FIT_PADDED_(w, h, FIT_MAX_(w, h)),                                       \
                        FIT_PIECES_(FIT_CELLS_(w, h, FIT_MAX_(w, h))))))
-/* A closing pads 5/32 of the longer side above and below. Strokes are thickened by 1/16 of it, and
- * then four times as much is added above and below together, and twice as much at the sides. */
-#define FIT_PADDED_(w, h, longer) (((h) + (longer) * 5 / 16 + 4) * ((w) + (longer) / 8 + 2))
+/* A closing pads 5/32 of the longer side above and below, and at least 3 px. Strokes are thickened
+ * by 1/16 of it, and then four times as much is added above and below together, and twice as much
+ * at the sides. */
+#define FIT_PADDED_(w, h, longer) (((h) + (longer) * 5 / 16 + 6) * ((w) + (longer) / 8 + 2))
 /* Cells are as many pixels wide as makes at most 64 of them. A side of 255 may be that of a picture
  * which is larger: then a part of it may have smaller cells, of which as many fit into it. */
 #define FIT_CELLS_(w, h, longer)                                                                \

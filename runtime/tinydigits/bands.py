@@ -19,7 +19,7 @@ def bands(image: Image.Image, ground: int, side: int = 1) -> Iterator[Grey]:
     ground: what transparent pixels show, 0 or 255. side: all bands but the last have a multiple of
     so many rows.
     """
-    for band in _cut(image, side):
+    for band in cut(image, side):
         if band.ndim == 3 and band.shape[2] == 4:
             alpha = band[..., 3:].astype(np.uint16)
             shown = band[..., :3] * alpha + (255 - alpha) * ground
@@ -33,14 +33,15 @@ def ground_of(image: Image.Image) -> int:
     if image.mode != "RGBA":
         return 0
     visible = colour = 0
-    for band in _cut(image, 1):
+    for band in cut(image):
         alpha = band[..., 3:].astype(np.uint32)
         visible += 3 * int(alpha.sum())
         colour += int((band[..., :3] * alpha).sum(dtype=np.int64))
     return 255 if colour < 128 * visible else 0
 
 
-def _cut(image: Image.Image, side: int) -> Iterator[Grey]:
+def cut(image: Image.Image, side: int = 1) -> Iterator[Grey]:
+    """Yield the rows as they are, uint8 [h, W] or [h, W, C]."""
     rows = max(1, STRIP // (image.width * side)) * side
     if rows >= image.height:
         yield np.asarray(image)

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tinydigits.bands import cut
+
 Doubt = Literal["blank", "several", "too_small"]
 
 LIBRARY = Path(__file__).with_name("libfit.so")
 PURE = "TINYDIGITS_PURE"  # set to 1, it chooses NumPy
-MOST_PIXELS = 1 << 24  # a larger picture would be copied; NumPy takes it a few rows at a time
+MOST_PIXELS = 1 << 28  # the C takes no more
 HOW = {"auto": 0, "mnist": 1, "resize": 2, "none": 3}
 INVERT = {False: 0, True: 1, None: 2}
 _DOUBTS: tuple[Doubt | None, ...] = (None, "blank", "several", "too_small")
@@ -56,7 +58,7 @@ def library() -> ctypes.CDLL | None:
     found.fit_workspace.argtypes = [ctypes.c_int32] * 3
     found.fit_workspace.restype = ctypes.c_size_t
     found.fit_digit.argtypes = [
-        *(ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_size_t),
+        *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_size_t),
         *(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(_Result)),
     ]
     return found
@@ -74,10 +76,14 @@ def fitted(image: Image.Image, how: str, invert: bool | None) -> Answer | None:
     compiled, (width, height), channels = library(), image.size, _CHANNELS.get(image.mode)
     if compiled is None or channels is None or width * height > MOST_PIXELS:
         return None
+    pixels, top = np.empty((height, width * channels), np.uint8), 0
+    for rows in cut(image):  # Pillow's own copy of the whole would take twice its memory
+        pixels[top : top + len(rows)] = rows.reshape(len(rows), -1)
+        top += len(rows)
     result = _Result()
     space = ctypes.create_string_buffer(compiled.fit_workspace(width, height, channels))
     done = compiled.fit_digit(
-        image.tobytes(), width, height, channels, width * channels,
+        pixels.ctypes.data, width, height, channels, width * channels,
         HOW[how], INVERT[invert], space, result,
     )  # fmt: skip
     if not done:

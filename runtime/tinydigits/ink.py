@@ -25,6 +25,7 @@ SAMPLE = 64  # px: the longer side of the samples that colours and polarity are 
 SURE = 16  # times: how much more one polarity must explain for the border alone to decide
 WIDEST = (10, 64)  # of the longer side, to both sides: no stroke holds a square that large
 REACH = (5, 32)  # of the longer side, to both sides: the same square, at the full size
+LEAST_REACH = 3  # px: of both squares, since a bold stroke is 5 px wide in a digit of 16 px
 
 
 class Ink(NamedTuple):
@@ -49,7 +50,7 @@ def find_ink(grey: Grey, dark: bool, reduced: bool) -> Ink | None:
     if not dark:
         grey = 255 - grey
     grey = _levelled(grey)
-    reach = max(1, max(grey.shape) * REACH[0] // REACH[1])
+    reach = max(LEAST_REACH, max(grey.shape) * REACH[0] // REACH[1])
     depth = closed(grey, reach) - grey  # never negative
     counts = np.bincount(depth.ravel(), minlength=256)
     offset, spread = _paper(counts)
@@ -173,7 +174,7 @@ def ink_is_dark(grey: Grey) -> bool:
 
 def _has_square(mask: Mask) -> bool:
     """Return whether a square of the width of WIDEST lies in the mask."""
-    reach = max(mask.shape) * WIDEST[0] // WIDEST[1]
+    reach = max(LEAST_REACH, max(mask.shape) * WIDEST[0] // WIDEST[1])
     height, width = mask.shape
     outside = dilated((~mask).astype(np.uint8), reach)
     inside = outside[reach : height - reach, reach : width - reach]

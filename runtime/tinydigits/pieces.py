@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tinydigits.ink import Ink, Mask
 from tinydigits.resampling import Grey, block_maxima, dilated
 
+LINED = 24  # cells: on the longer side of a grid that may show lines beside a digit
 GRID = 64  # cells: the longer side of the grid
 LEVELS = (80, 128)  # of 255: how strong ink must be where weaker ink reaches across the picture
 SPECK = 35  # of 1000 of the main piece's cells: a smaller piece is dust
@@ -130,7 +131,7 @@ def digit_of(ink: Ink) -> Digit:
     attempts = _attempts(block_maxima(ink.levels, side), ink.faintest)
     least, grid, _ = next(attempts)
     choice = _chosen(grid)
-    if _spans(choice.main.sides(grid)):
+    if max(grid.shape) >= LINED and _spans(choice.main.sides(grid)):
         for level, fewer, by_shape in attempts:
             attempt = _chosen(fewer)
             sides = attempt.main.sides(fewer)

@@ -213,6 +213,7 @@ def test_a_picture_takes_no_more_memory_than_was_computed(
     paths = list(zoo(tmp_path))
     assert len({path.suffix for path in paths}) == 8
     rows = list(measured(paths))
+    monkeypatch.setattr("tinydigits.images._opencv", None)  # another test may have chosen it
     monkeypatch.setattr("tinydigits.bounds.PIXEL_BYTES", 0)
     monkeypatch.setattr("tinydigits.bounds.LEAST_MEMORY", 0)
     for path, (status, reason, taken, _) in zip(paths, rows, strict=True):

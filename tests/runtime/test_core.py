@@ -65,7 +65,3 @@ def test_info_says_which_is_in_use(value: str, name: str) -> None:
     environment = {core.PURE: value, "PATH": "/usr/bin:/bin"}
     done = subprocess.run([COMMAND, "info"], env=environment, capture_output=True, check=True)
     assert f"fitted by    {name}\n" in done.stdout.decode()
-
-
-def test_a_large_picture_is_left_to_numpy() -> None:
-    assert core.fitted(Image.new("L", (4097, 4096)), "auto", None) is None
