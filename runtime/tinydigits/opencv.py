@@ -43,9 +43,13 @@ class OpenCV:
         os.dup2(held, 2)
         os.close(held)
 
-    def grey(self, data: bytes, max_pixels: int) -> NDArray[np.uint8] | None:
-        """Return uint8 [H, W], or None where Pillow must decode."""
-        if not (_plain_png(data, max_pixels) or _plain_jpeg(data, max_pixels)):
+    def grey(
+        self, data: bytes, max_pixels: int, longest: int | None = None
+    ) -> NDArray[np.uint8] | None:
+        """Return uint8 [H, W], or None where Pillow must decode. longest: the longer side from
+        which a JPEG is left to Pillow.
+        """
+        if not (_plain_png(data, max_pixels) or _plain_jpeg(data, max_pixels, longest)):
             return None
         cv2 = self._cv2
         try:
@@ -94,7 +98,7 @@ def _plain_png(data: bytes, max_pixels: int) -> bool:
     return at == last and data.endswith(_END)
 
 
-def _plain_jpeg(data: bytes, max_pixels: int) -> bool:
+def _plain_jpeg(data: bytes, max_pixels: int, longest: int | None = None) -> bool:
     """Return whether a JPEG is 8-bit baseline with one component and one scan, has no application
     data but JFIF's (so no EXIF), and no marker in the scan that does not belong there.
     """
@@ -110,6 +114,7 @@ def _plain_jpeg(data: bytes, max_pixels: int) -> bool:
             if data[at + 4] != 8 or data[at + 9 : at + 10] != b"\x01":
                 return False
             framed = 0 < width * height <= max_pixels
+            framed = framed and (longest is None or max(height, width) < longest)
         elif marker == 0xDA:
             end = _MARKER.search(data, at + 2 + length)
             return framed and end is not None and end.end() == len(data) and data[-1] == 0xD9

@@ -14,8 +14,8 @@ from PIL import Image
 
 from tinydigits.core import Doubt
 from tinydigits.errors import ImageError, TinydigitsError
-from tinydigits.fitting import SIDE, Fit, fit, model_inputs
-from tinydigits.images import Limits, decoded
+from tinydigits.fitting import CLOSER, SIDE, Fit, fit, model_inputs
+from tinydigits.images import REDUCED, Limits, Reduction, decoded
 from tinydigits.items import Chunk
 from tinydigits.model import Backend
 from tinydigits.remote.location import Location
@@ -146,14 +146,18 @@ def _fitted(
             if isinstance(source, ImageError):
                 raise source
             assert not isinstance(source, Location)  # `sources.at_hand` has fetched it
-            picture = decoded(source, settings.limits, chunk.regular)
+            reduced = settings.fit in ("auto", "mnist") and isinstance(
+                source, (str, bytes, os.PathLike)
+            )
+            picture = decoded(source, settings.limits, chunk.regular, reduced)
             if thumbnails is not None:
                 shown = thumbnail(_as_image(picture))
             if isinstance(picture, np.ndarray) and picture.shape == (SIDE, SIDE):
                 stack[place] = picture
                 ready.append(place)
-            else:
-                _fit_one(_as_image(picture), place, stack, settings, found)
+            elif not _fit_one(_as_image(picture), place, stack, settings, found):
+                whole = decoded(source, settings.limits, chunk.regular)
+                _fit_one(_as_image(whole), place, stack, settings, found)
         except ImageError as error:
             found[place] = str(error)
         except MemoryError:  # several copies of a decoded picture are made
@@ -189,13 +193,24 @@ def _fit_one(
     stack: NDArray[np.uint8],
     settings: Settings,
     found: dict[int, Found | str],
-) -> None:
+) -> bool:
+    """Fit one picture. Return False where it was decoded at a reduced scale, and its digit is too
+    small for that.
+    """
     assert settings.fit is not None
     fitted = fit(picture, settings.fit, settings.invert)
+    reduction = picture.info.get(REDUCED)
+    if isinstance(reduction, Reduction):  # a PNG may hold a text of that name
+        if fitted.box is None or max(np.ptp(fitted.box[::2]), np.ptp(fitted.box[1::2])) < CLOSER:
+            return False
+        scale, width, height = reduction
+        left, top, right, bottom = (edge * scale for edge in fitted.box)
+        fitted = fitted._replace(box=(left, top, min(right, width), min(bottom, height)))
     stack[place] = fitted.pixels
     decisions = Found(*fitted[1:])
     if decisions != Found():
         found[place] = decisions
+    return True
 
 
 def _as_image(picture: Image.Image | NDArray[Any]) -> Image.Image:

@@ -1,0 +1,79 @@
+"""A large JPEG is decoded no larger than the fit needs, and what is read of it stays the same."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from examples.draw_scans import blue_pen, mask
+from tinydigits import Classifier
+from tinydigits.images import ENOUGH, REDUCED, Limits, Reduction, decode, decoded
+from tinydigits.opencv import _plain_jpeg
+
+ORIENTATION = 0x0112
+TURNS = {1: None, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier("conv")
+
+
+def photograph(digit: int, size: tuple[int, int]) -> Image.Image:
+    return blue_pen(mask(digit, size, 0.06, digit), digit)
+
+
+def encoded(picture: Image.Image, orientation: int = 1) -> bytes:
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[ORIENTATION] = orientation
+    turn = TURNS[orientation]
+    turned = picture if turn is None else picture.transpose(turn)
+    turned.save(file, "JPEG", quality=90, exif=exif)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+@pytest.mark.parametrize(("longer", "scale"), [(1023, 1), (1024, 2), (2100, 4), (4096, 8)])
+def test_a_digit_is_read_and_boxed_as_in_the_whole(
+    classifier: Classifier, longer: int, scale: int, orientation: int
+) -> None:
+    picture = photograph(5, (longer * 3 // 4 + 1, longer))
+    data = encoded(picture, orientation)
+    small = decoded(data, Limits(), reduced=True)
+    assert isinstance(small, Image.Image)
+    assert max(small.size) == -(-longer // scale) >= ENOUGH
+    kept = small.info.get(REDUCED)
+    assert kept == (None if scale == 1 else Reduction(scale, *picture.size))
+    whole, reduced = classifier(decode(data)), classifier(data)
+    assert (reduced.label, reduced.status) == (whole.label, whole.status) == ("5", "ok")
+    assert reduced.box == pytest.approx(whole.box, abs=longer / 64)
+    assert decode(data).size == picture.size
+
+
+def test_a_digit_that_is_small_is_read_from_the_whole(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    sheet = Image.new("RGB", (2000, 1500), (246, 245, 240))
+    sheet.paste(photograph(3, (60, 80)), (1200, 900))
+    path = tmp_path / "sheet.jpg"
+    path.write_bytes(encoded(sheet))
+    (row,) = classifier.classify([str(path)])
+    assert replace(row, path=None) == classifier(decode(path))
+    assert (row.label, row.status) == ("3", "ok")
+
+
+def test_a_text_of_the_same_name_is_no_reduction(classifier: Classifier) -> None:
+    texts, file = PngImagePlugin.PngInfo(), io.BytesIO()
+    texts.add_text(REDUCED, "8")
+    photograph(7, (200, 240)).save(file, "PNG", pnginfo=texts)
+    assert classifier(file.getvalue()).label == "7"
+
+
+def test_opencv_leaves_to_pillow_what_is_reduced() -> None:
+    for longer, left in ((1023, False), (1024, True)):
+        file = io.BytesIO()
+        Image.fromarray(np.full((longer, 700), 200, np.uint8)).save(file, "JPEG")
+        assert _plain_jpeg(file.getvalue(), 10**7, 1024) is not left
