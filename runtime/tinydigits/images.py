@@ -28,7 +28,7 @@ Picture = TypeVar("Picture")
 ImageLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 
 REDUCED = "reduced"  # the key of `Image.info` that holds a Reduction
-ENOUGH = 512  # px: the longer side that a JPEG keeps where it may be decoded at a reduced scale
+ENOUGH = 256  # px: the longer side that a JPEG keeps where it may be decoded at a reduced scale
 STRIP = 1 << 16  # pixels that are copied at once where a large picture is converted
 MOST_PIXELS = 2 * 89_478_485  # Image.open, which is not used here, refuses more
 
