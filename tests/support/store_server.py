@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Thread
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.s3_server import KEYS
+from tests.support.web_server import QuietHandler
 
 Answering = Callable[[str, dict[str, str]], bytes]
 """Returns the body of an answer for a path and its query."""
@@ -17,21 +17,11 @@ Answering = Callable[[str, dict[str, str]], bytes]
 def store_server(answering: Answering) -> Iterator[dict[str, str]]:
     """The environment that leads s3:// and gs:// to the server."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def log_message(self, *words: Any) -> None:
-            pass
-
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
             url = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
-            body = answering(url.path, query)
-            self.send_response_only(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answered(200, answering(url.path, query))
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True

@@ -26,6 +26,24 @@ class Web(NamedTuple):
     """The path of each request and, with a blank before it, the range that was asked for."""
 
 
+class QuietHandler(BaseHTTPRequestHandler):
+    """A handler that keeps connections open and prints nothing."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *words: Any) -> None:
+        pass
+
+    def answered(self, status: int, body: bytes, **headers: str) -> None:
+        """Send an answer; an underscore in the name of a header stands for a hyphen."""
+        self.send_response_only(status)
+        for name, value in {**headers, "Content_Length": str(len(body))}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
 @contextmanager
 def web_server(files: Mapping[str, bytes], certificate: Path | None = None) -> Iterator[Web]:
     """Serves `files`: below /ranges/ in the parts that are asked for, below /whole/ as a whole,
@@ -34,13 +52,7 @@ def web_server(files: Mapping[str, bytes], certificate: Path | None = None) -> I
     """
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def log_message(self, *words: Any) -> None:
-            pass
-
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             wanted = self.headers.get("Range", "")
             asked.append(f"{self.path} {wanted}".rstrip())
@@ -49,34 +61,27 @@ def web_server(files: Mapping[str, bytes], certificate: Path | None = None) -> I
             data = files.get(name)
             me = f"Basic {b64encode(b'me:sesame').decode()}"
             if kind == "to":
-                self._answered(302, b"", Location=query)
+                self.answered(302, b"", Location=query)
             elif kind in ("endless", "unending"):
                 self._unending(ENDLESS if kind == "endless" else None)
             elif data is None:
-                self._answered(404, b"no such thing")
+                self.answered(404, b"no such thing")
             elif kind == "locked" and self.headers.get("Authorization") != me:
-                self._answered(401, b"who are you?")
+                self.answered(401, b"who are you?")
             elif kind == "gzip":
-                self._answered(200, gzip.compress(data), Content_Encoding="gzip")
+                self.answered(200, gzip.compress(data), Content_Encoding="gzip")
             elif kind == "ranges" and (found := re.fullmatch(r"bytes=(\d+)-(\d+)", wanted)):
                 self._part(data, int(found[1]), int(found[2]) + 1)
             else:
-                self._answered(200, data)
+                self.answered(200, data)
 
         def _part(self, data: bytes, start: int, end: int) -> None:
             if start >= len(data):
-                self._answered(416, b"")
+                self.answered(416, b"")
                 return
             end = min(end, len(data))
             said = f"bytes {start}-{end - 1}/{len(data)}"
-            self._answered(206, data[start:end], Content_Range=said)
-
-        def _answered(self, status: int, body: bytes, **headers: str) -> None:
-            self.send_response_only(status)
-            for name, value in {**headers, "Content_Length": str(len(body))}.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.end_headers()
-            self.wfile.write(body)
+            self.answered(206, data[start:end], Content_Range=said)
 
         def _unending(self, promised: int | None) -> None:
             self.close_connection = True

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.support.location import fetched, listed
+from tests.support.web_server import QuietHandler
 from tinydigits.cluster.output import store_at
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.items import Skipped
@@ -34,16 +35,10 @@ OBJECTS = {
 }
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     """The bucket `scans`; another, `locked`, is not to be read."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def log_message(self, *words: Any) -> None:
-        pass
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         url = urlsplit(self.path)
         found = re.fullmatch(r"(/download)?/storage/v1/b/([^/]+)(?:/o(?:/(.+))?)?/?", url.path)
         assert found is not None, self.path
@@ -65,20 +60,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _given(self, data: bytes) -> None:
         wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"] or "")
         if wanted is None:
-            self._answered(200, data)
+            self.answered(200, data)
         elif int(wanted[1]) >= len(data):
-            self._answered(416, b"no such range")
+            self.answered(416, b"no such range")
         else:
-            self._answered(206, data[int(wanted[1]) : int(wanted[2]) + 1])
+            self.answered(206, data[int(wanted[1]) : int(wanted[2]) + 1])
 
     def _said(self, status: int, fields: dict[str, Any]) -> None:
-        self._answered(status, json.dumps(fields).encode())
-
-    def _answered(self, status: int, body: bytes) -> None:
-        self.send_response_only(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.answered(status, json.dumps(fields).encode())
 
 
 def _about(key: str) -> dict[str, Any]:
