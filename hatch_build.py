@@ -1,6 +1,6 @@
 """Compiles the fit while a wheel is built: runtime/core/fit.c → tinydigits/libfit.so.
 
-The library needs neither Python's headers nor its ABI, so one file serves every Python. Where no C
+The library needs neither Python's headers nor its ABI, so one file serves every Python. If no C
 compiler is found, or it fails, the package is built without it and the fit runs in NumPy;
 `tinydigits info` says which is in use.
 """

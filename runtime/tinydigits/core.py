@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.bands import cut
+from tinydigits.images import STRIP
 
 Doubt = Literal["blank", "several", "too_small"]
 
@@ -76,11 +77,7 @@ def fitted(image: Image.Image, how: str, invert: bool | None) -> Answer | None:
     compiled, (width, height), channels = library(), image.size, _CHANNELS.get(image.mode)
     if compiled is None or channels is None or width * height > MOST_PIXELS:
         return None
-    pixels, top = np.empty((height, width * channels), np.uint8), 0
-    for rows in cut(image):  # Pillow's own copy of the whole would take twice its memory
-        pixels[top : top + len(rows)] = rows.reshape(len(rows), -1)
-        top += len(rows)
-    result = _Result()
+    pixels, result = _pixels(image, channels), _Result()
     space = ctypes.create_string_buffer(compiled.fit_workspace(width, height, channels))
     done = compiled.fit_digit(
         pixels.ctypes.data, width, height, channels, width * channels,
@@ -95,3 +92,16 @@ def fitted(image: Image.Image, how: str, invert: bool | None) -> Answer | None:
         _INVERTED[result.inverted],
         (box[0], box[1], box[2], box[3]) if any(box) else None,
     )
+
+
+def _pixels(image: Image.Image, channels: int) -> NDArray[np.uint8]:
+    """Return the pixels, row after row. Pillow's own copy takes twice its memory, so that a large
+    picture is copied a few rows at a time.
+    """
+    if image.width * image.height <= STRIP:
+        return np.asarray(image)
+    pixels, top = np.empty((image.height, image.width * channels), np.uint8), 0
+    for rows in cut(image):
+        pixels[top : top + len(rows)] = rows.reshape(len(rows), -1)
+        top += len(rows)
+    return pixels

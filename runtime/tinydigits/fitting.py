@@ -8,8 +8,8 @@ learning applied to document recognition", 1998, section III.A). These steps bri
     → a small digit examined again, unreduced → thin strokes thickened → 20×20 → centred
 
 All of it is counted in whole numbers: the same decoded pixels give the same 784 bytes on every
-machine and in every language. Where the fit was compiled (`core`), C does it: this is the
-definition, and what runs elsewhere.
+machine and in every language. C does it if the fit was compiled (`core`): this is the
+definition, and the implementation for all other machines.
 """
 
 from typing import Any, Literal, NamedTuple

@@ -34,7 +34,7 @@ MOST_PIXELS = 2 * 89_478_485  # Image.open, which is not used here, refuses more
 
 
 class Reduction(NamedTuple):
-    """What became of a JPEG that was decoded at a reduced scale."""
+    """The scale at which a JPEG was decoded, and its whole size."""
 
     scale: int
     """2, 4 or 8: each pixel stands for a square of so many."""

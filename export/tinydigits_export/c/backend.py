@@ -96,7 +96,7 @@ def loaded(source: CSource, *flags: str) -> ctypes.CDLL:
 
 
 class CBackend:
-    """A library compiled from C. Where the C gives no logits, it answers the class alone: scores
+    """A library compiled from C. If the C gives no logits, it answers the class alone: scores
     are 1 for the class and 0 for the others.
     """
 
