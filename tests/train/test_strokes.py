@@ -5,18 +5,19 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
-from tinydigits_train.strokes import (
-    DIGIT_SHAPES,
-    LETTER_SHAPES,
-    SIDE,
-    digit,
-    letter,
-    scribble,
-    texture,
+from tinydigits_train.shapes import DIGIT_SHAPES, DOODLES, GREEK, LETTERS, SYMBOLS
+from tinydigits_train.strokes import SIDE, digit, scribble, sign, texture, word
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        *(lambda random, of=of: sign(of, random) for of in (LETTERS, GREEK, SYMBOLS, DOODLES)),
+        scribble,
+        texture,
+        lambda random: digit(7, random),
+    ],
 )
-
-
-@pytest.mark.parametrize("draw", [letter, scribble, texture, lambda random: digit(7, random)])
 def test_drawings_are_inked_varied_and_repeatable(draw) -> None:  # type: ignore[no-untyped-def]
     def drawings(seed: int) -> list[bytes]:
         random = np.random.default_rng(seed)
@@ -28,8 +29,23 @@ def test_drawings_are_inked_varied_and_repeatable(draw) -> None:  # type: ignore
     assert len(set(drawings(1))) == 20
 
 
+def test_a_word_is_wider_than_its_letters_are_high() -> None:
+    words = [word(LETTERS, np.random.default_rng(seed)) for seed in range(20)]
+    assert all(image.height == SIDE and np.asarray(image).any() for image in words)
+    assert np.mean([image.width > SIDE for image in words]) > 0.5
+
+
+def test_every_shape_is_drawn_inside_its_square() -> None:
+    for shapes in (LETTERS, GREEK, SYMBOLS, DOODLES):
+        for name, shape in shapes.items():
+            places = np.array(
+                [p.split(",")[:2] for p in shape.replace("|", " ").replace("o", "").split()]
+            )
+            assert ((places.astype(float) >= 0) & (places.astype(float) <= 100)).all(), name
+
+
 def test_no_letter_that_reads_as_a_digit_is_drawn() -> None:
-    assert not set(LETTER_SHAPES) & set("OIlSZBGqgbosziy")
+    assert not set(LETTERS) & set("OIlSZBGqgbosziy")
     assert set(DIGIT_SHAPES) == set(range(10))
 
 
