@@ -11,7 +11,7 @@ def logits_of(model: QuantisedConv, images: NDArray[np.uint8]) -> Integers:
     maps = images[..., np.newaxis].astype(np.int64)
     for number, layer in enumerate(model.convolutions, 1):
         maps = np.clip((_convolved(maps, layer.weights) + layer.biases) >> SHIFT, 0, 255)
-        if number in (2, 4):
+        if number == 2:
             maps = _pooled(maps)
     sums = np.einsum("nyxc,yxc->nc", maps, model.places) + model.place_biases
     result: Integers = (sums >> SHIFT) @ model.head + model.biases
@@ -19,16 +19,20 @@ def logits_of(model: QuantisedConv, images: NDArray[np.uint8]) -> Integers:
 
 
 def _convolved(maps: Integers, weights: Integers) -> Integers:
-    """Convolve maps [N, H, W, in], in a border of zeros, with weights [3, 3, in, out] → [N, H, W,
-    out].
+    """Convolve maps [N, H, W, in] with weights [3, 3, in, out], in a border of zeros → [N, H, W,
+    out]; or with weights [5, 5, in, out], at every second place without a border.
 
     It computes in float64, which is fast and holds integers of this size exactly.
     """
-    height, width = maps.shape[1:3]
-    padded = np.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0))).astype(np.float64)
+    size = len(weights)
+    border, step = (1, 1) if size == 3 else (0, 2)
+    padded = np.pad(maps, ((0, 0), (border, border), (border, border), (0, 0))).astype(np.float64)
     kernel = weights.astype(np.float64)
+    end = padded.shape[1] - size + 1
     sums = sum(
-        padded[:, y : y + height, x : x + width] @ kernel[y, x] for y in range(3) for x in range(3)
+        padded[:, y : y + end : step, x : x + end : step] @ kernel[y, x]
+        for y in range(size)
+        for x in range(size)
     )
     return np.asarray(sums).astype(np.int64)
 

@@ -77,30 +77,33 @@ def mlp(keras: ModuleType, classes: int) -> list[Any]:
 
 
 def conv(keras: ModuleType, classes: int) -> list[Any]:
-    """Five small convolutions and one over all places of each map, then 10 sigmoids: 7,718
-    parameters, fewer than `dense`.
+    """Five small convolutions and one over all places of each map, then 10 sigmoids: 7,690
+    parameters, fewer than `dense`, and 361 thousand multiplications an image.
+
+    The first convolution takes every second pixel, and adds no border, because that of digits is
+    empty. A border would cost a third more multiplications, and did not lower the validation loss.
     """
     layers = keras.layers
 
-    def convolution(maps: int) -> list[Any]:
+    def convolution(maps: int, size: int = 3, step: int = 1) -> list[Any]:
+        padding = "same" if step == 1 else "valid"
         return [
-            layers.Conv2D(maps, 3, padding="same", use_bias=False),
+            layers.Conv2D(maps, size, step, padding=padding, use_bias=False),
             layers.BatchNormalization(momentum=0.95),
             layers.ReLU(),
         ]
 
     return [
         keras.Input((28, 28, 1), name="pixels"),
-        *convolution(8),
+        *convolution(8, size=5, step=2),
         *convolution(12),
         layers.MaxPool2D(2),
         *convolution(16),
         *convolution(16),
-        layers.MaxPool2D(2),
         *convolution(12),
         # Global depthwise convolution (Chen et al., "MobileFaceNets", 2018): where a mark lies
         # matters, and a dense layer over all places would cost ten times the weights.
-        layers.DepthwiseConv2D(7, use_bias=False),
+        layers.DepthwiseConv2D(6, use_bias=False),
         layers.BatchNormalization(momentum=0.95),
         layers.Flatten(),
         layers.Dense(classes, activation="sigmoid"),

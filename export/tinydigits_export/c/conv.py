@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits_export.c.quantise_conv import (
-    SHIFT,
+    HALF,
+    QUARTER,
     SIDE,
     Convolution,
     QuantisedConv,
@@ -43,7 +44,7 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
     """Return the files. Raises ModelError if a layer has more maps than a byte can count."""
     groups = [group(layer) for layer in model.convolutions]
     for layer, size in zip(model.convolutions, groups, strict=True):
-        if max(3 * layer.weights.shape[2], size * layer.weights.shape[2]) > 255:
+        if max(4, size) * layer.weights.shape[2] > 255:  # values before the first, weights in a gap
             raise ModelError(
                 f"{info.name}: a convolution reads {layer.weights.shape[2]} maps, where C can be "
                 f"written for {255 // MAX_GROUP} at most"
@@ -51,14 +52,13 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
     maps = [layer.weights.shape[3] for layer in model.convolutions]
     classes = len(info.labels)
     tables = sum(layer.weights.size + 4 * layer.biases.size for layer in model.convolutions)
-    tables += maps[1] + model.places.size + 4 * maps[4] + 2 * model.head.size + 4 * classes
+    tables += model.places.size + 4 * maps[4] + 2 * model.head.size + 4 * classes
     values = {
         **{f"maps_{number}": count for number, count in enumerate(maps, 1)},
         "state_bytes": state_bytes(maps),
         "table_bytes": tables + STEPS + 1,
         "bounds": _bounds(model),
         "tables": "\n".join(map(_tables, NAMES, model.convolutions, groups)),
-        "paper": rows(_paper(model)),
         "places": rows(model.places.ravel().tolist()),
         "place_biases": rows(model.place_biases.tolist()),
         "head": rows(model.head.T.ravel().tolist()),
@@ -71,24 +71,16 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
 
 def state_bytes(maps: list[int]) -> int:
     """Return the bytes of static RAM on an AVR, where a sum has three bytes."""
-    half, quarter = SIDE // 2, SIDE // 4
-    image, first, second = 5 * SIDE, 9 * maps[0], 3 * half * maps[1]
-    third, fourth = (2 * half + 3) * maps[2], 3 * quarter * maps[3]
-    return image + first + second + third + fourth + 3 * maps[4] + 1
+    image, first, second = 5 * SIDE, 3 * HALF * maps[0], 3 * QUARTER * maps[1]
+    third, fourth = 3 * QUARTER * maps[2], 3 * QUARTER * maps[3]
+    seen = 2 + 5 * 3
+    return image + first + second + third + fourth + 3 * maps[4] + 1 + seen
 
 
 def group(layer: Convolution) -> int:
     """Return how many maps are summed at once: the most that divide them and fit in registers."""
     maps = layer.weights.shape[3]
     return max(size for size in range(1, MAX_GROUP + 1) if maps % size == 0)
-
-
-def _paper(model: QuantisedConv) -> list[int]:
-    """Return the second maps far from any ink."""
-    first, second = model.convolutions[:2]
-    blank = np.clip(first.biases >> SHIFT, 0, 255)
-    sums = np.einsum("i,yxio->o", blank, second.weights) + second.biases
-    return [int(value) for value in np.clip(sums >> SHIFT, 0, 255)]
 
 
 def _tables(name: str, layer: Convolution, size: int) -> str:
@@ -113,14 +105,11 @@ def _sums(size: int) -> str:
 
 
 def _calls(name: str, layer: Convolution, size: int) -> str:
-    number = NAMES.index(name)
-    # The second layer always reads 3 places of the first maps; x is the middle one.
-    width = ("SIDE", "3", "HALF", "HALF", "QUARTER")[number]
-    read = f"MAPS_{number}" if number else "1"
+    inputs = layer.weights[..., 0].size
     groups = layer.weights.shape[3] // size
     return (
-        f"static void {name}(const uint8_t *const rows[3], uint8_t x, uint8_t *maps) {{\n"
-        f"    convolve_{size}(rows, x, {width}, {read}, {groups}, {name.upper()}_WEIGHTS, "
+        f"static void {name}(uint8_t skipped, uint8_t *maps) {{\n"
+        f"    convolve_{size}(skipped, {inputs}, {groups}, {name.upper()}_WEIGHTS, "
         f"{name.upper()}_BIASES, maps);\n}}\n"
     )
 

@@ -24,10 +24,11 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 CHAIN = (
-    "Conv2D → ReLU → Conv2D → ReLU → MaxPooling2D → Conv2D → ReLU → Conv2D → ReLU → MaxPooling2D "
-    "→ Conv2D → ReLU → DepthwiseConv2D → Flatten → Dense"
+    "Conv2D → ReLU → Conv2D → ReLU → MaxPooling2D → Conv2D → ReLU → Conv2D → ReLU → Conv2D → ReLU "
+    "→ DepthwiseConv2D → Flatten → Dense"
 )
 SIDE = 28  # px
+HALF, QUARTER = 12, 6  # places each way, after the first convolution and after the pooling
 CALIBRATION = 2_000  # training images that the scales are taken from
 SHIFT = 8  # bits, after every sum
 BATCH = 250  # images at once
@@ -37,9 +38,11 @@ MAX_HEAD = 2**15 - 1  # weights of the last layer have 16 bits
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """3×3 with a border of zeros, then ReLU: uint8 = clip((sum + bias) >> 8, 0, 255)."""
+    """3×3 with a border of zeros, or 5×5 at every second pixel without a border; then ReLU: uint8 =
+    clip((sum + bias) >> 8, 0, 255).
+    """
 
-    weights: Integers  # int8 range, [3, 3, maps in, maps out]
+    weights: Integers  # int8 range, [3 or 5, 3 or 5, maps in, maps out]
     biases: Integers  # int24 range, [maps out]; half a unit is in them, so that the shift rounds
 
     @property
@@ -52,9 +55,9 @@ class Convolution:
 class QuantisedConv:
     """A network of the conv recipe in integers."""
 
-    # Five. Max pooling over 2×2 follows the second and the fourth.
+    # Five: one of 5×5, and four of 3×3. Max pooling over 2×2 follows the second.
     convolutions: tuple[Convolution, ...]
-    places: Integers  # int8 range, [7, 7, C]: a weight for each place of each of the C last maps
+    places: Integers  # int8 range, [6, 6, C]: a weight for each place of each of the C last maps
     # int24 range, [C]; with half a unit, as above. feature = (sum + bias) >> 8, of either sign.
     place_biases: Integers
     head: Integers  # int16 range, [C, K]
@@ -128,10 +131,12 @@ def _layers(original: Original, model: Any) -> list[Any]:
     shapes = [tuple(layer.get_weights()[0].shape) for layer in layers]
     expected = found == CHAIN and (
         model.input_shape[1:] == (SIDE, SIDE, 1)
-        and all(shape[:2] == (3, 3) for shape in shapes[:5])
-        and all(layer.padding == "same" for layer in layers[:5])
-        and all(layer.strides == layer.dilation_rate == (1, 1) for layer in layers[:6])
-        and shapes[5][:2] == (7, 7)
+        and all(layer.dilation_rate == (1, 1) for layer in layers[:6])
+        and (shapes[0][:2], layers[0].padding, layers[0].strides) == ((5, 5), "valid", (2, 2))
+        and all(shape[:2] == (3, 3) for shape in shapes[1:5])
+        and all(layer.padding == "same" for layer in layers[1:5])
+        and all(layer.strides == (1, 1) for layer in layers[1:6])
+        and shapes[5][:2] == (QUARTER, QUARTER)
         and shapes[5][3] == 1
     )
     if not expected:
