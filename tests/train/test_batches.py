@@ -11,6 +11,7 @@ from tinydigits_train.batches import (
     balanced,
     calibrated,
     plain_lesson,
+    softened,
 )
 from tinydigits_train.data import DIGITS
 from tinydigits_train.labelled_folder import Digits
@@ -59,6 +60,18 @@ def test_what_is_set_aside_is_not_shown(
     sums = np.concatenate(targets).sum(axis=1)
     assert set(sums) == {0, 1}
     assert (sums == 0).mean() == pytest.approx(503 / (450 + 20 + 503), abs=0.05)
+
+
+@pytest.mark.tensorflow
+def test_the_scores_of_a_teacher_are_a_part_of_the_targets() -> None:
+    tensorflow = load_tensorflow("a test", "train")
+    layer = tensorflow.keras.layers.Dense(3, "sigmoid", bias_initializer="ones")
+    teacher = tensorflow.keras.Sequential([tensorflow.keras.Input((4,)), layer])
+    images, targets = np.eye(4, dtype=np.float32), np.eye(4, 3, dtype=np.float32)
+    batches = tensorflow.data.Dataset.from_tensor_slices((images, targets)).batch(2)
+    mixed = np.concatenate([wanted.numpy() for _, wanted in softened(teacher, batches)])
+    part = lesson_module.TAUGHT
+    assert mixed == pytest.approx((1 - part) * targets + part * np.asarray(teacher(images)))
 
 
 @pytest.mark.tensorflow

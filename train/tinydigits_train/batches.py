@@ -17,6 +17,7 @@ FEWEST_SHOWN = 15_000  # images an epoch: of a small folder each is shown severa
 UNEVEN = 1.5  # largest class ÷ smallest: beyond this the smaller ones are shown more often
 MOST_REPEATS = 20  # times that one picture is shown for another class's sake
 EASED = 0.4  # the strength of augmentation in the last epochs
+TAUGHT = 0.7  # the part of the targets that is the scores of the teacher
 VALIDATION = 5_000  # training digits that are set aside, at most a tenth, and at least one
 REFUSED_LOW, REFUSED_AMBIGUOUS = 0.004, 0.002  # of the validation digits, by each threshold
 
@@ -84,6 +85,20 @@ def augmented_lesson(
 
     full = shows(1.0)
     return Lesson(full, None, None, len(full), shows(EASED), aside)
+
+
+def softened(teacher: Any, batches: Any) -> Any:
+    """Mix the scores of a trained network into the targets of each batch.
+
+    They tell how like each class an image is, also after it was changed (Hinton, Vinyals and Dean,
+    "Distilling the knowledge in a neural network", 2015).
+    """
+    teacher.trainable = False
+
+    def mixed(images: Any, targets: Any) -> tuple[Any, Any]:
+        return images, (1 - TAUGHT) * targets + TAUGHT * teacher(images, training=False)
+
+    return batches.map(mixed, num_parallel_calls=2).prefetch(4)
 
 
 def split(digits: Digits, seed: int) -> tuple[Digits, Digits]:

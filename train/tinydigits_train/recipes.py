@@ -30,12 +30,24 @@ class Recipe:
     # How many of the epochs, at the end, show images that are changed less. 0 where the images are
     # shown as they are.
     eased: int = 0
+    # (keras, classes) → the layers of a wider network that is trained first. Its scores become a
+    # part of the targets.
+    teacher: Callable[[ModuleType, int], list[Any]] | None = None
+    teacher_epochs: int = 0
     # (keras, trained model) → the model that is written.
     finished: Callable[[ModuleType, Any], Any] = lambda _, model: model
 
     def build(self, keras: ModuleType, steps: int, classes: int = 10) -> Any:
         """The compiled model. steps: of the training, the eased epochs excluded."""
-        model = keras.Sequential(self.layers(keras, classes), name=self.name)
+        return self._compiled(keras, self.layers(keras, classes), steps)
+
+    def build_teacher(self, keras: ModuleType, steps: int, classes: int = 10) -> Any:
+        """The compiled teacher. steps: of its training."""
+        assert self.teacher is not None
+        return self._compiled(keras, self.teacher(keras, classes), steps)
+
+    def _compiled(self, keras: ModuleType, layers: list[Any], steps: int) -> Any:
+        model = keras.Sequential(layers, name=self.name)
         # While images are changed at random, the share that is read right would say little.
         metrics = [] if self.eased else ["accuracy"]
         model.compile(optimizer=self.optimizer(keras, steps), loss=self.loss, metrics=metrics)
@@ -83,6 +95,18 @@ def conv(keras: ModuleType, classes: int) -> list[Any]:
     The first convolution takes every second pixel, and adds no border, because that of digits is
     empty. A border would cost a third more multiplications, and did not lower the validation loss.
     """
+    return _convolutions(keras, classes, (8, 12), (16, 16, 12))
+
+
+def conv_teacher(keras: ModuleType, classes: int) -> list[Any]:
+    """The same with more maps: 45,090 parameters."""
+    return _convolutions(keras, classes, (24, 32), (48, 48))
+
+
+def _convolutions(
+    keras: ModuleType, classes: int, large: tuple[int, int], small: tuple[int, ...]
+) -> list[Any]:
+    """large, small: how many maps there are, of 12×12 and of 6×6 places."""
     layers = keras.layers
 
     def convolution(maps: int, size: int = 3, step: int = 1) -> list[Any]:
@@ -95,12 +119,10 @@ def conv(keras: ModuleType, classes: int) -> list[Any]:
 
     return [
         keras.Input((28, 28, 1), name="pixels"),
-        *convolution(8, size=5, step=2),
-        *convolution(12),
+        *convolution(large[0], size=5, step=2),
+        *convolution(large[1]),
         layers.MaxPool2D(2),
-        *convolution(16),
-        *convolution(16),
-        *convolution(12),
+        *(layer for maps in small for layer in convolution(maps)),
         # Global depthwise convolution (Chen et al., "MobileFaceNets", 2018): where a mark lies
         # matters, and a dense layer over all places would cost ten times the weights.
         layers.DepthwiseConv2D(6, use_bias=False),
@@ -166,9 +188,12 @@ RECIPES: Mapping[str, Recipe] = {
             how="Adam, binary cross-entropy, weights averaged, images changed at random (place, "
             "size, aspect, turn, slant, stroke width, ink, grain), less so in the last epochs; "
             "with images that are none of the classes (scribbles, textures, pairs, blanks; for "
-            "digits letters too, and digits drawn in other ways of writing); thresholds from a "
-            "tenth, at most 5,000, that was set aside",
+            "digits letters, Greek letters, symbols, doodles, words, and turned, halved or crossed "
+            "out digits too, and digits drawn in other ways of writing); targets mixed with the "
+            "scores of a wider network; thresholds from a tenth, at most 5,000, that was set aside",
             eased=8,
+            teacher=conv_teacher,
+            teacher_epochs=15,
         ),
         Recipe(
             "tiny",

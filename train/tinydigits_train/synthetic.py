@@ -28,16 +28,11 @@ Random = np.random.Generator
 class Kind:
     """One kind of image that holds no digit."""
 
-    count: int
-    """Images, where the training digits are all of MNIST."""
-
-    make: Callable[[Digits, Random], Pixels]
-    """(training digits, random) → uint8 [28, 28]."""
-
+    count: int  # images, where the training digits are all of MNIST
+    make: Callable[[Digits, Random], Pixels]  # (training digits, random) → uint8 [28, 28]
+    # Whether it may be one of the classes where these are not the ten digits: letters and signs;
+    # and images that are made of digits, and that are no digits because of what a digit looks like.
     besides_digits: bool = False
-    """Whether it may be one of the classes where these are not the ten digits: letters and signs;
-    and images that are made of digits, and that are no digits because of what a digit looks like.
-    """
 
 
 def drawn_digits(seed: int, count: int = DRAWN) -> Digits:

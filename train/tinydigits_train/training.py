@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tinydigits import SinkError, __version__
 from tinydigits.info import Thresholds
 from tinydigits.sinks.files import replaced_path, writing
-from tinydigits_train.batches import calibrated, scores_of
+from tinydigits_train.batches import calibrated, scores_of, softened
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.recipes import RECIPES
@@ -89,15 +89,22 @@ def train(
         history.append(Epoch(len(history) + 1, float(logs["loss"]), logs.get("accuracy")))
         on_epoch(history[-1])
 
+    images, eased = shown.images, shown.eased
+    if chosen.teacher:
+        taught = max(1, round(chosen.teacher_epochs * epochs / chosen.epochs))
+        teacher = chosen.build_teacher(keras, shown.steps * taught, len(data.labels))
+        teacher.fit(images, epochs=taught, shuffle=False, verbose=0)
+        images, eased = (softened(teacher, batches) for batches in (images, eased))
+
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=record)]
     shuffle = shown.labels is not None  # a Dataset shuffles itself
     model.fit(
-        shown.images, shown.labels, batch_size=shown.batch, shuffle=shuffle, epochs=epochs - last,
+        images, shown.labels, batch_size=shown.batch, shuffle=shuffle, epochs=epochs - last,
         verbose=0, callbacks=callbacks,
     )  # fmt: skip
     if last:
         chosen.ease(keras, model, shown.steps * last)
-        model.fit(shown.eased, epochs=last, shuffle=False, verbose=0, callbacks=callbacks)
+        model.fit(eased, epochs=last, shuffle=False, verbose=0, callbacks=callbacks)
     model = chosen.finished(keras, model)
     classes = len(data.labels)
     read, tested = (_evaluated(model, digits, classes) for digits in (data.train, data.test))
