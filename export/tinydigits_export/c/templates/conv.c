@@ -32,8 +32,16 @@ typedef int32_t sum_t;
 
 $noinline
 
-enum { SIDE = 28, HALF = 12, QUARTER = 6 };
-enum { MAPS_1 = $maps_1, MAPS_2 = $maps_2, MAPS_3 = $maps_3, MAPS_4 = $maps_4, MAPS_5 = $maps_5 };
+enum {
+    SIDE = 28,
+    HALF = 12,
+    QUARTER = 6,
+    MAPS_1 = $maps_1,
+    MAPS_2 = $maps_2,
+    MAPS_3 = $maps_3,
+    MAPS_4 = $maps_4,
+    MAPS_5 = $maps_5
+};
 
 /* The convolutions. For each group of maps: the places, in each the maps that are read, and for
  * each of these the weights of the group. The biases include half a unit, so that the shift rounds. */
