@@ -45,9 +45,10 @@ static const int32_t REACH[2] = {5, 32};
 static const int32_t LEVELS[2] = {80, 128};
 #define SPECK 35
 #define PART 180
-#define HUGGING 6
 #define NEAR 16
 #define FAR 30
+#define CURVED 40
+#define SURROUNDED 8
 #define STRAIGHT 60
 #define LEAN 10
 #define RULED 85
@@ -682,7 +683,7 @@ static bool ink_is_dark(Grey grey, Space space)
 #define NONE 0xFFFF /* no run; there are at most 64 · 32 */
 
 enum { TOP = 1, LEFT = 2, BOTTOM = 4, RIGHT = 8 };                 /* sides */
-enum { IS_HUGGING = 1, IS_NEAR = 2, IS_FAR = 4 };                  /* around the main piece */
+enum { IS_NEAR = 1, IS_FAR = 2 };                                  /* around the main piece */
 
 typedef struct {
     uint8_t row, first, last; /* `last` is the last column + 1: at most 64 */
@@ -890,6 +891,21 @@ static bool frames(const Piece *piece, const Pieces *all)
     return false;
 }
 
+/* Tell whether a piece is the table around a sheet, and another one may be a digit on it. */
+static bool surrounds(const Piece *piece, const Pieces *all)
+{
+    int32_t sides = sides_of(piece, all), count = 0;
+    for (int32_t side = TOP; side <= RIGHT; side <<= 1)
+        count += (sides & side) != 0;
+    if (count < 3 || is_central(piece, all))
+        return false;
+    for (int32_t at = 0; at < all->pieces; at++)
+        if (SURROUNDED * extent_of(&all->list[at]) >= longer_of(all->height, all->width)
+            && !sides_of(&all->list[at], all))
+            return true;
+    return false;
+}
+
 /* Return how much speaks for a piece as the digit. */
 static int32_t weight_of(const Piece *piece, const Pieces *all)
 {
@@ -904,12 +920,12 @@ static int32_t weight_of(const Piece *piece, const Pieces *all)
 /* Mark what lies within a share of the main piece's extent of it, by the bits of IS_…. */
 static void mark_around(const Piece *main, const Pieces *all, uint8_t *around, Space space)
 {
-    static const uint8_t shares[3] = {HUGGING, NEAR, FAR};
+    static const uint8_t shares[2] = {NEAR, FAR};
     int32_t height = all->height, width = all->width, size = height * width;
     int32_t furthest = most_of(1, FAR * extent_of(main) / 100);
     uint8_t *padded = (uint8_t *)taken(&space, size + 2 * margin_of(height, furthest) * width);
     filled(around, size, 0);
-    for (int32_t at = 0; at < 3; at++) {
+    for (int32_t at = 0; at < 2; at++) {
         int32_t reach = most_of(1, shares[at] * extent_of(main) / 100);
         uint8_t *marks = padded + margin_of(height, reach) * width;
         filled(marks, size, 0);
@@ -931,9 +947,16 @@ static bool belongs(const Piece *piece, const Piece *main, const Pieces *all,
                && meets(piece, all, around, IS_NEAR);
     if (large) {
         bool stray = 5 * extent_of(piece) > 4 * extent_of(main) && is_straight(piece, all);
-        return meets(piece, all, around, stray ? IS_HUGGING : IS_FAR);
+        return meets(piece, all, around, stray ? IS_NEAR : IS_FAR);
     }
     return piece->cells * 1000 >= SPECK * main->cells && meets(piece, all, around, IS_NEAR);
+}
+
+/* Tell whether a piece is more likely a digit than the straight line is. */
+static bool is_curved(const Piece *piece, const Piece *line, const Pieces *all)
+{
+    return 100 * piece->cells >= CURVED * line->cells && 2 * height_of(piece) >= width_of(piece)
+           && !sides_of(piece, all) && !is_straight(piece, all);
 }
 
 static bool is_other(const Piece *piece, const Piece *main, const Pieces *all)
@@ -959,7 +982,7 @@ static Choice chosen(const uint8_t *grid, int32_t height, int32_t width, uint8_t
     const Piece *main = 0;
     int32_t most = 0, others = 0;
     for (int32_t at = 0; at < all.pieces; at++)
-        all.list[at].is_frame = frames(&all.list[at], &all);
+        all.list[at].is_frame = frames(&all.list[at], &all) || surrounds(&all.list[at], &all);
     for (int32_t at = 0; at < all.pieces; at++) {
         const Piece *piece = &all.list[at];
         if (piece->is_frame) /* the innermost piece is none */
@@ -979,6 +1002,25 @@ static Choice chosen(const uint8_t *grid, int32_t height, int32_t width, uint8_t
     }
     uint8_t *around = (uint8_t *)taken(&space, height * width);
     mark_around(main, &all, around, space);
+    if (is_straight(main, &all)) {
+        const Piece *curved = 0;
+        for (int32_t at = 0; at < all.pieces; at++) {
+            const Piece *piece = &all.list[at];
+            if (piece->is_frame || !is_curved(piece, main, &all)
+                || meets(piece, &all, around, IS_FAR))
+                continue;
+            int32_t weight = weight_of(piece, &all);
+            if (!curved || weight > most) {
+                curved = piece;
+                most = weight;
+            }
+        }
+        if (curved) {
+            main = curved;
+            choice.sides = 0;
+            mark_around(main, &all, around, space);
+        }
+    }
     for (int32_t at = 0; at < all.pieces; at++) {
         const Piece *piece = &all.list[at];
         if (piece->is_frame)

@@ -18,7 +18,9 @@ GRID = 64  # cells: the longer side of the grid
 LEVELS = (80, 128)  # of 255: how strong ink must be where weaker ink reaches across the picture
 SPECK = 35  # of 1000 of the main piece's cells: a smaller piece is dust
 PART = 180  # likewise: a larger piece belongs to the digit from further away
-HUGGING, NEAR, FAR = 6, 16, 30  # of 100 of the main piece's longer side: distances in cells
+NEAR, FAR = 16, 30  # of 100 of the main piece's longer side: distances in cells
+CURVED = 40  # of 100 of a straight piece's cells: a curved one with more is the digit beside a line
+SURROUNDED = 8  # a digit on a sheet is at least 1/8 as tall or wide as the grid
 STRAIGHT = 60  # (length ÷ width)²: straight strokes are seven times as long as wide, or longer
 LEAN = 10  # cells: what a ruled line may rise or fall from border to border
 RULED = 85  # of 100 cells of a ruled line hold ink; half of them nothing but the line
@@ -216,14 +218,19 @@ def _counted(mask: Mask) -> NDArray[np.intp]:
 def _chosen(grid: Mask) -> _Choice:
     """Choose the main piece and those that belong to it."""
     pieces = pieces_of(grid)
-    pieces = [piece for piece in pieces if not _frames(piece, pieces)]
+    pieces = [
+        piece
+        for piece in pieces
+        if not (_frames(piece, pieces) or _surrounds(piece, pieces, grid))
+    ]
     main = max(pieces, key=lambda piece: _weight(piece, grid))
     if len(pieces) == 1:
         return _Choice(main, pieces, several=False)
-    hugging, near, far = (
-        dilated(main.marked(grid), max(1, share * main.extent // 100))
-        for share in (HUGGING, NEAR, FAR)
-    )
+    near, far = _around(main, grid)
+    curved = [piece for piece in pieces if _is_curved(piece, main, grid) and not piece.meets(far)]
+    if curved and main.is_straight():
+        main = max(curved, key=lambda piece: _weight(piece, grid))
+        near, far = _around(main, grid)
 
     def belongs(piece: Piece) -> bool:
         if piece is main:
@@ -234,7 +241,7 @@ def _chosen(grid: Mask) -> _Choice:
             return whole and piece.meets(near)
         if large:
             stray = 5 * piece.extent > 4 * main.extent and piece.is_straight()
-            return piece.meets(hugging if stray else far)
+            return piece.meets(near if stray else far)
         return piece.cells * 1000 >= SPECK * main.cells and piece.meets(near)
 
     def is_other(piece: Piece) -> bool:
@@ -246,6 +253,19 @@ def _chosen(grid: Mask) -> _Choice:
     kept = [piece for piece in pieces if belongs(piece)]
     others = [piece for piece in pieces if piece not in kept]
     return _Choice(main, kept, any(is_other(piece) for piece in others))
+
+
+def _around(main: Piece, grid: Mask) -> tuple[Grey, Grey]:
+    """Mark what is NEAR the main piece, and what is not further away than FAR."""
+    marked = main.marked(grid)
+    near, far = (dilated(marked, max(1, share * main.extent // 100)) for share in (NEAR, FAR))
+    return near, far
+
+
+def _is_curved(piece: Piece, line: Piece, grid: Mask) -> bool:
+    """Tell whether a piece is more likely a digit than the straight line is."""
+    large = 100 * piece.cells >= CURVED * line.cells and 2 * piece.height >= piece.width
+    return large and not piece.sides(grid) and not piece.is_straight()
 
 
 def _weight(piece: Piece, grid: Mask) -> int:
@@ -283,6 +303,17 @@ def _frames(piece: Piece, pieces: list[Piece]) -> bool:
         *(marks[:, :depth].any(axis=1), marks[:, -depth:].any(axis=1)),
     )
     return all(10 * int(wall.sum()) >= 9 * wall.size for wall in walls)
+
+
+def _surrounds(piece: Piece, pieces: list[Piece], grid: Mask) -> bool:
+    """Tell whether a piece is the table around a sheet: it touches three borders or four, no cell
+    lies in the middle half of the grid, and another piece, away from the borders, may be a digit.
+    """
+    if len(piece.sides(grid)) < 3 or piece.is_central(grid):
+        return False
+    return any(
+        SURROUNDED * other.extent >= max(grid.shape) and not other.sides(grid) for other in pieces
+    )
 
 
 def pieces_of(mask: Mask) -> list[Piece]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from examples import draw_scans as scans
 from tinydigits.fitting import fit
@@ -49,12 +49,24 @@ def cases() -> Iterator[tuple[str, Image.Image]]:
     ruled = np.asarray(paper(ink(8), black, white)).copy()
     ruled[20:22], ruled[60:62], ruled[100:102] = (150, 170, 210), (150, 170, 210), (150, 170, 210)
     yield "ruled", Image.fromarray(ruled)
+    yield "sheet-on-a-table", _on_a_table(paper(ink(7), black, white))
+    stray = Image.new("RGB", (200, 160), white)
+    stray.paste(paper(ink(8, (60, 70)), black, white), (130, 40))
+    ImageDraw.Draw(stray).line((12, 8, 24, 150), fill=black, width=4)
+    yield "stray-line", stray
 
 
 def _inside(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     sheet = Image.new("RGB", size, picture.getpixel((0, 0)))
     sheet.paste(picture, (60, 220))
     return sheet
+
+
+def _on_a_table(sheet: Image.Image) -> Image.Image:
+    """Show the table on the left, above and below; the sheet goes on to the right."""
+    picture = Image.new("RGB", (sheet.width + 16, sheet.height + 30), (72, 64, 60))
+    picture.paste(sheet, (16, 14))
+    return picture
 
 
 def _with_debris(picture: Image.Image) -> Image.Image:
