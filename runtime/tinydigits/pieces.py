@@ -219,9 +219,7 @@ def _chosen(grid: Mask) -> _Choice:
     """Choose the main piece and those that belong to it."""
     pieces = pieces_of(grid)
     pieces = [
-        piece
-        for piece in pieces
-        if not (_frames(piece, pieces) or _surrounds(piece, pieces, grid))
+        piece for piece in pieces if not (_frames(piece, pieces) or _surrounds(piece, pieces, grid))
     ]
     main = max(pieces, key=lambda piece: _weight(piece, grid))
     if len(pieces) == 1:

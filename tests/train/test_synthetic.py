@@ -26,7 +26,8 @@ def test_no_digits_are_of_every_kind() -> None:
     share = 0.003
     images = no_digits(0, DRAWN, share)
     counts = [math.ceil(kind.count * share) for kind in KINDS]
-    assert (images.dtype, images.shape) == (np.uint8, (sum(counts), 28, 28))
+    assert images.dtype == np.uint8
+    assert images.shape == (sum(counts), 28, 28)
     *kinds, blanks = np.split(images, np.cumsum(counts)[:-1])
     assert not blanks.any()
     for kind in kinds:
