@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from tinydigits.info import ModelInfo
     from tinydigits.items import Item
     from tinydigits.judging import Prediction, Status
+    from tinydigits.numbers import Digit, Number
 
 __all__ = [
     "Classifier",
+    "Digit",
     "ImageError",
     "ImageLike",
     "Item",
@@ -42,6 +44,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "ModelInfo",
+    "Number",
     "Prediction",
     "ProofError",
     "ResumeError",
@@ -58,10 +61,12 @@ __all__ = [
 
 _MODULES = {
     "Classifier": "classifier",
+    "Digit": "numbers",
     "ImageLike": "images",
     "Item": "items",
     "Limits": "images",
     "ModelInfo": "info",
+    "Number": "numbers",
     "Prediction": "judging",
     "Status": "judging",
     "classify_dataset": "cluster.dataframes",

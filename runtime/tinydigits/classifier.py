@@ -3,7 +3,7 @@
 import os
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,15 @@ from tinydigits.fitting import SIDE, Fit
 from tinydigits.images import ImageLike, Limits
 from tinydigits.info import Thresholds
 from tinydigits.items import Chunk, Item, Skipped, Stack, chunked
-from tinydigits.judging import Answers, Prediction, judge
+from tinydigits.judging import Answers, Prediction, Status, judge
 from tinydigits.model import load_model
+from tinydigits.number_reading import Lines, NumberReader
+from tinydigits.numbers import Number, NumberAnswers, Wanted, judge_numbers
 from tinydigits.pipeline import Workers, readings
 from tinydigits.reading import NOTHING, Keep, Reader, Reading, Settings
 
 BATCH_SIZE = 256  # images a worker reads at a time
+Answer = TypeVar("Answer", Prediction, Number)
 _PIXEL, _SHAPE = np.dtype(np.uint8), (SIDE, SIDE)  # made once: 0.15 µs of the 9 of `scores`
 
 
@@ -94,12 +97,8 @@ class Classifier:
         Raises ImageError, which names the file, where it cannot be read; ModelError where the
         network cannot answer.
         """
-        name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
-        chunk = Chunk([name], [image])
-        prediction = self.judged(chunk, self.reader.read(chunk))[0]
-        if prediction.status == "error":
-            raise ImageError(f"{name}: {prediction.reason}" if name else prediction.reason)
-        return prediction
+        chunk = _chunk_of(image)
+        return _readable(self.judged(chunk, self.reader.read(chunk))[0])
 
     def classify(
         self,
@@ -120,14 +119,7 @@ class Classifier:
         Raises TinydigitsError for a value out of its range, ModelError where the network cannot
         answer, and SourceError and MissingExtra for an address with nothing to read.
         """
-        if isinstance(images, bytes | bytearray):  # its numbers would be pictures
-            raise TinydigitsError("classify takes many images, not bytes: pass a list")
-        if batch_size < 1:
-            raise TinydigitsError(f"batch_size {batch_size}: at least 1 was expected")
-        if workers != "auto" and workers < 1:
-            raise TinydigitsError(f"workers {workers}: at least 1, or auto, was expected")
-        many = [images] if isinstance(images, str | os.PathLike) else images
-        chunks = self._at_hand(chunked(self._items(many), batch_size))  # type: ignore[arg-type]
+        chunks = self._chunks(images, batch_size, workers)
         return (row for answers in self.answers(chunks, workers) for row in answers.predictions)
 
     def answers(
@@ -140,6 +132,72 @@ class Classifier:
     def judged(self, chunk: Chunk, reading: Reading) -> list[Prediction]:
         """Judge a reading; see `tinydigits.judging.judge`."""
         return judge(chunk, reading, self.info.labels, self.thresholds)
+
+    def read(self, image: ImageLike, *, digits: Wanted = None, lines: Lines = "many") -> Number:
+        """Read one picture that holds several digits: a number, rows of numbers, a column.
+
+        `digits`: the least and the most digits that it should hold; a picture with another number
+        of them is uncertain. `lines`: whether it may hold several lines.
+
+        Raises ImageError, which names the file, where it cannot be read; ModelError where the
+        network cannot answer; TinydigitsError for a value out of its range.
+        """
+        chunk = _chunk_of(image)
+        return _readable(next(self.numbers_of([chunk], digits=digits, lines=lines)).numbers[0])
+
+    def read_many(
+        self,
+        images: ImageLike | Iterable[ImageLike | Item | Stack],
+        batch_size: int = BATCH_SIZE,
+        workers: Workers = 1,
+        *,
+        digits: Wanted = None,
+        lines: Lines = "many",
+    ) -> Iterator[Number]:
+        """Yield one Number for each picture, in order, lazily. The first three arguments and the
+        errors are those of `classify`, and the others those of `read`.
+        """
+        chunks = self._chunks(images, batch_size, workers)
+        answers = self.numbers_of(chunks, workers, digits=digits, lines=lines)
+        return (number for each in answers for number in each.numbers)
+
+    def numbers_of(
+        self,
+        chunks: Iterable[Chunk],
+        workers: Workers = 1,
+        keep: Keep = NOTHING,
+        *,
+        digits: Wanted = None,
+        lines: Lines = "many",
+    ) -> Generator[NumberAnswers]:
+        """Yield the numbers of each chunk, with what `keep` asks for. Raises as `read` does."""
+        if digits is not None and not 1 <= digits[0] <= digits[1]:
+            raise TinydigitsError(f"digits {digits}: the least and the most, from 1, were expected")
+        if lines not in get_args(Lines):
+            raise TinydigitsError(f"lines={lines!r}: choose from {', '.join(get_args(Lines))}")
+        reader = NumberReader(self._backend, self.reader.settings, lines)
+
+        def answers() -> Generator[NumberAnswers]:
+            for chunk, reading in readings(reader, chunks, workers, keep):
+                judged = judge_numbers(chunk, reading, self.info, self.thresholds, digits)
+                yield NumberAnswers(chunk, reading, judged)
+
+        return answers()
+
+    def _chunks(
+        self,
+        images: ImageLike | Iterable[ImageLike | Item | Stack],
+        batch_size: int,
+        workers: Workers,
+    ) -> Iterator[Chunk]:
+        if isinstance(images, bytes | bytearray):  # its numbers would be pictures
+            raise TinydigitsError("many images were expected, not bytes: pass a list")
+        if batch_size < 1:
+            raise TinydigitsError(f"batch_size {batch_size}: at least 1 was expected")
+        if workers != "auto" and workers < 1:
+            raise TinydigitsError(f"workers {workers}: at least 1, or auto, was expected")
+        many = [images] if isinstance(images, str | os.PathLike) else images
+        return self._at_hand(chunked(self._items(many), batch_size))  # type: ignore[arg-type]
 
     def _items(self, images: Iterable[ImageLike | Item | Stack]) -> Iterator[Item | Stack]:
         from tinydigits.sources import Opening, open_inputs
@@ -157,3 +215,15 @@ class Classifier:
         from tinydigits.sources import at_hand
 
         return at_hand(chunks, self.settings.limits.max_bytes)
+
+
+def _chunk_of(image: ImageLike) -> Chunk:
+    name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
+    return Chunk([name], [image])
+
+
+def _readable(answer: Answer) -> Answer:
+    """Return the answer. Raises ImageError, which names the file, where it is an error."""
+    if answer.status is Status.ERROR:
+        raise ImageError(f"{answer.path}: {answer.reason}" if answer.path else answer.reason)
+    return answer

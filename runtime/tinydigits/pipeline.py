@@ -8,7 +8,7 @@ from typing import Literal
 
 from tinydigits.cpus import usable_cpus
 from tinydigits.items import Chunk
-from tinydigits.reading import Keep, Reader, Reading
+from tinydigits.reading import ChunkReader, Keep, Read
 
 Workers = int | Literal["auto"]
 
@@ -19,8 +19,8 @@ HASTE = 0.1  # s: chunks that take longer to arrive are read at once, in this pr
 
 
 def readings(
-    reader: Reader, chunks: Iterable[Chunk], workers: Workers, keep: Keep
-) -> Iterator[tuple[Chunk, Reading]]:
+    reader: ChunkReader[Read], chunks: Iterable[Chunk], workers: Workers, keep: Keep
+) -> Iterator[tuple[Chunk, Read]]:
     """Yield each chunk with its reading, in order. With workers="auto", a small job stays in this
     process, since starting others would take longer.
     """
@@ -53,7 +53,7 @@ def readings(
     yield from shared(reader, remaining, count, keep)
 
 
-def _seconds(reader: Reader, chunks: list[Chunk], keep: Keep) -> float:
+def _seconds(reader: ChunkReader[Read], chunks: list[Chunk], keep: Keep) -> float:
     """Estimate the time that chunks take from the first picture of some, which is read twice for
     that. File objects, which can be read only once and are not sent to workers, count as 0.
     """

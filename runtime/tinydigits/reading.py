@@ -6,7 +6,7 @@ A Chunk goes in and a Reading comes out; both are small enough to be sent betwee
 import io
 import os
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,25 @@ class Reading(NamedTuple):
 
     thumbnails: list[bytes | None] | None = None
     """A small WebP of each original; None where a picture cannot be read."""
+
+
+Read = TypeVar("Read", covariant=True)
+
+
+class ChunkReader(Protocol[Read]):
+    """What the pipeline needs of a reader. Workers are sent one."""
+
+    @property
+    def backend(self) -> Backend: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    def read(self, chunk: Chunk, keep: Keep = NOTHING) -> Read:
+        """Read all pictures of a chunk."""
+
+    def give_up(self, chunk: Chunk, why: str, keep: Keep) -> Read:
+        """Return the reading of a chunk whose pictures cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +236,9 @@ def _as_image(picture: Image.Image | NDArray[Any]) -> Image.Image:
     return Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
 
 
-def thumbnail(picture: Image.Image) -> bytes:
-    """Return a WebP of at most THUMBNAIL px a side, in grey or colour on white."""
-    small = picture.copy() if max(picture.size) <= THUMBNAIL else _reduced(picture)
+def thumbnail(picture: Image.Image, side: int = THUMBNAIL) -> bytes:
+    """Return a WebP of at most `side` px a side, in grey or colour on white."""
+    small = picture.copy() if max(picture.size) <= side else _reduced(picture, side)
     if small.mode == "RGBA":
         white = Image.new("RGBA", small.size, (255, 255, 255, 255))
         small = Image.alpha_composite(white, small).convert("RGB")
@@ -228,8 +247,8 @@ def thumbnail(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _reduced(picture: Image.Image) -> Image.Image:
-    """Scale the longer side to THUMBNAIL; a strip keeps at least one pixel across."""
-    scale = THUMBNAIL / max(picture.size)
+def _reduced(picture: Image.Image, side: int) -> Image.Image:
+    """Scale the longer side to `side`; a strip keeps at least one pixel across."""
+    scale = side / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.BOX)

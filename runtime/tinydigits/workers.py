@@ -25,7 +25,7 @@ from tinydigits.images import use_opencv
 from tinydigits.items import Chunk
 from tinydigits.opencv import load_opencv
 from tinydigits.quiet import is_own_process
-from tinydigits.reading import Keep, Reader, Reading
+from tinydigits.reading import ChunkReader, Keep, Read
 
 IN_FLIGHT = 2  # chunks that a worker has: one that it reads and one that waits
 AHEAD = 8  # chunks that a worker may be ahead of the one awaited: this bounds the memory
@@ -43,7 +43,7 @@ GIVEN_UP = "the process that was reading its batch was killed, twice"
 class _Worker:
     """A process that reads chunks, and the parent's end of its pipe."""
 
-    def __init__(self, reader: Reader, keep: Keep, others: list["_Worker"]) -> None:
+    def __init__(self, reader: ChunkReader[Any], keep: Keep, others: list["_Worker"]) -> None:
         forks = _forks(reader)
         context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.connection, theirs = context.Pipe()
@@ -86,8 +86,8 @@ class _Worker:
 
 
 def shared(
-    reader: Reader, chunks: Iterator[Chunk], count: int, keep: Keep
-) -> Iterator[tuple[Chunk, Reading]]:
+    reader: ChunkReader[Read], chunks: Iterator[Chunk], count: int, keep: Keep
+) -> Iterator[tuple[Chunk, Read]]:
     """Yield each chunk with its reading, in order, read by `count` workers."""
     if is_own_process():
         with suppress(Exception):  # as in `use_opencv`, which each worker calls
@@ -108,14 +108,14 @@ def shared(
 class _Pool:
     """Workers, and the chunks that were accepted and are not yielded yet."""
 
-    def __init__(self, reader: Reader, keep: Keep, chunks: Iterator[Chunk]) -> None:
+    def __init__(self, reader: ChunkReader[Any], keep: Keep, chunks: Iterator[Chunk]) -> None:
         self._reader, self._keep = reader, keep
         self._chunks = enumerate(chunks)
         self._exhausted = False
         self._workers: list[_Worker] = []
         self._pending: dict[int, Chunk] = {}
         self._bytes = 0  # of encoded pictures in them
-        self._done: dict[int, Reading] = {}
+        self._done: dict[int, Any] = {}
         self._awaited = 0  # the number of the chunk that is yielded next
         self._again: list[int] = []  # numbers of the chunks to be sent once more
         self._failures: Counter[int] = Counter()
@@ -183,7 +183,7 @@ class _Pool:
         self._bytes += _bytes_in(chunk)
         return number
 
-    def finished(self) -> Iterator[tuple[Chunk, Reading]]:
+    def finished(self) -> Iterator[tuple[Chunk, Any]]:
         """Yield the chunks whose predecessors all are read, in order."""
         while self._awaited in self._done:
             chunk = self._pending.pop(self._awaited)
@@ -251,7 +251,11 @@ class _Pool:
 
 
 def _work(
-    reader: Reader, keep: Keep, connection: Connection, at: Any, inherited: list[Connection]
+    reader: ChunkReader[Any],
+    keep: Keep,
+    connection: Connection,
+    at: Any,
+    inherited: list[Connection],
 ) -> None:
     """Read chunks, in the worker, until the other end of its pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills this
@@ -274,7 +278,7 @@ def _work(
     connection.send((READY, None))
     while True:
         number, packed = arrived.get()
-        reading: Reading | BaseException | None
+        reading: Any
         try:
             chunk: Chunk = pickle.loads(packed)
         except Exception:  # objects of other libraries raise what they like
@@ -314,7 +318,7 @@ def _sendable(error: BaseException) -> BaseException:
     return error
 
 
-def _forks(reader: Reader) -> bool:
+def _forks(reader: ChunkReader[Any]) -> bool:
     """Whether workers can begin as copies of this process, with its imports done. Beside other
     threads they cannot: the copies would never see their locks released.
     """
