@@ -201,7 +201,7 @@ def _placed(image: Image.Image, ground: int, invert: bool | None) -> Fitted:
             left, top, right, bottom = closer.box
             moved = (left + area[0], top + area[1], right + area[0], bottom + area[1])
             return closer._replace(doubt="several" if several else closer.doubt, box=moved)
-    pixels = _centred(_scaled(_thickened(levels[top:bottom, left:right])))
+    pixels = as_input(levels[top:bottom, left:right])
     doubt: Doubt | None = "several" if several else "too_small" if extent < TOO_SMALL else None
     return Fitted(pixels, doubt, dark, whole)
 
@@ -245,6 +245,11 @@ def _with_margin(
         min(width, right + margin),
         min(height, bottom + margin),
     )
+
+
+def as_input(levels: Grey) -> Grey:
+    """Bring the ink of a digit, cropped to its box, uint8 [H, W], into 28×28."""
+    return _centred(_scaled(_thickened(levels)))
 
 
 def _thickened(levels: Grey) -> Grey:

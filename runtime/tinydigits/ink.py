@@ -38,10 +38,12 @@ class Ink(NamedTuple):
     """The lowest level above 0 that can occur."""
 
 
-def find_ink(grey: Grey, dark: bool, reduced: bool) -> Ink | None:
+def find_ink(grey: Grey, dark: bool, reduced: bool, reach: int | None = None) -> Ink | None:
     """Find the ink in `grey`, uint8 [H, W]; return None where there is none.
 
     dark: whether the ink is darker than the paper. reduced: whether the picture was made smaller.
+    reach: half the side in px of a square that no stroke fills; None: that of a picture that shows
+    one digit.
 
     The paper is the picture closed by a square that no stroke fills: it follows shadows and sheet
     edges exactly. It is an upper envelope of the paper's grain, and so it lies above the paper by
@@ -50,7 +52,9 @@ def find_ink(grey: Grey, dark: bool, reduced: bool) -> Ink | None:
     if not dark:
         grey = 255 - grey
     grey = _levelled(grey)
-    reach = max(LEAST_REACH, max(grey.shape) * REACH[0] // REACH[1])
+    if reach is None:
+        reach = max(grey.shape) * REACH[0] // REACH[1]
+    reach = max(LEAST_REACH, reach)
     depth = closed(grey, reach) - grey  # never negative
     counts = np.bincount(depth.ravel(), minlength=256)
     offset, spread = _paper(counts)

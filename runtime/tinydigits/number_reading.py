@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tinydigits.baselines import lines_of
 from tinydigits.errors import ImageError
-from tinydigits.fitting import fit
 from tinydigits.images import decode
 from tinydigits.items import Chunk
+from tinydigits.lattice import read_lines
 from tinydigits.model import Backend
 from tinydigits.reading import NOTHING, Keep, Settings, thumbnail
 from tinydigits.remote.location import Location
+from tinydigits.segmentation import page_of
 
 Lines = Literal["many", "one"]
 
@@ -103,22 +105,17 @@ class NumberReader:
         )
 
     def _sheet(self, picture: Image.Image) -> Sheet:
-        """Read one picture: columns without ink part the digits."""
-        grey = np.asarray(picture.convert("L"))
-        around = np.concatenate([grey[0], grey[-1]])
-        inked = (abs(grey.astype(np.int16) - int(np.median(around))) > 80).any(axis=0)
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], inked, [0]])))
-        cut = [(int(left), int(right)) for left, right in zip(edges[::2], edges[1::2], strict=True)]
-        if not cut:
+        page = page_of(picture, self.settings.invert)
+        if page is None:
             return Sheet((), 0, blank=True)
-        fits = [
-            fit(picture.crop((max(0, left - 4), 0, right + 4, picture.height)), "mnist")
-            for left, right in cut
-        ]
-        scores = self.backend.scores(np.stack([each.pixels for each in fits]))
-        line = tuple(
-            Sign(each, (left, 0, right, picture.height))
-            for each, (left, right) in zip(scores, cut, strict=True)
-            if each.max() >= 0.5
+        lines = lines_of(page.pieces, page.tall, self.lines == "many")
+        found, left_out = read_lines(page, lines, self.backend.scores)
+        return Sheet(
+            tuple(
+                tuple(Sign(each.scores, page.in_picture(each.box)) for each in line)
+                for line in found
+                if line
+            ),
+            left_out,
+            blank=False,
         )
-        return Sheet((line,) if line else (), len(cut) - len(line), blank=False)

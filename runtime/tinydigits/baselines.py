@@ -1,0 +1,104 @@
+"""Base lines: which pieces form a line of writing, and in which order they are read."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tinydigits.pieces import Piece
+
+STEEPEST = 15  # degrees: how much lines may rise or fall
+SIGN = 40  # of 100 of the height of the digits: smaller pieces are dots, bars and parts
+SHARED = 40  # of 100 of the height of the lower one: pieces that share more are in one line
+
+
+class Line(NamedTuple):
+    """One line of writing."""
+
+    pieces: list[Piece]
+    """From left to right."""
+
+    rise: float
+    """Rows for each column: the slope of the line."""
+
+
+def lines_of(pieces: list[Piece], tall: int, many: bool) -> list[Line]:
+    """Return the lines from top to bottom. tall: the usual height of the digits, in px. many:
+    whether there may be several.
+
+    Neighbours decide, since lines that are slanted differently drift apart: two pieces are in one
+    line if the next one to the right is at nearly the same height. The slope that all lines share
+    is subtracted first.
+    """
+    signs = [piece for piece in pieces if piece.height * 100 >= SIGN * tall]
+    rise = _rise(signs, tall)
+    if not many:
+        return [Line(sorted(pieces, key=lambda piece: piece.left + piece.right), rise)]
+    parent = list(range(len(signs)))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = place = parent[parent[place]]
+        return place
+
+    tops = np.array([piece.top - rise * (piece.left + piece.right) / 2 for piece in signs])
+    heights = np.array([piece.height for piece in signs])
+    middles = np.array([(piece.left + piece.right) / 2 for piece in signs])
+    for place in range(len(signs)):
+        shared = np.minimum(tops + heights, tops[place] + heights[place]) - np.maximum(
+            tops, tops[place]
+        )
+        beside = (middles > middles[place]) & (
+            shared * 100 >= SHARED * np.minimum(heights, heights[place])
+        )
+        if beside.any():
+            apart = abs(tops + heights / 2 - tops[place] - heights[place] / 2)
+            distance = np.where(beside, middles - middles[place] + 2 * apart, np.inf)
+            parent[root(place)] = root(int(distance.argmin()))
+    grouped: dict[int, list[Piece]] = {}
+    for place, piece in enumerate(signs):
+        grouped.setdefault(root(place), []).append(piece)
+    groups = sorted(grouped.values(), key=lambda group: _level(group, rise))
+    levels = np.array([_level(group, rise) for group in groups])
+    for piece in pieces:
+        if piece.height * 100 < SIGN * tall and groups:
+            at = _level([piece], rise)
+            near = [
+                min(abs(other.left - piece.right), abs(piece.left - other.right))
+                for other in (min(group, key=lambda one: _apart(one, piece)) for group in groups)
+            ]
+            distance = abs(levels - at) + np.array(near) / 4
+            groups[int(distance.argmin())].append(piece)
+    return [
+        Line(sorted(group, key=lambda piece: piece.left + piece.right), rise) for group in groups
+    ]
+
+
+def _apart(one: Piece, other: Piece) -> int:
+    return abs(one.left + one.right - other.left - other.right)
+
+
+def _level(group: list[Piece], rise: float) -> float:
+    """Return the mean row of the middles, with the slope subtracted."""
+    middles = [
+        (piece.top + piece.bottom) / 2 - rise * (piece.left + piece.right) / 2 for piece in group
+    ]
+    return float(np.mean(middles))
+
+
+def _rise(signs: list[Piece], tall: int) -> float:
+    """Return the slope that makes the projection along the lines sharpest (Postl, "Detection of
+    linear oblique structures and skew scan in digitized documents", 1986).
+    """
+    if len(signs) < 3:
+        return 0.0
+    middles = np.array([(piece.left + piece.right) / 2 for piece in signs])
+    feet = np.array([[piece.top, piece.bottom] for piece in signs]).mean(axis=1)
+    best, sharpest = 0.0, -1.0
+    for degrees in sorted(range(-STEEPEST, STEEPEST + 1), key=abs):
+        rise = float(np.tan(np.radians(degrees)))
+        levels = feet - rise * middles
+        apart = (levels[:, np.newaxis] - levels) / (0.3 * tall)
+        sharpness = float(np.exp(-(apart**2)).sum()) * (1 - 0.002 * abs(degrees))
+        if sharpness > sharpest:
+            best, sharpest = rise, sharpness
+    return best

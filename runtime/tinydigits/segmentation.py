@@ -1,0 +1,153 @@
+"""Segmentation: the ink of a picture of several digits, in pieces, at a size at which they are read.
+
+    grey → polarity → ink → pieces → how tall the digits are → ink and pieces again at that size
+    → ruled lines removed
+
+The pieces of one digit are not joined here, and digits that touch are not cut: see `cutting`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tinydigits.bands import bands, ground_of
+from tinydigits.ink import Mask, find_ink, grey_of
+from tinydigits.pieces import Piece, pieces_of
+from tinydigits.resampling import Grey, block_means
+from tinydigits.ruling import without_lines
+
+LARGEST = 1600  # px: the longer side at which a picture is searched for digits
+TALL, SHORT = 96, 36  # px: the ink of digits that are taller or shorter is found again, at READ px
+READ = 56  # px: enough for a stroke of 1/20 of the digit to be 3 px wide
+REACH = 8  # of the shorter side of the picture: no stroke is twice as wide
+STROKE = 4  # of the height of a digit: likewise
+SAMPLE = 640  # px: the longer side of the sample that polarity is judged by
+AROUND = (4, 16)  # of the shorter side: how far the surroundings reach that ink stands out from
+LEAST = 8  # px: pieces less tall are no digits
+MANY = 4000  # pieces: a picture with more is a texture
+SPECK = 8  # of the height of the digits: a piece that is smaller both ways is dust
+
+
+class Page(NamedTuple):
+    """The ink of a picture."""
+
+    levels: Grey
+    """uint8 [H, W]: 0 where there is no ink, 255 where it is strongest."""
+
+    pieces: list[Piece]
+    """What may be digits or parts of them: dust and ruled lines are left out."""
+
+    tall: int
+    """The usual height of the digits, in px of `levels`."""
+
+    scale: int
+    """How many px of the picture each px of `levels` stands for, both ways."""
+
+    left: int
+    top: int
+    """Where `levels` begins in the picture, in px of the picture."""
+
+    def in_picture(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """Return a box, in px of `levels`, in px of the picture."""
+        left, top, right, bottom = (edge * self.scale for edge in box)
+        return left + self.left, top + self.top, right + self.left, bottom + self.top
+
+
+def page_of(image: Image.Image, invert: bool | None) -> Page | None:
+    """Find the ink of a picture, of mode L, RGB or RGBA; return None where there is none.
+
+    invert: whether the ink is darker than the paper; None detects it.
+    """
+    ground = ground_of(image)
+    scale = -(-max(image.size) // LARGEST)
+    grey = _grey(image, ground, scale)
+    dark = _ink_is_dark(grey) if invert is None else invert
+    shorter = min(grey.shape)
+    first = _found(grey, dark, scale, shorter // REACH, shorter // 3)
+    if first is None:
+        return None
+    tall = _usual_height(first.pieces, first.levels.shape)
+    if tall > TALL:
+        finer = tall // READ
+        grey, scale, tall = block_means(grey, finer), scale * finer, tall // finer
+    left = top = 0
+    if tall < SHORT and scale > 1:
+        likely = [piece for piece in first.pieces if piece.height * 2 > tall]
+        finer = max(1, scale * tall // READ)
+        left, right, top, bottom = (
+            max(0, min(piece.left for piece in likely) - tall) * scale,
+            min(image.width, (max(piece.right for piece in likely) + tall) * scale),
+            max(0, min(piece.top for piece in likely) - tall) * scale,
+            min(image.height, (max(piece.bottom for piece in likely) + tall) * scale),
+        )
+        grey = _grey(image.crop((left, top, right, bottom)), ground, finer)
+        scale, tall = finer, tall * scale // finer
+    found = _found(grey, dark, scale, tall // STROKE, tall)
+    if found is None:
+        return None
+    levels, pieces = found
+    tall = _usual_height(pieces, levels.shape)
+    pieces = [piece for piece in pieces if piece.extent * SPECK > tall]
+    return Page(levels, pieces, tall, scale, left, top)
+
+
+class _Found(NamedTuple):
+    levels: Grey
+    pieces: list[Piece]
+
+
+def _grey(image: Image.Image, ground: int, scale: int) -> Grey:
+    reduced = [block_means(band, scale) for band in bands(image, ground, scale)]
+    return grey_of(np.concatenate(reduced))
+
+
+def _found(grey: Grey, dark: bool, scale: int, reach: int, tall: int) -> _Found | None:
+    ink = find_ink(grey, dark, scale > 1, reach)
+    if ink is None:
+        return None
+    pieces = pieces_of(ink.levels > 0)
+    levels = without_lines(ink.levels, pieces, tall)
+    if levels is not ink.levels:
+        pieces = pieces_of(levels > 0)
+    if not pieces:
+        return None
+    if len(pieces) > MANY:
+        pieces = sorted(pieces, key=lambda piece: -piece.cells)[:MANY]
+    return _Found(levels, pieces)
+
+
+def _ink_is_dark(grey: Grey) -> bool:
+    """Decide whether the ink is darker than the paper: it is rare, and differs much from its
+    surroundings, while paper differs little from them. So the third moment has its sign.
+    """
+    step = -(-max(grey.shape) // SAMPLE)
+    sample = grey[::step, ::step]
+    height, width = sample.shape
+    skewness = 0.0
+    for share in AROUND:
+        side = max(4, min(height, width) // share)
+        around = block_means(sample, side).repeat(side, axis=0).repeat(side, axis=1)
+        departure = sample.astype(np.int64) - around[:height, :width]
+        second, third = int((departure**2).sum()), int((departure**3).sum())
+        skewness += third / max(second, 1) ** 1.5
+    return skewness < 0
+
+
+def _usual_height(pieces: list[Piece], shape: tuple[int, ...]) -> int:
+    """Return the height of the pieces that hold most of the ink: the median over its cells. A piece
+    counts if it may be a digit: it is no lying line, and does not reach from border to border.
+    """
+    height, width = shape
+    likely = [
+        piece
+        for piece in pieces
+        if piece.height >= LEAST
+        and piece.width < 8 * piece.height
+        and not (piece.top == 0 and piece.bottom == height and len(pieces) > 1)
+        and not (piece.left == 0 and piece.right == width)
+    ] or pieces
+    likely.sort(key=lambda piece: piece.height)
+    weights = np.cumsum([min(piece.cells, piece.height**2) for piece in likely])
+    return likely[int(np.searchsorted(2 * weights, weights[-1]))].height

@@ -1,0 +1,144 @@
+"""Draw rows of digits on paper, as people write numbers: with gaps or touching, slanted, ruled.
+
+Reading numbers is tuned and measured on such rows, by the thousand.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from tinydigits_train.labelled_folder import Digits
+
+INK = 100  # of 255: the level from which the ink of two digits can touch
+Pixels = NDArray[np.uint8]
+Random = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How rows are written."""
+
+    digits: int = 5
+    """In each row."""
+
+    touching: int = 0
+    """How many pairs touch, in each row."""
+
+    slant: float = 0.0
+    """The most by which a row rises or falls, in degrees."""
+
+    ruled: float = 0.0
+    """The share of the pictures that have a ruled line below each row."""
+
+    rows: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The ink of one row."""
+
+    ink: Pixels
+    """uint8 [H, W], bright on black."""
+
+    text: str
+
+
+def picture(digits: Digits, writing: Writing, random: Random) -> tuple[Image.Image, str]:
+    """Return a grey picture and its number, with a newline between rows."""
+    tall = int(random.integers(26, 64))
+    written = [_row(digits, writing, tall, random) for _ in range(writing.rows)]
+    ruled = random.random() < writing.ruled
+    width = max(row.ink.shape[1] for row in written)
+    lined = []
+    for row in written:
+        ink = np.pad(row.ink, ((0, 0), (0, width - row.ink.shape[1])))
+        lined.append(np.pad(ink, ((0, int(tall * random.uniform(0.25, 0.9))), (0, 0))))
+        if ruled:
+            _rule(lined[-1], row.ink.shape[0] - int(0.2 * tall), random)
+    sheet = Image.fromarray(np.concatenate(lined))
+    if writing.slant:
+        angle = random.uniform(-writing.slant, writing.slant)
+        sheet = sheet.rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    margins = (random.uniform(0.2, 1.5, 4) * tall).astype(int)
+    ink = np.pad(np.asarray(sheet), (margins[:2], margins[2:])).astype(np.float64) / 255
+    return _on_paper(ink, random), "\n".join(row.text for row in written)
+
+
+def _row(digits: Digits, writing: Writing, tall: int, random: Random) -> Row:
+    chosen = random.integers(len(digits.images), size=writing.digits)
+    signs = [_sign(digits.images[one], tall * random.normal(1, 0.05), random) for one in chosen]
+    pairs = random.permutation(writing.digits - 1)[: writing.touching]
+    height = int(1.4 * tall)
+    gap = random.uniform(0.1, 0.5)  # of the height
+    ink = np.zeros((height, 0), np.uint8)
+    for place, sign in enumerate(signs):
+        drop = int(random.normal(0, 0.04) * tall)
+        top = min(max(0, int(1.2 * tall) - len(sign) + drop), height - len(sign))
+        column = np.zeros((height, sign.shape[1]), np.uint8)
+        column[top : top + len(sign)] = sign
+        if place == 0:
+            ink = column
+            continue
+        if place - 1 in pairs:
+            between = -int(_distance(ink, column) + random.uniform(0.03, 0.1) * tall)
+        else:
+            between = int(max(2, random.normal(gap, 0.06) * tall))
+        ink = _joined(ink, column, between)
+    return Row(ink, "".join(str(digits.labels[one]) for one in chosen))
+
+
+def _sign(image: Pixels, tall: float, random: Random) -> Pixels:
+    """Return the digit, cropped to its ink, with the longer side of its 20×20 at `tall`."""
+    side = max(8, round(28 / 20 * tall))
+    large = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    large = large.rotate(random.normal(0, 2), Image.Resampling.BICUBIC)
+    pixels = np.asarray(large)
+    rows, columns = (np.flatnonzero((pixels > INK // 2).any(axis=axis)) for axis in (1, 0))
+    return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _distance(left: Pixels, right: Pixels) -> int:
+    """Return how far `right` can move to the left until the ink of the two meets."""
+    gaps = []
+    for row in range(len(left)):
+        near = left[max(0, row - 1) : row + 2]
+        ends = np.flatnonzero((near > INK).any(axis=0))
+        starts = np.flatnonzero(right[row] > INK)
+        if len(ends) and len(starts):
+            gaps.append(left.shape[1] - 1 - int(ends[-1]) + int(starts[0]))
+    return min(gaps, default=0)
+
+
+def _joined(left: Pixels, right: Pixels, between: int) -> Pixels:
+    """Lay `right` at `between` px after the end of `left`; ink over ink stays ink."""
+    start = max(0, left.shape[1] + between)
+    width = max(left.shape[1], start + right.shape[1])
+    joined = np.zeros((len(left), width), np.uint8)
+    joined[:, : left.shape[1]] = left
+    part = joined[:, start : start + right.shape[1]]
+    np.maximum(part, right, out=part)
+    return joined
+
+
+def _rule(ink: Pixels, at: int, random: Random) -> None:
+    """Draw a line across the row, near the feet of the digits."""
+    drawing = Image.fromarray(ink)
+    thick = max(1, round(len(ink) * random.uniform(0.01, 0.03)))
+    row = at + random.normal(0, 0.06) * len(ink)
+    line = (0, row, ink.shape[1], row + random.normal(0, 0.01) * ink.shape[1])
+    ImageDraw.Draw(drawing).line(line, fill=int(random.integers(90, 230)), width=thick)
+    np.maximum(ink, np.asarray(drawing), out=ink)
+
+
+def _on_paper(ink: NDArray[np.float64], random: Random) -> Image.Image:
+    """Lay the ink, 0..1, on paper in uneven light with grain; one in five is bright on dark."""
+    rows, columns = (np.linspace(-1, 1, length) for length in ink.shape)
+    light = 1 + random.normal(0, 0.06) * rows[:, np.newaxis] + random.normal(0, 0.06) * columns
+    paper, colour = random.uniform(170, 245), random.uniform(15, 100)
+    levels = (paper * (1 - ink) + colour * ink) * light
+    levels += random.normal(0, random.uniform(0, 4), ink.shape)
+    if random.random() < 0.2:
+        levels = 255 - levels
+    return Image.fromarray(levels.clip(0, 255).astype(np.uint8))
