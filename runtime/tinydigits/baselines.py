@@ -1,7 +1,5 @@
 """Base lines: which pieces form a line of writing, and in which order they are read."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tinydigits.pieces import Piece
@@ -11,17 +9,7 @@ SIGN = 40  # of 100 of the height of the digits: smaller pieces are dots, bars a
 SHARED = 40  # of 100 of the height of the lower one: pieces that share more are in one line
 
 
-class Line(NamedTuple):
-    """One line of writing."""
-
-    pieces: list[Piece]
-    """From left to right."""
-
-    rise: float
-    """Rows for each column: the slope of the line."""
-
-
-def lines_of(pieces: list[Piece], tall: int, many: bool) -> list[Line]:
+def lines_of(pieces: list[Piece], tall: int, many: bool) -> list[list[Piece]]:
     """Return the lines from top to bottom. tall: the usual height of the digits, in px. many:
     whether there may be several.
 
@@ -32,7 +20,7 @@ def lines_of(pieces: list[Piece], tall: int, many: bool) -> list[Line]:
     signs = [piece for piece in pieces if piece.height * 100 >= SIGN * tall]
     rise = _rise(signs, tall)
     if not many:
-        return [Line(sorted(pieces, key=lambda piece: piece.left + piece.right), rise)]
+        return [sorted(pieces, key=_middle)]
     parent = list(range(len(signs)))
 
     def root(place: int) -> int:
@@ -68,9 +56,30 @@ def lines_of(pieces: list[Piece], tall: int, many: bool) -> list[Line]:
             ]
             distance = abs(levels - at) + np.array(near) / 4
             groups[int(distance.argmin())].append(piece)
-    return [
-        Line(sorted(group, key=lambda piece: piece.left + piece.right), rise) for group in groups
-    ]
+    return [sorted(group, key=_middle) for group in _joined(groups, tall)]
+
+
+def _joined(groups: list[list[Piece]], tall: int) -> list[list[Piece]]:
+    """Join a sign that is alone, and beyond the end of the line above or below, to that line: the
+    last digit of a number that was written downhill.
+    """
+    joined: list[list[Piece]] = []
+    for group in groups:
+        if joined and (len(group) == 1 or len(joined[-1]) == 1):
+            one, others = (group, joined[-1]) if len(group) == 1 else (joined[-1], group)
+            left, right = min(each.left for each in others), max(each.right for each in others)
+            aside = max(left - one[0].right, one[0].left - right)
+            top, bottom = min(each.top for each in others), max(each.bottom for each in others)
+            apart = max(top - one[0].bottom, one[0].top - bottom)
+            if 0 <= aside <= tall and apart * 4 <= tall:
+                joined[-1] += group
+                continue
+        joined.append(group)
+    return joined
+
+
+def _middle(piece: Piece) -> int:
+    return piece.left + piece.right
 
 
 def _apart(one: Piece, other: Piece) -> int:

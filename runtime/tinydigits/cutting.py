@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinydigits.ink import Mask
 from tinydigits.resampling import Grey
 
 STEP = 14  # cuts begin at every 14th of the height
@@ -31,6 +32,23 @@ class Cut(NamedTuple):
     """How much ink it crosses, in px of full ink."""
 
 
+def parts_of(levels: Grey, tall: int) -> list[tuple[Mask, float]]:
+    """Cut a piece, uint8 [H, W], wherever it may be parted. Return the mask of each part, bool
+    [H, W], from left to right, and how much ink the cut at its left crosses, in px of full ink.
+    """
+    columns = np.arange(levels.shape[1])
+    rest, crossed = levels > 0, 0.0
+    parts = []
+    for cut in cuts_of(levels, tall):
+        before = rest & (columns < cut.columns[:, np.newaxis])
+        if before.any():
+            parts.append((before, crossed))
+            rest, crossed = rest & ~before, cut.ink
+    if rest.any():
+        parts.append((rest, crossed))
+    return parts
+
+
 def cuts_of(levels: Grey, tall: int) -> list[Cut]:
     """Return the likely cuts of a piece, uint8 [H, W], from left to right."""
     height, width = levels.shape
@@ -49,7 +67,6 @@ def cuts_of(levels: Grey, tall: int) -> list[Cut]:
         choice = np.stack([total, left, right])
         bends[row] = choice.argmin(axis=0)
         total = choice.min(axis=0) + ink[row][lanes]
-    total -= ink[0][lanes] * 0
     ends = total.argmin(axis=1)
     cuts = []
     order = np.argsort(total.min(axis=1), kind="stable")

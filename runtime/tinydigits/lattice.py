@@ -4,243 +4,201 @@ A line is a row of atoms: pieces, or parts of pieces that may hold several digit
 one atom or a few that follow one another. The best path through the line takes each atom for a part
 of a digit or leaves it out (LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to
 document recognition", 1998, section V).
+
+What speaks against each step is weighed in nats. The weights were found by a random search over
+lines of MNIST digits (`tinydigits_train.rows`), for the most lines read exactly.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinydigits.baselines import Line
-from tinydigits.cutting import cuts_of
-from tinydigits.fitting import as_input
-from tinydigits.pieces import Piece
-from tinydigits.resampling import Grey
-from tinydigits.segmentation import Page
-
 Box = tuple[int, int, int, int]
-Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Scores = NDArray[np.float32]
 
-P = {
-    "sure": 0.95,  # a piece with this score needs no cut
-    "wide": 1.0,  # × tall: wider is cut even if sure
-    "narrow": 0.42,  # × tall: narrower is not cut
-    "join": 0.18,  # × tall: the widest gap between joined pieces
-    "joined": 1.15,  # × tall: the widest join
-    "atoms": 5,
-    "skip": 3.0,  # nats: a whole sign left out
-    "cut": 1.2,  # nats for each tall of ink that a cut crosses
-    "cut0": 0.15,
-    "join0": 0.25,
-    "gap": 2.0,
-    "small": 1.5,
-    "width": 3.0,
-    "tallest": 1.6,
-    "floor": 1e-4,
-    "power": 1.0,
+SURE = 0.95  # a piece with this score is neither cut nor joined to another one
+MOST_ATOMS = 5  # of a candidate
+GAP = 18  # of 100 of the height of the digits: the widest gap between pieces of one digit
+WIDEST, TALLEST = 115, 160  # likewise: the largest digit that is joined from pieces
+FLOOR = 1e-4  # the lowest score that counts
+
+# Natural logarithm of width ÷ height of the digits 0 to 9 in MNIST: mean and deviation. Classes of
+# other models are taken to be of any width.
+ASPECT = ((-0.11, 0.21), (-0.94, 0.48), (-0.08, 0.24), (-0.24, 0.22), (-0.25, 0.22),
+          (-0.07, 0.28), (-0.35, 0.23), (-0.27, 0.22), (-0.29, 0.23), (-0.41, 0.21))  # fmt: skip
+ANY_ASPECT = (-0.2, 1.0)
+
+# What speaks against a candidate (see `against`), and the weight of each.
+WEIGHTS = {
+    "score": 1.0,
+    "second": 0.25,
+    "short": 5.0,
+    "tall": 8.0,
+    "broad": 8.0,
+    "wider": 0.55,
+    "narrower": 0.3,
+    "joins": 1.0,
+    "gaps": 1.0,
+    "cut": 0.13,
+    "crossed": 1.0,
+    "border": 2.0,
+    "faint": 6.0,
 }
+# What speaks against leaving out an atom of the height of a digit: a whole piece may be another
+# sign or dirt, but a part of one mostly belongs to a digit.
+PIECE, PART = 2.5, 6.0
+SPARE = 0.02  # for any atom, however small
 
 
 class Atom(NamedTuple):
-    number: int  # in the map of labels
+    """A piece, or a part of one."""
+
+    number: int
+    """Its number in the map of labels."""
+
     box: Box
     piece: int
-    cut: float  # ink of the cut at its left, in px; 0 at the start of a piece
-    cells: int
+    """The number of its piece."""
+
+    crossed: float
+    """How much ink the cut at its left crosses, in px; 0 for the first part of a piece."""
+
+    strength: float
+    """The level of its stronger ink: four fifths are weaker."""
+
+    scores: Scores | None
+    """Those of a whole piece that was read already."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the piece is a digit as it is."""
+        return self.scores is not None and float(self.scores.max()) >= SURE
 
 
 class Candidate(NamedTuple):
+    """Atoms that may be a digit."""
+
     first: int
     end: int
+    """The place of the first atom in the line, and the place after the last."""
+
     box: Box
 
 
-class Found(NamedTuple):
-    """A sign that is taken for a digit."""
+class Usual(NamedTuple):
+    """The digits of a picture, by which candidates are judged."""
 
-    scores: NDArray[np.float32]
-    box: Box
+    tall: int
+    """Height in px."""
 
+    strength: float
+    """As that of an Atom."""
 
-def read_lines(
-    page: Page, lines: list[Line], infer: Infer
-) -> tuple[list[list[Found]], int]:
-    """Return the digits of each line, and how many signs were left out."""
-    tall = page.tall
-    whole = [piece for line in lines for piece in line.pieces]
-    labels = np.zeros(page.levels.shape, np.int32)
-    for number, piece in enumerate(whole, 1):
-        _mark(labels, piece, number)
-    large = [
-        number for number, piece in enumerate(whole, 1) if piece.height * 100 >= 40 * tall
-    ]
-    known: dict[Piece | tuple[int, int], NDArray[np.float32]] = {}
-    boxes = {number: _box(whole[number - 1]) for number in large}
-    scores = _scores(page.levels, labels, [(n, n + 1, boxes[n]) for n in large], infer)
-    best = {number: score for number, score in zip(large, scores, strict=True)}
-    rows: list[list[Atom]] = []
-    number = len(whole) + 1
-    sure: dict[int, NDArray[np.float32]] = {}
-    at = 1
-    for line in lines:
-        row: list[Atom] = []
-        for piece in line.pieces:
-            score = best.get(at)
-            cut = score is not None and piece.width > P["narrow"] * tall and (
-                float(score.max()) < P["sure"] or piece.width > P["wide"] * tall
-            )
-            for part, (box, crossed, cells) in _parts(page.levels, labels, piece, at, cut, tall):
-                labels_view = labels[box[1] : box[3], box[0] : box[2]]
-                labels_view[part] = number
-                if not cut and score is not None:
-                    sure[number] = score
-                row.append(Atom(number, box, at, crossed, cells))
-                number += 1
-            at += 1
-        rows.append(row)
-    wanted: list[tuple[int, int, Box]] = []
-    lattices = []
-    for row in rows:
-        candidates = list(_candidates(row, tall, sure))
-        lattices.append(candidates)
-        wanted += [
-            (row[one.first].number, row[one.end - 1].number + 1, one.box) for one in candidates
-        ]
-    todo = [each for each in wanted if not (each[1] == each[0] + 1 and each[0] in sure)]
-    answered = iter(_scores(page.levels, labels, todo, infer))
-    found, left_out = [], 0
-    for row, candidates in zip(rows, lattices, strict=True):
-        scored = []
-        for one in candidates:
-            first = row[one.first].number
-            alone = one.end == one.first + 1 and first in sure
-            scored.append(sure[first] if alone else next(answered))
-        chosen, skipped = best_path(row, candidates, scored, tall)
-        found.append(chosen)
-        left_out += skipped
-    return found, left_out
+    limits: tuple[int, ...]
+    """Height and width of the picture."""
 
 
-def _box(piece: Piece) -> Box:
-    return piece.left, piece.top, piece.right, piece.bottom
-
-
-def _mark(labels: NDArray[np.int32], piece: Piece, number: int) -> None:
-    for row, first, last in piece.runs:
-        labels[row, first:last] = number
-
-
-def _parts(
-    levels: Grey, labels: NDArray[np.int32], piece: Piece, number: int, cut: bool, tall: int
-) -> Iterator[tuple[NDArray[np.bool_], tuple[Box, float, int]]]:
-    """Yield the parts of a piece: the mask within the box, the box, the ink of the cut at its left,
-    and the cells.
-    """
-    left, top, right, bottom = _box(piece)
-    mask = labels[top:bottom, left:right] == number
-    cuts = cuts_of(np.where(mask, levels[top:bottom, left:right], 0).astype(np.uint8), tall) if cut else []
-    columns = np.arange(right - left)
-    rest, crossed = mask, 0.0
-    pieces = []
-    for each in cuts:
-        before = rest & (columns < each.columns[:, np.newaxis])
-        if before.any():
-            pieces.append((before, crossed))
-            crossed = each.ink
-        rest = rest & ~before
-    if rest.any():
-        pieces.append((rest, crossed))
-    for part, ink in pieces:
-        rows, cols = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
-        first, last, low, high = rows[0], rows[-1] + 1, cols[0], cols[-1] + 1
-        box = (left + int(low), top + int(first), left + int(high), top + int(last))
-        yield part[first:last, low:high], (box, ink, int(part.sum()))
-
-
-def _candidates(
-    row: list[Atom], tall: int, sure: dict[int, NDArray[np.float32]]
-) -> Iterator[Candidate]:
-    for first, atom in enumerate(row):
-        left, top, right, bottom = atom.box
-        yield Candidate(first, first + 1, atom.box)
-        certain = atom.number in sure and float(sure[atom.number].max()) >= P["sure"]
-        for end in range(first + 1, min(len(row), first + P["atoms"])):
-            other = row[end]
-            both = certain and other.number in sure and float(sure[other.number].max()) >= P["sure"]
-            if both or other.box[0] - right > P["join"] * tall:
+def candidates_of(atoms: Sequence[Atom], tall: int) -> Iterator[Candidate]:
+    """Yield all candidates of a line."""
+    for first, atom in enumerate(atoms):
+        box = atom.box
+        yield Candidate(first, first + 1, box)
+        for end, other in enumerate(atoms[first + 1 : first + MOST_ATOMS], first + 2):
+            if (atom.sure and other.sure) or (other.box[0] - box[2]) * 100 > GAP * tall:
                 break
-            left, top = min(left, other.box[0]), min(top, other.box[1])
-            right, bottom = max(right, other.box[2]), max(bottom, other.box[3])
-            one_piece = other.piece == atom.piece
-            if right - left > P["joined"] * tall and not one_piece:
-                break
-            if bottom - top > P["tallest"] * tall and not one_piece:
-                continue
-            yield Candidate(first, end + 1, (left, top, right, bottom))
+            box = around(box, other.box)
+            if other.piece != atom.piece:
+                if (box[2] - box[0]) * 100 > WIDEST * tall:
+                    break
+                if (box[3] - box[1]) * 100 > TALLEST * tall:
+                    continue
+            yield Candidate(first, end, box)
 
 
-def _scores(
-    levels: Grey, labels: NDArray[np.int32], wanted: list[tuple[int, int, Box]], infer: Infer
-) -> NDArray[np.float32]:
-    inputs = np.zeros((len(wanted), 28, 28), np.uint8)
-    for place, (first, end, (left, top, right, bottom)) in enumerate(wanted):
-        part = labels[top:bottom, left:right]
-        mask = (part >= first) & (part < end)
-        inputs[place] = as_input(np.where(mask, levels[top:bottom, left:right], 0).astype(np.uint8))
-    return infer(inputs)
+def around(one: Box, other: Box) -> Box:
+    """Return the box around two boxes."""
+    return (
+        *(min(one[0], other[0]), min(one[1], other[1])),
+        *(max(one[2], other[2]), max(one[3], other[3])),
+    )
 
 
-def cost_of(
-    row: list[Atom], one: Candidate, scores: NDArray[np.float32], tall: int
-) -> float:
+def against(
+    atoms: Sequence[Atom], one: Candidate, scores: Scores, usual: Usual
+) -> dict[str, float]:
+    """Return what speaks against a candidate, each 0 or more."""
     left, top, right, bottom = one.box
-    score = float(scores.max())
-    cost = -np.log(max(score, P["floor"])) * P["power"]
-    height, width = (bottom - top) / tall, (right - left) / tall
-    cost += P["small"] * max(0.0, 0.75 - height) * 4
-    cost += P["width"] * max(0.0, width - max(1.0, 1.0 * height))
-    for number in range(one.first + 1, one.end):
-        before, atom = row[number - 1], row[number]
-        if before.piece != atom.piece:
-            cost += P["join0"] + P["gap"] * max(0.0, (atom.box[0] - before.box[2]) / tall)
-    return float(cost)
+    label = int(scores.argmax())
+    second, best = np.partition(scores, -2)[-2:].tolist()
+    best = max(best, FLOOR)
+    height, width = (bottom - top) / usual.tall, (right - left) / usual.tall
+    mean, deviation = ASPECT[label] if label < len(ASPECT) else ANY_ASPECT
+    departure = (float(np.log(width / height)) - mean) / deviation
+    parts = atoms[one.first : one.end]
+    gaps = [
+        max(0.0, (after.box[0] - before.box[2]) / usual.tall)
+        for before, after in pairwise(parts)
+        if before.piece != after.piece
+    ]
+    is_cut = one.first > 0 and atoms[one.first - 1].piece == parts[0].piece
+    reaches = left <= 0 or top <= 0 or right >= usual.limits[1] or bottom >= usual.limits[0]
+    strength = max(part.strength for part in parts)
+    return {
+        "score": -float(np.log(best)),
+        "second": second / best,
+        "short": max(0.0, 0.75 - height),
+        "tall": max(0.0, height - 1.4),
+        "broad": max(0.0, width - max(1.0, height)),
+        "wider": max(0.0, departure - 1),
+        "narrower": max(0.0, -departure - 1),
+        "joins": len(gaps),
+        "gaps": sum(gaps),
+        "cut": is_cut,
+        "crossed": parts[0].crossed / usual.tall if is_cut else 0.0,
+        "border": reaches,
+        "faint": max(0.0, 0.7 - strength / usual.strength),
+    }
+
+
+def skipped(atoms: Sequence[Atom], place: int, tall: int) -> float:
+    """Return what speaks against leaving out an atom."""
+    left, top, right, bottom = atoms[place].box
+    size = min(1.0, max(right - left, bottom - top) / tall)
+    others = atoms[max(0, place - 1) : place] + atoms[place + 1 : place + 2]  # type: ignore[operator]
+    is_part = any(other.piece == atoms[place].piece for other in others)
+    return SPARE + size * size * (PART if is_part else PIECE)
 
 
 def best_path(
-    row: list[Atom], candidates: list[Candidate], scored: list[NDArray[np.float32]], tall: int
-) -> tuple[list[Found], int]:
-    """Return the digits on the best path, and how many signs it leaves out."""
-    best = [0.0] + [np.inf] * len(row)
-    back: list[tuple[int, int | None]] = [(0, None)] * (len(row) + 1)
-    by_end: dict[int, list[int]] = {}
+    candidates: Sequence[Candidate], costs: Sequence[float], skips: Sequence[float]
+) -> tuple[list[int], list[int]]:
+    """Return the places of the candidates on the path that costs least, from left to right, and the
+    places of the atoms that it leaves out.
+    """
+    ending: dict[int, list[int]] = {}
     for place, one in enumerate(candidates):
-        by_end.setdefault(one.end, []).append(place)
-    for end in range(1, len(row) + 1):
-        atom = row[end - 1]
-        size = max(atom.box[2] - atom.box[0], atom.box[3] - atom.box[1]) / tall
-        best[end] = best[end - 1] + P["skip"] * min(1.0, size) ** 2 + 0.02
-        if end > 1 and row[end - 2].piece == atom.piece:
-            pass
-        back[end] = (end - 1, None)
-        for place in by_end.get(end, ()):
-            one = candidates[place]
-            cost = best[one.first] + cost_of(row, one, scored[place], tall)
-            start = row[one.first]
-            if one.first and row[one.first - 1].piece == start.piece:
-                cost += P["cut0"] + P["cut"] * start.cut / tall
-            if cost < best[end]:
-                best[end], back[end] = cost, (one.first, place)
-    found, end, left_out = [], len(row), 0
-    last_skipped = None
+        ending.setdefault(one.end, []).append(place)
+    least, steps = [0.0], [(0, -1)]  # by the number of atoms so far: the cost, and the last step
+    for end, skip in enumerate(skips, 1):
+        ways = [(least[-1] + skip, end - 1, -1)]
+        ways += [
+            (least[candidates[place].first] + costs[place], candidates[place].first, place)
+            for place in ending.get(end, ())
+        ]
+        cost, first, choice = min(ways)
+        least.append(cost)
+        steps.append((first, choice))
+    taken: list[int] = []
+    left_out: list[int] = []
+    end = len(skips)
     while end:
-        first, choice = back[end]
-        if choice is None:
-            piece = row[end - 1].piece
-            left_out += piece != last_skipped
-            last_skipped = piece
+        first, choice = steps[end]
+        if choice < 0:
+            left_out.append(end - 1)
         else:
-            found.append(Found(scored[choice], candidates[choice].box))
-            last_skipped = None
+            taken.append(choice)
         end = first
-    return found[::-1], left_out
+    return taken[::-1], left_out[::-1]

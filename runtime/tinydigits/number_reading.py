@@ -5,49 +5,17 @@ one worker.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from tinydigits.baselines import lines_of
 from tinydigits.errors import ImageError
 from tinydigits.images import decode
 from tinydigits.items import Chunk
-from tinydigits.lattice import read_lines
 from tinydigits.model import Backend
 from tinydigits.reading import NOTHING, Keep, Settings, thumbnail
 from tinydigits.remote.location import Location
-from tinydigits.segmentation import page_of
+from tinydigits.sheet import Sheet, read_sheet
 
 Lines = Literal["many", "one"]
 
 THUMBNAIL = 480  # px: the longer side of the pictures that a report draws boxes on
-
-
-class Sign(NamedTuple):
-    """One sign that is taken for a digit."""
-
-    scores: NDArray[np.float32]
-    """float32 [K], one score for each label."""
-
-    box: tuple[int, int, int, int]
-    """Left, top, right, bottom in pixels of the upright picture, right and bottom exclusive."""
-
-    doubted: bool = False
-    """Whether it is of another size than the other signs of the picture."""
-
-
-class Sheet(NamedTuple):
-    """The signs of one picture."""
-
-    lines: tuple[tuple[Sign, ...], ...]
-    """In reading order."""
-
-    left_out: int
-    """How many signs are no digits."""
-
-    blank: bool
-    """Whether no ink was found."""
 
 
 class NumberReading(NamedTuple):
@@ -87,7 +55,10 @@ class NumberReader:
                 assert not isinstance(source, Location)  # `sources.at_hand` has fetched it
                 picture = decode(source, self.settings.limits)
                 shown = thumbnail(picture, THUMBNAIL) if keep.thumbnails else None
-                sheets.append(self._sheet(picture))
+                sheet = read_sheet(
+                    picture, self.settings.invert, self.lines == "many", self.backend.scores
+                )
+                sheets.append(sheet)
                 size = picture.size
             except ImageError as error:
                 sheets.append(str(error))
@@ -102,20 +73,4 @@ class NumberReader:
         nothing: list[None] = [None] * len(chunk.names)
         return NumberReading(
             [why for _ in nothing], [*nothing], [*nothing] if keep.thumbnails else None
-        )
-
-    def _sheet(self, picture: Image.Image) -> Sheet:
-        page = page_of(picture, self.settings.invert)
-        if page is None:
-            return Sheet((), 0, blank=True)
-        lines = lines_of(page.pieces, page.tall, self.lines == "many")
-        found, left_out = read_lines(page, lines, self.backend.scores)
-        return Sheet(
-            tuple(
-                tuple(Sign(each.scores, page.in_picture(each.box)) for each in line)
-                for line in found
-                if line
-            ),
-            left_out,
-            blank=False,
         )

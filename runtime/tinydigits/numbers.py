@@ -9,7 +9,8 @@ import numpy as np
 from tinydigits.info import ModelInfo, Thresholds
 from tinydigits.items import Chunk
 from tinydigits.judging import Status
-from tinydigits.number_reading import NumberReading, Sheet
+from tinydigits.number_reading import NumberReading
+from tinydigits.sheet import Sheet
 
 Wanted = tuple[int, int] | None
 """The least and the most digits that a picture should hold; None for any number of them."""

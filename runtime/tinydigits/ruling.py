@@ -75,21 +75,25 @@ def _lines(mask: Mask, tall: int, upright: int) -> Mask:
                 columns = np.array([each.middle for each in members])
                 rows = np.array([each.row for each in members])
                 weights = np.array([float(each.piece.width) for each in members])
-                middle, row = np.average(columns, weights=weights), np.average(rows, weights=weights)
+                middle, row = (
+                    np.average(columns, weights=weights),
+                    np.average(rows, weights=weights),
+                )
                 spread = float((weights * (columns - middle) ** 2).sum())
                 within = sum(each.piece.width**3 / 12 for each in members)
                 along = float((weights * (columns - middle) * (rows - row)).sum())
                 along += sum(each.rise * each.piece.width**3 / 12 for each in members)
                 rise = along / (spread + within)
         covered = sum(each.piece.width for each in members)
-        at = (row + rise * (np.arange(left, right) - middle))[np.newaxis]
-        near = abs(rows_ - at) <= 2
-        inked = int((mask[:, left:right] & near).any(axis=0).sum())
+        at = (row + rise * (np.arange(mask.shape[1]) - middle))[np.newaxis]
+        inked = (mask & (abs(rows_ - at) <= 2)).any(axis=0)
+        left, right = _extended(inked, left, right)
+        at = at[:, left:right]
         alone_enough = covered * 100 >= COVERED[upright] * (right - left)
         long = stretches[0].piece.width * 10 >= SEED[upright] * tall
         if (
             (right - left) * 10 >= SPAN[upright] * tall
-            and inked * 100 >= INKED * (right - left)
+            and int(inked[left:right].sum()) * 100 >= INKED * (right - left)
             and ((long and alone_enough) or (right - left) * 100 >= ACROSS * mask.shape[1])
             and abs(rise) * LEVEL[1] <= LEVEL[0]
         ):
@@ -100,6 +104,15 @@ def _lines(mask: Mask, tall: int, upright: int) -> Mask:
             found[:, left:right] |= slim & (abs(rows_ - at) <= own / 2 + 1.5)
         stretches = [each for each in stretches if each not in members]
     return found
+
+
+def _extended(inked: Mask, left: int, right: int) -> tuple[int, int]:
+    """Extend a line to both sides as far as there is ink, over gaps of one px."""
+    while left > 0 and inked[max(0, left - 2) : left].any():
+        left -= 1
+    while right < len(inked) and inked[right : right + 2].any():
+        right += 1
+    return left, right
 
 
 def _stretch(piece: Piece) -> _Stretch:

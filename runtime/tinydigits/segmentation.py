@@ -1,4 +1,4 @@
-"""Segmentation: the ink of a picture of several digits, in pieces, at a size at which they are read.
+"""Segmentation: the ink of a picture of several digits, in pieces, at a size that is easily read.
 
     grey → polarity → ink → pieces → how tall the digits are → ink and pieces again at that size
     → ruled lines removed
@@ -9,11 +9,10 @@ The pieces of one digit are not joined here, and digits that touch are not cut: 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.bands import bands, ground_of
-from tinydigits.ink import Mask, find_ink, grey_of
+from tinydigits.ink import find_ink, grey_of
 from tinydigits.pieces import Piece, pieces_of
 from tinydigits.resampling import Grey, block_means
 from tinydigits.ruling import without_lines
@@ -25,6 +24,9 @@ REACH = 8  # of the shorter side of the picture: no stroke is twice as wide
 STROKE = 4  # of the height of a digit: likewise
 SAMPLE = 640  # px: the longer side of the sample that polarity is judged by
 AROUND = (4, 16)  # of the shorter side: how far the surroundings reach that ink stands out from
+EDGE = (
+    12  # tenths of the height of a digit: straight pieces at the border that are longer are edges
+)
 LEAST = 8  # px: pieces less tall are no digits
 MANY = 4000  # pieces: a picture with more is a texture
 SPECK = 8  # of the height of the digits: a piece that is smaller both ways is dust
@@ -54,43 +56,68 @@ class Page(NamedTuple):
         left, top, right, bottom = (edge * self.scale for edge in box)
         return left + self.left, top + self.top, right + self.left, bottom + self.top
 
+    def area(self, pieces: list[Piece]) -> tuple[int, int, int, int]:
+        """Return the box around pieces and the surroundings of a digit, in px of the picture."""
+        return self.in_picture(
+            (
+                min(piece.left for piece in pieces) - 2 * self.tall,
+                min(piece.top for piece in pieces) - 2 * self.tall,
+                max(piece.right for piece in pieces) + 2 * self.tall,
+                max(piece.bottom for piece in pieces) + 2 * self.tall,
+            )
+        )
 
-def page_of(image: Image.Image, invert: bool | None) -> Page | None:
+
+def page_of(
+    image: Image.Image,
+    invert: bool | None,
+    closer: tuple[int, tuple[int, int, int, int]] | None = None,
+) -> Page | None:
     """Find the ink of a picture, of mode L, RGB or RGBA; return None where there is none.
 
-    invert: whether the ink is darker than the paper; None detects it.
+    invert: whether the ink is darker than the paper; None detects it. closer: the height of the
+    digits and the area that they are in, in px of the picture, where both are known.
     """
     ground = ground_of(image)
     scale = -(-max(image.size) // LARGEST)
     grey = _grey(image, ground, scale)
     dark = _ink_is_dark(grey) if invert is None else invert
-    shorter = min(grey.shape)
-    first = _found(grey, dark, scale, shorter // REACH, shorter // 3)
-    if first is None:
-        return None
-    tall = _usual_height(first.pieces, first.levels.shape)
-    if tall > TALL:
-        finer = tall // READ
-        grey, scale, tall = block_means(grey, finer), scale * finer, tall // finer
     left = top = 0
-    if tall < SHORT and scale > 1:
-        likely = [piece for piece in first.pieces if piece.height * 2 > tall]
-        finer = max(1, scale * tall // READ)
-        left, right, top, bottom = (
-            max(0, min(piece.left for piece in likely) - tall) * scale,
-            min(image.width, (max(piece.right for piece in likely) + tall) * scale),
-            max(0, min(piece.top for piece in likely) - tall) * scale,
-            min(image.height, (max(piece.bottom for piece in likely) + tall) * scale),
-        )
-        grey = _grey(image.crop((left, top, right, bottom)), ground, finer)
-        scale, tall = finer, tall * scale // finer
+    if closer is None:
+        shorter = min(grey.shape)
+        first = _found(grey, dark, scale, shorter // REACH, shorter // 3)
+        if first is None:
+            return None
+        tall = _usual_height(first.pieces, first.levels.shape)
+        if tall > TALL:
+            finer = tall // READ
+            grey, scale, tall = block_means(grey, finer), scale * finer, tall // finer
+        elif tall < SHORT and scale > 1:
+            likely = [piece for piece in first.pieces if piece.height * 2 > tall]
+            closer = tall * scale, Page(grey, [], tall, scale, 0, 0).area(likely)
+    if closer is not None:
+        tall, (left, top, right, bottom) = closer
+        left, top, scale = max(0, left), max(0, top), max(1, tall // READ)
+        area = (left, top, min(image.width, right), min(image.height, bottom))
+        grey, tall = _grey(image.crop(area), ground, scale), tall // scale
     found = _found(grey, dark, scale, tall // STROKE, tall)
     if found is None:
         return None
     levels, pieces = found
     tall = _usual_height(pieces, levels.shape)
-    pieces = [piece for piece in pieces if piece.extent * SPECK > tall]
+    pieces = [
+        piece
+        for piece in pieces
+        if piece.extent * SPECK > tall and not _is_edge(piece, levels, tall)
+    ]
     return Page(levels, pieces, tall, scale, left, top)
+
+
+def _is_edge(piece: Piece, levels: Grey, tall: int) -> bool:
+    """Tell whether a piece is a line at the border of the picture: the edge of a sheet, or a side
+    of a frame.
+    """
+    return piece.extent * 10 > EDGE * tall and bool(piece.sides(levels > 0)) and piece.is_straight()
 
 
 class _Found(NamedTuple):

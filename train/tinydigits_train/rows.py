@@ -82,7 +82,7 @@ def _row(digits: Digits, writing: Writing, tall: int, random: Random) -> Row:
             ink = column
             continue
         if place - 1 in pairs:
-            between = -int(_distance(ink, column) + random.uniform(0.03, 0.1) * tall)
+            between = -int(_distance(ink, column) + random.uniform(0, 0.06) * tall)
         else:
             between = int(max(2, random.normal(gap, 0.06) * tall))
         ink = _joined(ink, column, between)

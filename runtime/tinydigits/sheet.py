@@ -1,0 +1,251 @@
+"""Sheet: the signs of one picture of several digits, line by line.
+
+page of ink and pieces → what the network says of each piece → lines → pieces cut and joined
+→ what it says of each candidate → the best path through each line → words left out
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tinydigits.baselines import lines_of
+from tinydigits.cutting import parts_of
+from tinydigits.fitting import SIDE, as_input
+from tinydigits.lattice import (
+    SURE,
+    WEIGHTS,
+    Atom,
+    Box,
+    Candidate,
+    Scores,
+    Usual,
+    against,
+    around,
+    best_path,
+    candidates_of,
+    skipped,
+)
+from tinydigits.pieces import Piece
+from tinydigits.resampling import Grey
+from tinydigits.segmentation import SHORT, Page, page_of
+
+Infer = Callable[[NDArray[np.uint8]], Scores]
+"""The network: uint8 [N, 28, 28] → float32 [N, K]."""
+
+LIKELY = 30  # of 100 of the usual height: pieces as tall are shown to the network as they are
+CLEAR = 0.3  # a second score below it
+NARROW, WIDE = 42, 100  # of 100 of the height: narrower pieces are not cut, wider ones always
+WORD = 70  # likewise: the gap between words
+SIGN = 40  # likewise: what is less tall is a dot, a hyphen or dust
+SMALLER, LARGER = 60, 170  # of 100 of the usual height in a line: other sizes are doubted
+
+
+class Sign(NamedTuple):
+    """One sign that is taken for a digit."""
+
+    scores: Scores
+    """float32 [K], one score for each label."""
+
+    box: Box
+    """Left, top, right, bottom in pixels of the upright picture, right and bottom exclusive."""
+
+    doubted: bool = False
+    """Whether it is of another size than the other signs of its line."""
+
+
+class Sheet(NamedTuple):
+    """The signs of one picture."""
+
+    lines: tuple[tuple[Sign, ...], ...]
+    """In reading order."""
+
+    left_out: int
+    """How many signs are no digits."""
+
+    blank: bool
+    """Whether no ink was found."""
+
+
+def read_sheet(image: Image.Image, invert: bool | None, many: bool, infer: Infer) -> Sheet:
+    """Read a picture of mode L, RGB or RGBA. invert: whether the ink is darker than the paper; None
+    detects it. many: whether there may be several lines.
+    """
+    page = page_of(image, invert)
+    if page is None:
+        return Sheet((), 0, blank=True)
+    pieces = _Pieces(page, infer)
+    if pieces.usual.tall < SHORT and page.scale > 1 and pieces.clear:
+        closer = page_of(image, invert, (pieces.usual.tall * page.scale, page.area(pieces.clear)))
+        if closer is not None:
+            page, pieces = closer, _Pieces(closer, infer)
+    lines, left_out = _lines(page, pieces, many, infer)
+    shown = tuple(
+        tuple(sign._replace(box=page.in_picture(sign.box)) for sign in line) for line in lines
+    )
+    return Sheet(shown, left_out, blank=False)
+
+
+class _Pieces:
+    """The pieces of a page, and what the network says of each as it is."""
+
+    def __init__(self, page: Page, infer: Infer) -> None:
+        self.labels = np.zeros(page.levels.shape, np.int32)
+        for number, piece in enumerate(page.pieces, 1):
+            for row, first, last in piece.runs:
+                self.labels[row, first:last] = number
+        shown = [
+            (number, piece)
+            for number, piece in enumerate(page.pieces, 1)
+            if piece.height * 100 >= LIKELY * page.tall
+        ]
+        asked = [(number, number + 1, _box(piece)) for number, piece in shown]
+        answers = _asked(page.levels, self.labels, asked, infer)
+        self.scores = {number: each for (number, _), each in zip(shown, answers, strict=True)}
+        self.numbers = {id(piece): number for number, piece in enumerate(page.pieces, 1)}
+        self.clear = [
+            piece
+            for number, piece in shown
+            if self.scores[number].max() >= SURE
+            and np.partition(self.scores[number], -2)[-2] < CLEAR
+        ]
+        tall, strengths = page.tall, [_strength(page.levels, _box(each)) for each in self.clear]
+        if len(self.clear) > 1:
+            tall = int(np.median([piece.height for piece in self.clear]))
+        strength = float(np.median(strengths)) if strengths else 255.0
+        self.usual = Usual(tall, strength, page.levels.shape)
+
+
+def _lines(page: Page, pieces: _Pieces, many: bool, infer: Infer) -> tuple[list[list[Sign]], int]:
+    """Return the signs of each line that has any, and how many signs are no digits."""
+    usual = pieces.usual
+    labels = np.zeros_like(pieces.labels)  # in the order of the lines, and with parts of pieces
+    rows: list[list[Atom]] = []
+    number = 1
+    for line in lines_of(page.pieces, usual.tall, many):
+        atoms: list[Atom] = []
+        for piece in line:
+            own = pieces.numbers[id(piece)]
+            left, top, right, bottom = _box(piece)
+            mask = pieces.labels[top:bottom, left:right] == own
+            levels = np.where(mask, page.levels[top:bottom, left:right], 0).astype(np.uint8)
+            scores = pieces.scores.get(own)
+            is_cut = _may_hold_several(piece, scores, usual.tall)
+            for part in parts_of(levels, usual.tall) if is_cut else [(levels > 0, 0.0)]:
+                held, crossed = part
+                rows_, columns = np.flatnonzero(held.any(axis=1)), np.flatnonzero(held.any(axis=0))
+                labels[top:bottom, left:right][held] = number
+                box = (
+                    *(left + int(columns[0]), top + int(rows_[0])),
+                    *(left + int(columns[-1]) + 1, top + int(rows_[-1]) + 1),
+                )
+                strength = float(np.percentile(levels[held], 80))
+                known = None if is_cut else scores
+                atoms.append(Atom(number, box, own, crossed, strength, known))
+                number += 1
+        rows.append(atoms)
+    lattices = [list(candidates_of(atoms, usual.tall)) for atoms in rows]
+    known = [
+        [_known(atoms, one) for one in lattice]
+        for atoms, lattice in zip(rows, lattices, strict=True)
+    ]
+    asked = [
+        (atoms[one.first].number, atoms[one.end - 1].number + 1, one.box)
+        for atoms, lattice, answers in zip(rows, lattices, known, strict=True)
+        for one, answer in zip(lattice, answers, strict=True)
+        if answer is None
+    ]
+    answers = iter(_asked(page.levels, labels, asked, infer))
+    lines: list[list[Sign]] = []
+    left_out = 0
+    for atoms, lattice, some in zip(rows, lattices, known, strict=True):
+        scores = [next(answers) if each is None else each for each in some]
+        signs, others = _best(atoms, lattice, scores, usual)
+        kept = _without_words(signs, others, usual.tall)
+        left_out += len(others) + len(signs) - len(kept)
+        if kept:
+            lines.append(_doubted(kept))
+    return lines, left_out
+
+
+def _known(atoms: Sequence[Atom], one: Candidate) -> Scores | None:
+    return atoms[one.first].scores if one.end == one.first + 1 else None
+
+
+def _may_hold_several(piece: Piece, scores: Scores | None, tall: int) -> bool:
+    if scores is None or piece.width * 100 <= NARROW * tall:
+        return False
+    return float(scores.max()) < SURE or piece.width * 100 > WIDE * tall
+
+
+def _best(
+    atoms: Sequence[Atom], lattice: Sequence[Candidate], scores: Sequence[Scores], usual: Usual
+) -> tuple[list[Sign], list[Box]]:
+    """Return the digits on the best path, and the boxes of the signs that it leaves out."""
+    costs = []
+    for one, each in zip(lattice, scores, strict=True):
+        reasons = against(atoms, one, each, usual)
+        costs.append(sum(WEIGHTS[name] * value for name, value in reasons.items()))
+    skips = [skipped(atoms, place, usual.tall) for place in range(len(atoms))]
+    taken, left_out = best_path(lattice, costs, skips)
+    others: dict[int, Box] = {}
+    for place in left_out:
+        atom = atoms[place]
+        others[atom.piece] = around(atom.box, others.get(atom.piece, atom.box))
+    return [Sign(scores[place], lattice[place].box) for place in taken], list(others.values())
+
+
+def _without_words(signs: list[Sign], others: list[Box], tall: int) -> list[Sign]:
+    """Leave out the letters of words that look like digits: signs in a group of which most are no
+    digits.
+    """
+    marks = [(sign.box, True) for sign in signs]
+    marks += [(box, False) for box in others if (box[3] - box[1]) * 100 >= SIGN * tall]
+    marks.sort(key=lambda mark: mark[0][0] + mark[0][2])
+    kept: set[Box] = set()
+    group: list[tuple[Box, bool]] = []
+    for place, mark in enumerate(marks):
+        group.append(mark)
+        end = max(box[2] for box, _ in group)
+        if place + 1 == len(marks) or (marks[place + 1][0][0] - end) * 100 > WORD * tall:
+            digits = {box for box, is_digit in group if is_digit}
+            if 2 * len(digits) >= len(group):
+                kept |= digits
+            group = []
+    return [sign for sign in signs if sign.box in kept]
+
+
+def _doubted(line: list[Sign]) -> list[Sign]:
+    """Doubt the signs that are of another size than the others of their line."""
+    usual = float(np.median([sign.box[3] - sign.box[1] for sign in line]))
+    return [
+        sign._replace(
+            doubted=not SMALLER * usual <= 100 * (sign.box[3] - sign.box[1]) <= LARGER * usual
+        )
+        for sign in line
+    ]
+
+
+def _box(piece: Piece) -> Box:
+    return piece.left, piece.top, piece.right, piece.bottom
+
+
+def _strength(levels: Grey, box: Box) -> float:
+    """Return the level that four fifths of the ink in a box are weaker than."""
+    left, top, right, bottom = box
+    part = levels[top:bottom, left:right]
+    return float(np.percentile(part[part > 0], 80))
+
+
+def _asked(
+    levels: Grey, labels: NDArray[np.int32], asked: list[tuple[int, int, Box]], infer: Infer
+) -> Scores:
+    """Ask the network about ranges of labels, each first, end and box, in one call."""
+    inputs = np.zeros((len(asked), SIDE, SIDE), np.uint8)
+    for place, (first, end, (left, top, right, bottom)) in enumerate(asked):
+        part = labels[top:bottom, left:right]
+        held = (part >= first) & (part < end)
+        inputs[place] = as_input(np.where(held, levels[top:bottom, left:right], 0).astype(np.uint8))
+    return infer(inputs)
