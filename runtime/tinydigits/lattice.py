@@ -10,7 +10,7 @@ lines of MNIST digits (`tinydigits_train.rows`), for the most lines read exactly
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -49,7 +49,8 @@ WEIGHTS = {
 }
 # What speaks against leaving out an atom of the height of a digit: a whole piece may be another
 # sign or dirt, but a part of one mostly belongs to a digit.
-PIECE, PART = 2.5, 6.0
+PIECE, PART = 3.5, 5.0
+SIGN_WIDTH = 0.7  # of the height of a digit: wider pieces hold several signs
 SPARE = 0.02  # for any atom, however small
 
 
@@ -163,42 +164,49 @@ def against(
     }
 
 
-def skipped(atoms: Sequence[Atom], place: int, tall: int) -> float:
-    """Return what speaks against leaving out an atom."""
-    left, top, right, bottom = atoms[place].box
-    size = min(1.0, max(right - left, bottom - top) / tall)
-    others = atoms[max(0, place - 1) : place] + atoms[place + 1 : place + 2]  # type: ignore[operator]
-    is_part = any(other.piece == atoms[place].piece for other in others)
-    return SPARE + size * size * (PART if is_part else PIECE)
+def skips_of(atoms: Sequence[Atom], tall: int) -> Iterator[tuple[int, int, float]]:
+    """Yield what may be left out, single atoms and whole pieces: the place of the first atom, the
+    place after the last, and what speaks against it.
+    """
+    for _, group in groupby(range(len(atoms)), lambda place: atoms[place].piece):
+        places = list(group)
+        box = atoms[places[0]].box
+        for place in places:
+            box = around(box, atoms[place].box)
+            if len(places) > 1:
+                yield place, place + 1, SPARE + PART * _size(atoms[place].box, tall)
+        signs = max(1.0, (box[2] - box[0]) / (SIGN_WIDTH * tall))
+        yield places[0], places[-1] + 1, SPARE + PIECE * signs * _size(box, tall) ** 2
+
+
+def _size(box: Box, tall: int) -> float:
+    left, top, right, bottom = box
+    return min(1.0, max(right - left, bottom - top) / tall)
 
 
 def best_path(
-    candidates: Sequence[Candidate], costs: Sequence[float], skips: Sequence[float]
+    candidates: Sequence[Candidate],
+    costs: Sequence[float],
+    skips: Sequence[tuple[int, int, float]],
 ) -> tuple[list[int], list[int]]:
     """Return the places of the candidates on the path that costs least, from left to right, and the
-    places of the atoms that it leaves out.
+    places of the skips.
     """
-    ending: dict[int, list[int]] = {}
-    for place, one in enumerate(candidates):
-        ending.setdefault(one.end, []).append(place)
-    least, steps = [0.0], [(0, -1)]  # by the number of atoms so far: the cost, and the last step
-    for end, skip in enumerate(skips, 1):
-        ways = [(least[-1] + skip, end - 1, -1)]
-        ways += [
-            (least[candidates[place].first] + costs[place], candidates[place].first, place)
-            for place in ending.get(end, ())
-        ]
-        cost, first, choice = min(ways)
-        least.append(cost)
-        steps.append((first, choice))
+    edges = [(one.end, one.first, cost) for one, cost in zip(candidates, costs, strict=True)]
+    edges += [(end, first, cost) for first, end, cost in skips]
+    # By the number of atoms so far: the least cost, the number before the last step, and the step.
+    best: dict[int, tuple[float, int, int]] = {0: (0.0, 0, 0)}
+    for place in sorted(range(len(edges)), key=lambda place: edges[place][:2]):
+        end, first, cost = edges[place]
+        way = (best[first][0] + cost, first, place)
+        best[end] = min(way, best.get(end, way))
     taken: list[int] = []
-    left_out: list[int] = []
-    end = len(skips)
-    while end:
-        first, choice = steps[end]
-        if choice < 0:
-            left_out.append(end - 1)
-        else:
-            taken.append(choice)
-        end = first
-    return taken[::-1], left_out[::-1]
+    at = max(best)
+    while at:
+        _, at, place = best[at]
+        taken.append(place)
+    taken.reverse()
+    count = len(candidates)
+    return [each for each in taken if each < count], [
+        each - count for each in taken if each >= count
+    ]

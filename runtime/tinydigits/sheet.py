@@ -26,7 +26,7 @@ from tinydigits.lattice import (
     around,
     best_path,
     candidates_of,
-    skipped,
+    skips_of,
 )
 from tinydigits.pieces import Piece
 from tinydigits.resampling import Grey
@@ -78,7 +78,9 @@ def read_sheet(image: Image.Image, invert: bool | None, many: bool, infer: Infer
         return Sheet((), 0, blank=True)
     pieces = _Pieces(page, infer)
     if pieces.usual.tall < SHORT and page.scale > 1 and pieces.clear:
-        closer = page_of(image, invert, (pieces.usual.tall * page.scale, page.area(pieces.clear)))
+        tall = pieces.usual.tall
+        likely = [piece for piece in page.pieces if tall < 2 * piece.height < 4 * tall]
+        closer = page_of(image, invert, (tall * page.scale, page.area(likely)))
         if closer is not None:
             page, pieces = closer, _Pieces(closer, infer)
     lines, left_out = _lines(page, pieces, many, infer)
@@ -177,7 +179,7 @@ def _known(atoms: Sequence[Atom], one: Candidate) -> Scores | None:
 def _may_hold_several(piece: Piece, scores: Scores | None, tall: int) -> bool:
     if scores is None or piece.width * 100 <= NARROW * tall:
         return False
-    return float(scores.max()) < SURE or piece.width * 100 > WIDE * tall
+    return float(scores.max()) < SURE or piece.width * 100 > WIDE * max(tall, piece.height)
 
 
 def _best(
@@ -188,12 +190,12 @@ def _best(
     for one, each in zip(lattice, scores, strict=True):
         reasons = against(atoms, one, each, usual)
         costs.append(sum(WEIGHTS[name] * value for name, value in reasons.items()))
-    skips = [skipped(atoms, place, usual.tall) for place in range(len(atoms))]
+    skips = list(skips_of(atoms, usual.tall))
     taken, left_out = best_path(lattice, costs, skips)
     others: dict[int, Box] = {}
     for place in left_out:
-        atom = atoms[place]
-        others[atom.piece] = around(atom.box, others.get(atom.piece, atom.box))
+        for atom in atoms[slice(*skips[place][:2])]:
+            others[atom.piece] = around(atom.box, others.get(atom.piece, atom.box))
     return [Sign(scores[place], lattice[place].box) for place in taken], list(others.values())
 
 
