@@ -40,6 +40,9 @@ CLEAR = 0.3  # a second score below it
 NARROW, WIDE = 42, 100  # of 100 of the height: narrower pieces are not cut, wider ones always
 WORD = 70  # likewise: the gap between words
 SIGN = 40  # likewise: what is less tall is a dot, a hyphen or dust
+LEAST = 0.1  # signs with a lower score are left out
+ALIKE = 95  # of 100: the digits of a picture have that sum of scores for each sign of their size
+# that is none, or the picture holds no number
 SMALLER, LARGER = 60, 170  # of 100 of the usual height in a line: other sizes are doubted
 
 
@@ -161,15 +164,18 @@ def _lines(page: Page, pieces: _Pieces, many: bool, infer: Infer) -> tuple[list[
     ]
     answers = iter(_asked(page.levels, labels, asked, infer))
     lines: list[list[Sign]] = []
-    left_out = 0
+    others: list[Box] = []
     for atoms, lattice, some in zip(rows, lattices, known, strict=True):
         scores = [next(answers) if each is None else each for each in some]
-        signs, others = _best(atoms, lattice, scores, usual)
-        kept = _without_words(signs, others, usual.tall)
-        left_out += len(others) + len(signs) - len(kept)
-        if kept:
-            lines.append(_doubted(kept))
-    return lines, left_out
+        signs, left_out = _without_words(*_best(atoms, lattice, scores, usual), usual.tall)
+        others += left_out
+        if signs:
+            lines.append(_doubted(signs))
+    alike = [box for box in others if SMALLER <= 100 * (box[3] - box[1]) / usual.tall <= LARGER]
+    sure = sum(float(sign.scores.max()) for line in lines for sign in line)
+    if sure * 100 < ALIKE * len(alike):
+        return [], len(others) + sum(map(len, lines))
+    return lines, len(others)
 
 
 def _known(atoms: Sequence[Atom], one: Candidate) -> Scores | None:
@@ -196,27 +202,37 @@ def _best(
     for place in left_out:
         for atom in atoms[slice(*skips[place][:2])]:
             others[atom.piece] = around(atom.box, others.get(atom.piece, atom.box))
-    return [Sign(scores[place], lattice[place].box) for place in taken], list(others.values())
+    signs = []
+    for place in taken:
+        if scores[place].max() >= LEAST:
+            signs.append(Sign(scores[place], lattice[place].box))
+        else:
+            others[-place] = lattice[place].box
+    return signs, list(others.values())
 
 
-def _without_words(signs: list[Sign], others: list[Box], tall: int) -> list[Sign]:
-    """Leave out the letters of words that look like digits: signs in a group of which most are no
-    digits.
+def _without_words(signs: list[Sign], others: list[Box], tall: int) -> tuple[list[Sign], list[Box]]:
+    """Leave out the letters of words that look like digits: signs in a group of which a third are
+    no digits. The first and the last sign of a group may be a currency's, a unit's or a bracket.
     """
-    marks = [(sign.box, True) for sign in signs]
-    marks += [(box, False) for box in others if (box[3] - box[1]) * 100 >= SIGN * tall]
+    marks: list[tuple[Box, Sign | None]] = [(sign.box, sign) for sign in signs]
+    marks += [(box, None) for box in others if (box[3] - box[1]) * 100 >= SIGN * tall]
     marks.sort(key=lambda mark: mark[0][0] + mark[0][2])
-    kept: set[Box] = set()
-    group: list[tuple[Box, bool]] = []
+    words: list[Sign] = []
+    group: list[tuple[Box, Sign | None]] = []
     for place, mark in enumerate(marks):
         group.append(mark)
         end = max(box[2] for box, _ in group)
         if place + 1 == len(marks) or (marks[place + 1][0][0] - end) * 100 > WORD * tall:
-            digits = {box for box, is_digit in group if is_digit}
-            if 2 * len(digits) >= len(group):
-                kept |= digits
+            digits = [sign for _, sign in group if sign is not None]
+            inside = sum(sign is None for _, sign in group[1:-1])
+            if 2 * inside > len(digits) or 2 * len(digits) < len(group):
+                words += digits
             group = []
-    return [sign for sign in signs if sign.box in kept]
+    if not words:
+        return signs, others
+    left_out = {sign.box for sign in words}
+    return [sign for sign in signs if sign.box not in left_out], [*others, *left_out]
 
 
 def _doubted(line: list[Sign]) -> list[Sign]:
