@@ -60,6 +60,7 @@ Exit status: 0 measured; 1 something failed or is out of bounds; 2 something is 
     help="Folder with dense/ and conv/, as `tinydigits export` writes them. [default: export anew]",
 )
 @click.option("--people", type=_folder, help="Folder of pictures by people, a sub-folder a label.")
+@click.option("--numbers", type=_folder, help="Folder of pictures of numbers, with truth.tsv.")
 @click.option(
     "-m",
     "--model",
@@ -80,6 +81,7 @@ def main(
     models: Path,
     bundles: Path | None,
     people: Path | None,
+    numbers: Path | None,
     names: tuple[str, ...],
     turns: int | None,
     short: bool,
@@ -90,7 +92,9 @@ def main(
             tempfile.TemporaryDirectory(prefix="tinydigits-benchmarks-") as scratch,
             progress() as say,
         ):
-            plan = Plan(Path(scratch), mnist, models, bundles, people, names, turns, short, say)
+            plan = Plan(
+                Path(scratch), mnist, models, bundles, people, numbers, names, turns, short, say
+            )
             ctx.exit(action(plan, name))
     except TinydigitsError as error:
         click.echo(f"error: {name}: {error}", err=True)
@@ -157,7 +161,8 @@ def _words(plan: Plan) -> list[str]:
     """Return the options with which another process follows the same plan."""
     words = [word for name in plan.names for word in ("--model", name)]
     words += ["--models", str(plan.models)]
-    for option, value in (("--mnist", plan.mnist), ("--people", plan.people)):
+    folders = (("--mnist", plan.mnist), ("--people", plan.people), ("--numbers", plan.numbers))
+    for option, value in folders:
         words += [option, str(value)] if value else []
     words += ["--turns", str(plan.asked_turns)] if plan.asked_turns else []
     return [*words, "--short"] if plan.short else words

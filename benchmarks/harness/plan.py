@@ -39,6 +39,7 @@ class Plan:
     # anew.
     bundles: Path | None = None
     people: Path | None = None  # a folder with pictures by people, in a sub-folder for each label
+    numbers: Path | None = None  # a folder with pictures of numbers by people, and truth.tsv
     names: tuple[str, ...] = ("dense", "conv")  # the models
     asked_turns: int | None = None  # the number of turns; None: each benchmark's own
     short: bool = False  # measure little, to try whether a benchmark runs

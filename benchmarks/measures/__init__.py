@@ -25,6 +25,9 @@ BENCHMARKS = {
         Benchmark("reading", "how well the models read, and what they refuse"),
         Benchmark("people", "pictures by people, with each kind of fit", needs="--people DIR"),
         Benchmark("scenes", "digits on drawn papers, in shadows, boxes and among lines", needs=""),
+        Benchmark(
+            "numbers", "whole numbers, against OCR programs", needs="--numbers DIR --mnist DIR"
+        ),
         Benchmark("devices", "the C formats on simulated microcontrollers"),
         Benchmark("scale", "large jobs with the Ray engine, on disk and in object storage"),
     )

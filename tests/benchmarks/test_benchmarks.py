@@ -21,6 +21,8 @@ from benchmarks.measures.start import required
 from tests.conftest import ROOT
 from tinydigits.errors import TinydigitsError
 from tinydigits_export.c.backend import find_tool
+from tinydigits_train.data import load_data
+from tinydigits_train.rows import pictures
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -38,6 +40,7 @@ EXPECTED = {
     "reading": ("MNIST test at 16×16", "letters in fonts", "textures and blanks"),
     "people": ("notebook", "fit=auto", "fit=mnist", "fit=resize"),
     "scenes": ("squared paper", "sheet on a table", "small on a large sheet"),
+    "numbers": ("by people", "one pair touches", "three rows", "RapidOCR"),
     "devices": ("ATmega328P", "Cortex-M0+", "Cortex-M4"),
     "scale": ("to fetch one of tar", "\n      2  tar", "million LIST", "core hours"),
 }  # fmt: skip
@@ -61,8 +64,21 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Path:
+    """Pictures of numbers with their truth, drawn."""
+    folder = tmp_path_factory.mktemp("numbers")
+    lines = ["file\ttruth"]
+    drawn = pictures(load_data(str(mnist_dir)).test, "three rows", 5, seed=0)
+    for place, (picture, number) in enumerate(drawn):
+        picture.save(folder / f"{place}.png")
+        lines.append(f"{place}.png\t{number.replace(chr(10), '|')}")
+    (folder / "truth.tsv").write_text("\n".join(lines))
+    return folder
+
+
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path) -> None:
+def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path, numbers: Path) -> None:
     if name == "devices":
         try:
             for tool in ("avr-gcc", "arm-none-eabi-gcc"):
@@ -71,6 +87,7 @@ def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path) -> Non
             pytest.skip(str(error))
     before = kept()
     inputs = ("--mnist", mnist_dir, "--bundles", bundles, "--people", people)
+    inputs += ("--numbers", numbers)
     words = (name, "--short", "--turns", 1, "--model", "dense", *inputs)
     if name == "scale":  # its clients leave a thread behind, beside which no worker is forked
         command = [sys.executable, "-m", "benchmarks", *map(str, words)]
@@ -95,6 +112,8 @@ def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path) -> Non
         (["accuracy", "--mnist", "EMPTY"], "has no train-images"),
         (["people"], "pass --people DIR"),
         (["people", "--people", "MISSING"], "does not exist"),
+        (["numbers"], "pass --numbers DIR"),
+        (["numbers", "--numbers", "EMPTY"], "has no truth.tsv"),
         (["no such"], "is not one of"),
     ],
 )

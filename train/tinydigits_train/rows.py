@@ -3,6 +3,7 @@
 Reading numbers is tuned and measured on such rows, by the thousand.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,17 @@ class Writing:
     """The share of the pictures that have a ruled line below each row."""
 
     rows: int = 1
+    """In each picture."""
+
+
+KINDS = {
+    "apart": Writing(),
+    "one pair touches": Writing(touching=1),
+    "two pairs touch": Writing(touching=2),
+    "ruled": Writing(ruled=1.0),
+    "slanted": Writing(slant=15.0),
+    "three rows": Writing(rows=3, slant=8.0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,13 @@ class Row:
     """uint8 [H, W], bright on black."""
 
     text: str
+
+
+def pictures(digits: Digits, kind: str, count: int, seed: int) -> Iterator[tuple[Image.Image, str]]:
+    """Yield `count` pictures of a kind of KINDS, each with its number."""
+    random = np.random.default_rng([seed, *kind.encode()])
+    for _ in range(count):
+        yield picture(digits, KINDS[kind], random)
 
 
 def picture(digits: Digits, writing: Writing, random: Random) -> tuple[Image.Image, str]:
