@@ -40,7 +40,7 @@ WEIGHTS = {
     "broad": 8.0,
     "wider": 0.55,
     "narrower": 0.3,
-    "joins": 1.0,
+    "joins": 0.3,
     "gaps": 1.0,
     "cut": 0.13,
     "crossed": 1.0,
