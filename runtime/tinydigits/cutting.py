@@ -19,6 +19,7 @@ BEND = 0.08  # of full ink: what one px to the side costs, so that cuts do not w
 MARGIN = 7  # of the height: no digit is narrower, save for 1, which has about this width
 MOST = 5  # cuts of one piece for each height of its width
 APART = 9  # of the height: two cuts are at least that far apart, on average
+LIGHTEST = 8  # of 100 of the ink of a piece: no part holds less
 DEAREST = 0.75  # of the height: a cut through more ink is none
 
 
@@ -57,7 +58,7 @@ def cuts_of(levels: Grey, tall: int) -> list[Cut]:
     if not len(starts):
         return []
     band = max(2, tall // BAND)
-    ink = np.pad(levels.astype(np.float32) / 255, ((0, 0), (band, band + 1)))
+    ink = np.pad(levels.astype(np.float32) / 255, ((0, 0), (band, band + 1)), constant_values=1.0)
     lanes = starts[:, np.newaxis] + np.arange(2 * band + 1)  # columns in the padded picture
     bends = np.empty((height, *lanes.shape), np.int8)
     total = ink[0][lanes]
@@ -68,7 +69,8 @@ def cuts_of(levels: Grey, tall: int) -> list[Cut]:
         bends[row] = choice.argmin(axis=0)
         total = choice.min(axis=0) + ink[row][lanes]
     ends = total.argmin(axis=1)
-    cuts = []
+    cuts: list[Cut] = []
+    cells = int((levels > 0).sum())
     order = np.argsort(total.min(axis=1), kind="stable")
     for start in order.tolist():
         cost = float(total[start, ends[start]])
@@ -79,6 +81,9 @@ def cuts_of(levels: Grey, tall: int) -> list[Cut]:
             columns[row] = at
             at += (0, -1, 1)[bends[row, start, at]]
         columns += int(starts[start]) - band
+        before = int((levels > 0)[np.arange(width) < columns[:, np.newaxis]].sum())
+        if not LIGHTEST * cells <= 100 * before <= (100 - LIGHTEST) * cells:
+            continue
         if all(abs(columns - other.columns).mean() * APART >= tall for other in cuts):
             crossed = float(ink[np.arange(height), np.clip(columns, 0, width - 1) + band].sum())
             cuts.append(Cut(columns, crossed))

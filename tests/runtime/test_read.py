@@ -1,0 +1,135 @@
+"""Classifier.read reads whole numbers: drawn rows of real digits, in each way of writing them."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from tinydigits import Classifier, ImageError, TinydigitsError
+from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.rows import KINDS, Writing, picture, pictures
+
+COUNT = 20
+# MNIST holds digits that nobody reads without their neighbours.
+FEWEST = {
+    "apart": 17, "one pair touches": 13, "two pairs touch": 10, "ruled": 13, "slanted": 16,
+    "three rows": 13,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier("conv")
+
+
+@pytest.fixture(scope="module")
+def clear(mnist_test: Digits, classifier: Classifier) -> Digits:
+    """A digit of each class that the network is sure of."""
+    places = []
+    for label in range(10):
+        own = np.flatnonzero(mnist_test.labels[:500] == label)
+        places.append(int(own[classifier.scores(mnist_test.images[own])[:, label].argmax()]))
+    return Digits(mnist_test.images[places], mnist_test.labels[places])
+
+
+@pytest.fixture(scope="module")
+def row(clear: Digits) -> tuple[Image.Image, str]:
+    return picture(clear, Writing(), np.random.default_rng(2))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_drawn_rows_are_read(kind: str, mnist_test: Digits, classifier: Classifier) -> None:
+    images, truth = zip(*pictures(mnist_test, kind, COUNT, seed=3), strict=True)
+    found = [number.text for number in classifier.read_many([*images])]
+    exact = [one == other for one, other in zip(found, truth, strict=True)]
+    assert sum(exact) >= FEWEST[kind], [*zip(found, truth, strict=True)]
+
+
+def test_boxes_are_those_of_the_upright_picture(
+    row: tuple[Image.Image, str], classifier: Classifier
+) -> None:
+    image, text = row
+    size = (image.width * 8, image.height * 8)  # which is read at a smaller scale
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a camera held upright: the file lies on its side
+    file = io.BytesIO()
+    image.resize(size).rotate(90, expand=True).save(file, "JPEG", exif=exif)
+    number = classifier.read(file.getvalue())
+    assert number.text == text
+    small = classifier.read(image)
+    for digit, same in zip(number.lines[0], small.lines[0], strict=True):
+        assert digit.label == same.label
+        assert np.abs(np.array(digit.box) / 8 - np.array(same.box)).max() < 4
+        left, top, right, bottom = digit.box
+        assert 0 <= left < right <= size[0]
+        assert 0 <= top < bottom <= size[1]
+
+
+def test_what_is_no_digit_is_left_out_and_counted(
+    row: tuple[Image.Image, str], classifier: Classifier
+) -> None:
+    image, text = row
+    marked = image.copy()
+    pixels = np.asarray(image).astype(int)
+    dark = max(pixels.min(), pixels.max(), key=lambda level: abs(level - np.median(pixels)))
+    right, bottom = classifier.read(image).lines[0][-1].box[2:]
+    before = classifier.read(image).left_out
+    draw = ImageDraw.Draw(marked)
+    draw.ellipse((right + 8, bottom - 8, right + 16, bottom), fill=int(dark))
+    number = classifier.read(marked)
+    assert (number.text, number.left_out) == (text, before + 1)
+
+
+def test_small_digits_on_a_large_sheet_are_read(
+    row: tuple[Image.Image, str], classifier: Classifier
+) -> None:
+    image, text = row
+    sheet = Image.new("L", (2600, 3400), int(np.median(np.asarray(image))))
+    sheet.paste(image, (700, 900))
+    number = classifier.read(sheet)
+    assert number.text == text
+    assert number.lines[0][0].box[0] > 700
+
+
+def test_one_line_is_read_across_heights(clear: Digits, classifier: Classifier) -> None:
+    """Signs at very different heights are one line if the caller says that there is one."""
+    canvas = Image.new("L", (160, 120))
+    for place, (left, top) in enumerate(((10, 5), (70, 60))):
+        canvas.paste(Image.fromarray(clear.images[place + 2]).resize((50, 50)), (left, top))
+    assert classifier.read(canvas).text == "2\n3"
+    assert classifier.read(canvas, lines="one").text == "23"
+
+
+def test_a_blank_sheet_is_blank(classifier: Classifier) -> None:
+    number = classifier.read(np.full((300, 400), 230, np.uint8))
+    assert (number.text, number.reason, number.lines) == (None, "blank", ())
+
+
+def test_many_are_read_in_order_by_workers_as_by_one(
+    mnist_test: Digits, classifier: Classifier, tmp_path: Path
+) -> None:
+    names = []
+    for place, (image, _) in enumerate(pictures(mnist_test, "apart", 6, seed=4)):
+        names.append(str(tmp_path / f"{place}.png"))
+        image.save(names[-1])
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    alone = list(classifier.read_many(names, batch_size=2))
+    assert [number.path for number in alone] == names
+    assert [number.status == "error" for number in alone] == [place == 2 for place in range(6)]
+    assert list(classifier.read_many(str(tmp_path), batch_size=2, workers=2)) == alone
+
+
+def test_what_cannot_be_read_or_is_out_of_range_is_refused(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    missing = tmp_path / "missing.png"
+    with pytest.raises(ImageError, match=r"missing\.png: "):
+        classifier.read(missing)
+    with pytest.raises(TinydigitsError, match="digits"):
+        classifier.read(missing, digits=(3, 2))
+    with pytest.raises(TinydigitsError, match="choose from many, one"):
+        classifier.read(missing, lines="two")  # type: ignore[arg-type]
+    with pytest.raises(TinydigitsError, match="not bytes"):
+        classifier.read_many(b"picture")

@@ -1,0 +1,103 @@
+"""A picture of several digits becomes pieces: lines and edges go, lines of writing are found, and
+pieces are cut where they are thin.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tinydigits.baselines import lines_of
+from tinydigits.cutting import cuts_of, parts_of
+from tinydigits.pieces import Piece, pieces_of
+from tinydigits.ruling import without_lines
+from tinydigits.segmentation import page_of
+
+Levels = NDArray[np.uint8]
+
+
+def ring(levels: Levels, left: int, top: int, side: int = 40, stroke: int = 5) -> None:
+    """Draw a square ring."""
+    levels[top : top + side, left : left + side] = 255
+    inner = slice(top + stroke, top + side - stroke), slice(left + stroke, left + side - stroke)
+    levels[inner] = 0
+
+
+def boxes(pieces: list[Piece]) -> list[tuple[int, int]]:
+    return [(piece.left, piece.top) for piece in pieces]
+
+
+def test_a_ruled_line_is_removed_and_what_crosses_it_stays() -> None:
+    levels = np.zeros((100, 400), np.uint8)
+    for left in (40, 120, 250):
+        ring(levels, left, 40)
+    plain = levels.copy()
+    levels[76:79, 5:395] = 255
+    found = without_lines(levels, pieces_of(levels > 0), 40)
+    assert len(pieces_of(found > 0)) == 3
+    assert (found > 0).sum() < (plain > 0).sum() * 1.05
+    assert ((found > 0) & (plain > 0)).sum() > (plain > 0).sum() * 0.9
+
+
+def test_the_feet_of_digits_are_no_ruled_line() -> None:
+    levels = np.zeros((100, 200), np.uint8)
+    for left in (20, 80, 140):
+        ring(levels, left, 40)
+    assert without_lines(levels, pieces_of(levels > 0), 40) is levels
+
+
+def test_slanted_lines_are_told_apart_and_read_from_left_to_right() -> None:
+    """The rows fall by 10 degrees, so that the end of one is lower than the start of the next."""
+    levels = np.zeros((400, 620), np.uint8)
+    wanted = []
+    for top in (20, 100, 180):
+        row = [(left, top + round(left * 0.176)) for left in range(20, 560, 70)]
+        for place in row:
+            ring(levels, *place)
+        wanted.append(row)
+    lines = lines_of(pieces_of(levels > 0), 40, many=True)
+    assert [boxes(line) for line in lines] == wanted
+    one = lines_of(pieces_of(levels > 0), 40, many=False)
+    assert len(one) == 1
+
+
+def test_a_column_is_read_from_top_to_bottom() -> None:
+    levels = np.zeros((300, 80), np.uint8)
+    for top in (10, 90, 170):
+        ring(levels, 20, top)
+    lines = lines_of(pieces_of(levels > 0), 40, many=True)
+    assert [boxes(line) for line in lines] == [[(20, 10)], [(20, 90)], [(20, 170)]]
+
+
+def test_two_rings_that_touch_are_cut_between_them() -> None:
+    levels = np.zeros((40, 80), np.uint8)
+    ring(levels, 0, 0, 38)
+    ring(levels, 41, 0, 38)
+    levels[18:21, 36:43] = 255
+    cuts = cuts_of(levels, 40)
+    best = min(cuts, key=lambda cut: cut.ink)
+    assert 36 <= best.columns.mean() <= 43
+    assert best.ink <= 4
+    parts = parts_of(levels, 40)
+    assert len(parts) == len(cuts) + 1
+    together = np.sum([mask for mask, _ in parts], axis=0)
+    assert np.array_equal(together == 1, levels > 0)
+
+
+def test_the_ink_of_pencil_in_a_shadow_is_found_dark_on_bright_and_bright_on_dark() -> None:
+    rows, columns = np.indices((300, 500))
+    light = 200 - 0.2 * columns + 0.05 * rows + np.random.default_rng(0).normal(0, 2, (300, 500))
+    ink = np.zeros((300, 500), np.uint8)
+    for left in (60, 160, 300):
+        ring(ink, left, 120, 50, 4)
+    grey = (light - 50 * (ink > 0)).astype(np.uint8)
+    for picture in (grey, 255 - grey):
+        page = page_of(Image.fromarray(picture), None)
+        assert page is not None
+        boxes_ = [(each.left, each.top, each.right, each.bottom) for each in page.pieces]
+        lefts = sorted(page.in_picture(box)[0] for box in boxes_)
+        assert np.abs(np.array(lefts) - (60, 160, 300)).max() <= 3
+        assert 40 <= page.tall * page.scale <= 60
+
+
+def test_a_blank_page_has_no_ink() -> None:
+    assert page_of(Image.new("L", (100, 60), 240), None) is None
