@@ -85,7 +85,7 @@ def truth_in(folder: Path) -> list[tuple[str, str]]:
     return [(str(folder / file), number.replace("|", "\n")) for file, number in pairs]
 
 
-def rates(found: list[str], truth: list[str]) -> tuple[Value, Value]:
+def rates(found: list[str], truth: list[str]) -> tuple[float, float]:
     """Return the share of numbers that are exact, and the digit error rate."""
     exact = np.mean([one == other for one, other in zip(found, truth, strict=True)])
     errors = sum(

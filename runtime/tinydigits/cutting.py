@@ -62,10 +62,11 @@ def cuts_of(levels: Grey, tall: int) -> list[Cut]:
     lanes = starts[:, np.newaxis] + np.arange(2 * band + 1)  # columns in the padded picture
     bends = np.empty((height, *lanes.shape), np.int8)
     total = ink[0][lanes]
+    choice = np.full((3, *lanes.shape), np.inf, np.float32)  # straight on, from the left, right
     for row in range(height):
-        left = np.pad(total[:, :-1], ((0, 0), (1, 0)), constant_values=np.inf) + BEND
-        right = np.pad(total[:, 1:], ((0, 0), (0, 1)), constant_values=np.inf) + BEND
-        choice = np.stack([total, left, right])
+        choice[0] = total
+        choice[1, :, 1:] = total[:, :-1] + BEND
+        choice[2, :, :-1] = total[:, 1:] + BEND
         bends[row] = choice.argmin(axis=0)
         total = choice.min(axis=0) + ink[row][lanes]
     ends = total.argmin(axis=1)

@@ -40,10 +40,10 @@ WEIGHTS = {
     "broad": 8.0,
     "wider": 0.55,
     "narrower": 0.3,
-    "joins": 0.3,
+    "joins": 0.15,
     "gaps": 1.0,
-    "cut": 0.13,
-    "crossed": 1.0,
+    "cut": 0.05,
+    "crossed": 0.6,
     "border": 2.0,
     "faint": 6.0,
 }

@@ -86,7 +86,7 @@ def _lines(mask: Mask, tall: int, upright: int) -> Mask:
                 rise = along / (spread + within)
         covered = sum(each.piece.width for each in members)
         at = (row + rise * (np.arange(mask.shape[1]) - middle))[np.newaxis]
-        inked = (mask & (abs(rows_ - at) <= 2)).any(axis=0)
+        inked: Mask = np.logical_or.reduce(mask & (abs(rows_ - at) <= 2), axis=0)
         left, right = _extended(inked, left, right)
         at = at[:, left:right]
         alone_enough = covered * 100 >= COVERED[upright] * (right - left)

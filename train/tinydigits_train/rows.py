@@ -81,7 +81,7 @@ def picture(digits: Digits, writing: Writing, random: Random) -> tuple[Image.Ima
         angle = random.uniform(-writing.slant, writing.slant)
         sheet = sheet.rotate(angle, Image.Resampling.BICUBIC, expand=True)
     margins = (random.uniform(0.2, 1.5, 4) * tall).astype(int)
-    ink = np.pad(np.asarray(sheet), (margins[:2], margins[2:])).astype(np.float64) / 255
+    ink = np.pad(np.asarray(sheet), (margins[:2], margins[2:]))
     return _on_paper(ink, random), "\n".join(row.text for row in written)
 
 
@@ -151,8 +151,9 @@ def _rule(ink: Pixels, at: int, random: Random) -> None:
     np.maximum(ink, np.asarray(drawing), out=ink)
 
 
-def _on_paper(ink: NDArray[np.float64], random: Random) -> Image.Image:
-    """Lay the ink, 0..1, on paper in uneven light with grain; one in five is bright on dark."""
+def _on_paper(pixels: Pixels, random: Random) -> Image.Image:
+    """Lay the ink on paper in uneven light with grain; one picture in five is bright on dark."""
+    ink = pixels / 255
     rows, columns = (np.linspace(-1, 1, length) for length in ink.shape)
     light = 1 + random.normal(0, 0.06) * rows[:, np.newaxis] + random.normal(0, 0.06) * columns
     paper, colour = random.uniform(170, 245), random.uniform(15, 100)
