@@ -11,14 +11,13 @@ import json
 import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
-from string import Template
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,9 @@ from tinydigits.text import printable
 PICTURES = 10_000  # on a page: a browser shows these without effort
 ERRORS = 2_000  # unreadable ones that are listed
 BUDGET = 18_000_000  # bytes of pictures and text on a page
+NAMES = 2_000_000  # bytes of names that are not as they are shown, which corrections.csv needs
 TEXT = 200  # characters of a name or a reason; a longer one is cut at the beginning
+NUMBERS = "numbers"  # the only class of a page that shows whole numbers
 
 _SCORE_DIGITS = 4
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
@@ -41,31 +42,84 @@ _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 Truth = Callable[[Prediction], str | None]
 
 
+class Box(NamedTuple):
+    """One digit of a number. The edges are shares of the picture's width and height, in [0, 1]."""
+
+    text: str
+    score: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(slots=True)
+class Card:
+    """What the page shows of one picture."""
+
+    name: str | None
+    text: str | None
+    """The answer: a label, or the digits of a number, rows parted by a blank; None for none."""
+
+    score: float | None
+    status: str
+    """`ok`, `uncertain` or `error`."""
+
+    reason: str | None
+    truth: str | None = None
+    """What the picture really shows, written as `text` is; None where that is not known."""
+
+    original: bytes | None = None
+    """A small WebP of the upright picture."""
+
+    seen: NDArray[np.uint8] | None = None
+    """uint8 [28, 28]: what the model saw; None for a number."""
+
+    boxes: tuple[Box, ...] = ()
+    """The digits of a number, which are drawn over `original`."""
+
+    @property
+    def mistaken(self) -> bool:
+        """Whether the picture was read, and not as what it shows."""
+        return self.status != "error" and self.truth is not None and self.text != self.truth
+
+
 @contextmanager
 def report_sink(path: str, labels: tuple[str, ...], truth: Truth | None = None) -> Iterator[Write]:
-    """Write an HTML page, which is there only when the block ends without an error.
+    """Write an HTML page of single digits; see `report_page`.
 
-    It takes Answers whose Reading has `fitted` and `thumbnails`. `labels` are the model's, in
-    order. `truth` returns what a picture really shows, or None where that is not known; with it the
-    page shows mistakes first. Raises SinkError.
+    It takes Answers whose Reading has `fitted` and `thumbnails`. `truth` returns what a picture
+    really shows, or None where that is not known. Raises SinkError.
     """
-    page = _Page(labels, truth)
+    with report_page(path, labels) as add:
+
+        def write(answers: Answers) -> None:
+            fitted, thumbnails = answers.reading.fitted, answers.reading.thumbnails
+            assert fitted is not None
+            assert thumbnails is not None
+            for each, seen, original in zip(answers.predictions, fitted, thumbnails, strict=True):
+                really = truth(each) if truth else None
+                answer = each.path, each.label, each.score, each.status, each.reason
+                add(Card(*answer, really, original, seen))
+
+        yield write
+
+
+@contextmanager
+def report_page(path: str, labels: tuple[str, ...] | None) -> Iterator[Callable[[Card], None]]:
+    """Write an HTML page, which is there only when the block ends without an error. Yield the
+    function that adds a picture to it.
+
+    `labels` are the classes, in order; None where whole numbers are read. Where cards have a truth,
+    the page shows mistakes first. Raises SinkError.
+    """
+    page = _Page(labels)
     with completed(path) as stack:
         with writing(path):  # before the first picture is read: a run may take hours
             file = stack.enter_context(replaced(Path(path)))
         yield page.add
         with writing(path):
             page.write(file)
-
-
-@dataclass(slots=True)
-class _Picture:
-    """The parts of one picture that the page shows."""
-
-    prediction: Prediction
-    truth: str | None
-    pixels: NDArray[np.uint8]  # what the model saw: uint8 [28, 28]
-    original: bytes | None  # a small WebP
 
 
 # Mistake or not, uncertain or not, minus the score, minus the place: the larger it is, the more the
@@ -77,98 +131,99 @@ _Need = tuple[bool, bool, float, int]
 class _Page:
     """Counts everything, and keeps what is shown."""
 
-    labels: tuple[str, ...]
-    truth: Truth | None
+    labels: tuple[str, ...] | None
     # A heap: its first picture needs to be checked least.
-    kept: list[tuple[_Need, _Picture]] = field(default_factory=list)
-    errors: list[tuple[Prediction, str | None]] = field(default_factory=list)
+    kept: list[tuple[_Need, Card]] = field(default_factory=list)
+    errors: list[Card] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
-    read_as: Counter[str | None] = field(default_factory=Counter)  # readable pictures by label
+    read_as: Counter[str | None] = field(default_factory=Counter)  # readable pictures by class
+    sure: Counter[str | None] = field(default_factory=Counter)  # those that are ok and no mistakes
     mistakes: int = 0
     known: int = 0  # pictures that have a truth
     places: Iterator[int] = field(default_factory=count)
 
-    def add(self, answers: Answers) -> None:
-        fitted, thumbnails = answers.reading.fitted, answers.reading.thumbnails
-        assert fitted is not None
-        assert thumbnails is not None
-        for each in zip(answers.predictions, fitted, thumbnails, strict=True):
-            self._add(*each)
-
-    def _add(
-        self, prediction: Prediction, pixels: NDArray[np.uint8], original: bytes | None
-    ) -> None:
-        truth = self.truth(prediction) if self.truth else None
-        mistaken = truth is not None and prediction.label != truth
-        self.known += truth is not None
-        self.mistakes += mistaken
-        self.statuses[prediction.status] += 1
-        if prediction.status == "error":
+    def add(self, card: Card) -> None:
+        self.known += card.truth is not None
+        self.mistakes += card.mistaken
+        self.statuses[card.status] += 1
+        if card.status == "error":
             if len(self.errors) < ERRORS:
-                self.errors.append((prediction, truth))
+                self.errors.append(card)
             return
-        self.read_as[prediction.label] += 1
+        class_ = NUMBERS if self.labels is None and card.text is not None else card.text
+        self.read_as[class_] += 1
+        self.sure[class_] += card.status == "ok" and not card.mistaken
         # A blank picture has no score. It comes after the doubtful ones, which it would crowd out.
-        score = 2.0 if prediction.score is None else prediction.score
-        need = mistaken, prediction.status != "ok", -score, -next(self.places)
+        score = 2.0 if card.score is None else card.score
+        need = card.mistaken, card.status != "ok", -score, -next(self.places)
         if len(self.kept) >= PICTURES and need < self.kept[0][0]:
             return
-        # A copy, so that what is kept does not hold on to all pictures of its chunk.
-        entry = need, _Picture(prediction, truth, pixels.copy(), original)
+        if card.seen is not None:  # a copy does not hold on to all pictures of its chunk
+            card.seen = card.seen.copy()
         if len(self.kept) < PICTURES:
-            heapq.heappush(self.kept, entry)
+            heapq.heappush(self.kept, (need, card))
         else:
-            heapq.heapreplace(self.kept, entry)
+            heapq.heapreplace(self.kept, (need, card))
 
     def write(self, file: BinaryIO) -> None:
         """Write the whole page. Raises OSError."""
-        pictures = [picture for _, picture in sorted(self.kept, reverse=True)]
+        cards = [card for _, card in sorted(self.kept, reverse=True)]
         errors = [
-            _json([_shown(each.path), _shown(each.reason), truth]) for each, truth in self.errors
+            _json([_shown(each.name), _shown(each.reason), each.truth]) for each in self.errors
         ]
-        rows = _rows(pictures, self.labels, BUDGET - sum(map(len, errors)))
+        rows = _rows(cards, BUDGET - sum(map(len, errors)))
         data = [
             *(b'{"summary":', _json(self._summary())),
             *(b',"pictures":[', b",\n".join(rows)),
             *(b'],"errors":[', b",\n".join(errors), b"]}"),
         ]
-        template = files("tinydigits.sinks").joinpath("report.html").read_text("utf-8")
-        file.write(Template(template).substitute(data=b"".join(data).decode()).encode())
+        template = files("tinydigits.sinks").joinpath("report.html").read_bytes()
+        before, _, after = template.partition(b"$data")
+        file.writelines((before, *data, after))
 
     def _summary(self) -> dict[str, object]:
+        classes = (NUMBERS,) if self.labels is None else self.labels
         return {
-            "labels": self.labels,
+            "labels": classes,
+            "numbers": self.labels is None,
             "counts": {status: self.statuses[status] for status in ("ok", "uncertain", "error")},
-            "readAs": [self.read_as[label] for label in (*self.labels, None)],
-            "known": self.known if self.truth else None,
+            "readAs": [self.read_as[each] for each in (*classes, None)],
+            "sure": [self.sure[each] for each in (*classes, None)],
+            "known": self.known,
             "mistakes": self.mistakes,
         }
 
 
-def _rows(pictures: list[_Picture], labels: tuple[str, ...], budget: int) -> list[bytes]:
+def _rows(cards: list[Card], budget: int) -> list[bytes]:
     """Return a JSON array for each picture, with as many images as the budget allows: first what
     the model saw, then the originals, beginning with the picture that most needs to be checked.
     """
-    numbers = {label: number for number, label in enumerate(labels)}
-    texts = [_text(picture, numbers) for picture in pictures]
+    texts, names = [], NAMES
+    for card in cards:
+        file: str | int | None = card.name
+        shown = _shown(card.name)
+        if file == shown:
+            file = 0  # nothing to add
+        elif (names := names - len(_json(file))) < 0:
+            file = None  # a correction cannot name it
+        texts.append(_text(card, shown, file))
     budget -= sum(len(text) + len(b',"",""],\n') for text in texts)
-    seen, budget = _affordable((_webp(picture.pixels) for picture in pictures), budget)
-    originals, _ = _affordable((picture.original or b"" for picture in pictures), budget)
+    seen, budget = _affordable((_webp(card.seen) for card in cards), budget)
+    originals, _ = _affordable((card.original or b"" for card in cards), budget)
     return [
         b'%s,"%s","%s"]' % (text, original, inside)
         for text, original, inside in zip(texts, originals, seen, strict=True)
     ]
 
 
-def _text(picture: _Picture, numbers: dict[str, int]) -> bytes:
+def _text(card: Card, shown: str, file: str | int | None) -> bytes:
     """Return a picture's row without its images and without the bracket that closes it."""
-    answer = picture.prediction
-    score = None if answer.score is None else round(answer.score, _SCORE_DIGITS)
-    number = None if answer.label is None else numbers[answer.label]
-    return _json([_shown(answer.path), number, score, answer.reason, picture.truth])[:-1]
+    score = None if card.score is None else round(card.score, _SCORE_DIGITS)
+    boxes = [[text, *(round(part, 4) for part in rest)] for text, *rest in card.boxes] or 0
+    return _json([shown, card.text, score, card.reason, card.truth, file, boxes])[:-1]
 
 
-def _affordable(images: Iterator[bytes], budget: int) -> tuple[list[bytes], int]:
+def _affordable(images: Iterable[bytes], budget: int) -> tuple[list[bytes], int]:
     """Return each image as Base64, empty from the first over the budget; and what is left."""
     encoded: list[bytes] = []
     for image in images:
@@ -178,8 +233,10 @@ def _affordable(images: Iterator[bytes], budget: int) -> tuple[list[bytes], int]
     return encoded, budget
 
 
-def _webp(pixels: NDArray[np.uint8]) -> bytes:
-    """Return a lossless WebP: 200 bytes for a digit, where PNG takes 265."""
+def _webp(pixels: NDArray[np.uint8] | None) -> bytes:
+    """Return a lossless WebP: 200 bytes for a digit, where PNG takes 265; no bytes for None."""
+    if pixels is None:
+        return b""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "WEBP", lossless=True)
     return file.getvalue()

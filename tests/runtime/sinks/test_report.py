@@ -1,11 +1,14 @@
-"""The report shows what needs eyes first, in bounded space, and runs nothing that a name says."""
+"""The report shows what needs a look first, in bounded space, and runs nothing that a name says. A
+wrong answer is corrected in it.
+"""
 
 import io
 import json
 import os
 import shutil
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +23,7 @@ from tinydigits.items import Chunk
 from tinydigits.judging import Answers, Status
 from tinydigits.reading import Reading, thumbnail
 from tinydigits.sinks import report
-from tinydigits.sinks.report import report_sink
+from tinydigits.sinks.report import Box, Card, report_page, report_sink
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -187,6 +190,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
         driver.quit()
 
 
+@contextmanager
+def phone(page: "Page") -> Iterator[None]:
+    """Show a page as a phone of 360 px does."""
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 2, "mobile": True}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    yield
+    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 class Page:
     """A report in a browser, used as a person does: by what its controls are called."""
 
@@ -202,11 +214,25 @@ class Page:
     def all(self, selector: str) -> "list[WebElement]":
         return self.browser.find_elements("css selector", selector)
 
+    def one(self, selector: str) -> "WebElement":
+        return self.browser.find_element("css selector", selector)
+
     def headings(self) -> str:
-        return " ".join(each.text.replace("\n", " (") + ")" for each in self.all("h2"))
+        return ", ".join(each.text for each in self.all("h2, h3"))
+
+    def until(self, holds: Callable[[], object]) -> None:
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        wait: Any = WebDriverWait(self.browser, 10, 0.02)
+        wait.until(lambda _: holds())
+
+    def press(self, *keys: str) -> None:
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.browser, duration=0).send_keys(*keys).perform()
 
     def control(self, name: str) -> "WebElement":
-        controls = self.all("select, input, button")
+        controls = self.all("select, input, button:not(.images)")
         return next(each for each in controls if each.accessible_name.startswith(name))
 
     def reset(self) -> None:
@@ -222,15 +248,14 @@ class Page:
         self.control(control).send_keys(text)
 
     def shows(self, count: str, cards: str = "") -> None:
-        """Waits until the count is this, and looks that these names are on the cards."""
-        from selenium.webdriver.support.wait import WebDriverWait
-
-        wait: Any = WebDriverWait(self.browser, 10)
-        wait.until(lambda _: self.all("#count")[0].text == count, f"not {count}")
+        """Wait until the count is this, and look that these names are on the cards."""
+        # It is not shown where the filters are folded away.
+        self.until(lambda: self.one("#count").get_property("textContent") == count)
         assert not cards or " ".join(self.names()) == cards
 
     def names(self, selector: str = ".card") -> list[str]:
-        return [each.text.replace("\n", "") for each in self.all(f"{selector} .name")]
+        script = "return [...document.querySelectorAll(arguments[0])].map((at) => at.textContent)"
+        return list(self.browser.execute_script(script, f"{selector} .name"))
 
 
 ROWS = [ok("in/three.png", "3", 0.95), doubt("in/doubt.png", "3", 0.4), BLANK]
@@ -244,10 +269,13 @@ def page(browser: "Chrome", tmp_path: Path) -> Page:
 
 
 @pytest.mark.browser
-def test_all_are_shown_by_class_with_the_lowest_scores_first(page: Page) -> None:
-    assert page.headings() == "3 (3 pictures) 9 (2 pictures) blank (1 picture) unreadable (1 file)"
-    assert page.names()[:3] == ["in/doubt.png", "in/three.png", "in/sure.png"]
-    assert page.names()[3:] == ["truth-4/nine.png", "truth-9/right.png", "in/blank.png"]
+def test_what_needs_a_look_comes_first_and_then_the_classes(page: Page) -> None:
+    assert page.headings() == (
+        "Look at these, Mistakes 1 picture, Unreadable 1 file, Uncertain 2 pictures, "
+        "The others, by class, 3 2 pictures, 9 1 picture"
+    )
+    assert page.names()[:3] == ["truth-4/nine.png", "in/doubt.png", "in/blank.png"]
+    assert page.names()[3:] == ["in/three.png", "in/sure.png", "truth-9/right.png"]
     assert page.names(".error") == ["in/broken.png"]
     assert page.all(".error")[0].text.endswith("a damaged PNG: truncated")
     assert page.all("#totals")[0].text.startswith("7 pictures: 1 mistake · 4 ok, 2 uncertain, 1 un")
@@ -331,7 +359,7 @@ def test_a_large_group_is_filled_as_it_is_asked_for(browser: "Chrome", tmp_path:
 
 
 @pytest.mark.browser
-def test_the_rest_is_told(browser: "Chrome", tmp_path: Path, monkeypatch: Patch) -> None:
+def test_what_is_left_out_is_said(browser: "Chrome", tmp_path: Path, monkeypatch: Patch) -> None:
     for limit, value in (("PICTURES", 3), ("ERRORS", 1), ("BUDGET", 500)):
         monkeypatch.setattr(report, limit, value)
     rows = [ok("a", "7", at / 10) for at in range(5)] + [broken("b")] * 4
@@ -340,7 +368,9 @@ def test_the_rest_is_told(browser: "Chrome", tmp_path: Path, monkeypatch: Patch)
         "Only the 3 that need eyes most are here, not the other 2. Of 4 unreadable files the first "
         "1 are listed. 1 original left out to keep the page small: those of the surest."
     )
-    assert page.headings() == "7 (3 of 5 pictures) unreadable (1 of 4 files)"
+    assert page.headings() == (
+        "Look at these, Unreadable 1 of 4 files, The others, by class, 7 3 of 5 pictures"
+    )
 
 
 @pytest.mark.browser
@@ -351,10 +381,136 @@ def test_it_fits_a_phone_and_a_dark_room(page: Page) -> None:
         page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
         grounds.append(page.all("body")[0].value_of_css_property("background-color"))
     assert grounds == ["rgba(247, 246, 243, 1)", "rgba(23, 25, 28, 1)"]
-    phone = {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True}
-    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    widths = page.browser.execute_script(
-        "return [innerWidth, document.documentElement.scrollWidth]"
+    with phone(page):
+        widths = page.browser.execute_script(
+            "return [innerWidth, document.documentElement.scrollWidth]"
+        )
+    assert widths == [360, 360]
+
+
+def corrections(page: Page, folder: Path) -> bytes:
+    """Return what a click on the button downloads, once nothing is enlarged."""
+    page.press("\ue00c")  # Escape
+    behaviour = {"behavior": "allow", "downloadPath": str(folder)}
+    page.browser.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
+    page.control("Download corrections.csv").click()
+    file = folder / "corrections.csv"
+    page.until(file.exists)
+    return file.read_bytes()
+
+
+@pytest.mark.browser
+def test_an_answer_is_corrected_with_one_key_or_one_click(page: Page, tmp_path: Path) -> None:
+    from selenium.webdriver import ActionChains
+
+    def point(card: "WebElement") -> None:
+        ActionChains(page.browser, duration=0).move_to_element(card).perform()
+        page.until(lambda: card.find_elements("css selector", "#keys"))
+
+    assert not page.one("#given").is_displayed()
+    nine, doubt_, *_ = page.all(".card")
+    point(nine)
+    page.press("4")
+    assert "you: 4" in nine.text
+    point(doubt_)
+    doubt_.find_elements("css selector", "#keys button")[3].click()
+    assert "you: right" in doubt_.text
+    assert page.one("#given b").text == "2 corrections"
+    page.press("5", "5")  # the same once more takes it back
+    assert "you:" not in doubt_.text
+    page.press("3")
+    page.fill("Name contains", "nine")  # the cards are made anew
+    page.shows("1 of 7 shown", "truth-4/nine.png")
+    assert "you: 4" in page.one(".card").text
+    assert corrections(page, tmp_path) == b"file,truth\ntruth-4/nine.png,4\nin/doubt.png,3\n"
+
+
+@pytest.mark.browser
+def test_a_keyboard_enlarges_goes_on_corrects_and_returns(page: Page, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    first = page.one(".card .images")
+    first.send_keys(Keys.ENTER)
+    assert page.one("dialog .name").text.endswith("nine.png")
+    small, large = (page.one(f"{at} .seen").size["width"] for at in (".card", "dialog"))
+    assert large > 4 * small
+    page.press(Keys.ARROW_RIGHT, "8")
+    assert page.one("dialog .name").text.endswith("doubt.png")
+    assert "you: 8" in page.one("dialog .badges").text
+    page.press(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    assert page.one("dialog .steps").text.replace("\n", " ") == "← → 1 of 6 Close"
+    page.press(Keys.ESCAPE)
+    assert not page.one("dialog").is_displayed()
+    assert page.browser.switch_to.active_element == first
+    page.press("6")
+    assert corrections(page, tmp_path) == b"file,truth\nin/doubt.png,8\ntruth-4/nine.png,6\n"
+
+
+@pytest.mark.browser
+def test_corrections_name_the_file_as_the_system_does(
+    browser: "Chrome", tmp_path: Path, monkeypatch: Patch
+) -> None:
+    """Whatever the page shows of a name that is hostile, long, or not UTF-8."""
+    long = "long/" * 60 + "a.png"
+    names_ = ['quoted",\n.png', os.fsdecode(b"\xff\xfe.png"), "ü.png", long]
+    page = Page(browser, written(tmp_path / "r.html", answers([ok(name) for name in names_])))
+    page.one(".card .images").click()
+    for _ in names_:
+        page.press("1", "\ue014")  # the right arrow
+    expected = f'file,truth\n"quoted"",\n.png",1\n\udcff\udcfe.png,1\nü.png,1\n{long},1\n'
+    assert corrections(page, tmp_path) == os.fsencode(expected)
+    monkeypatch.setattr(report, "NAMES", len(long))
+    page = Page(browser, written(tmp_path / "r.html", answers([ok(long)])))
+    page.one(".card .images").click()
+    page.press("1")
+    assert "cannot be corrected here" in page.one("dialog").text
+    assert not page.one("#given").is_displayed()
+
+
+@pytest.mark.browser
+def test_a_number_is_shown_with_boxes_and_corrected_as_text(
+    browser: "Chrome", tmp_path: Path
+) -> None:
+    boxes = (Box("4", 0.9, 0, 0.25, 0.5, 1), Box("1", 0.8, 0.5, 0.25, 1, 1))
+    with report_page(str(tmp_path / "r.html"), None) as add:
+        add(Card("right.png", "41", 0.8, "ok", None, "41", GREY, None, boxes))
+        add(Card("wrong.png", "41", 0.8, "ok", None, "47", GREY, None, boxes))
+        add(Card("none.png", None, None, "uncertain", "no_digit", None, GREY))
+    page = Page(browser, tmp_path / "r.html")
+    assert page.headings() == (
+        "Look at these, Mistakes 1 picture, Uncertain 1 picture, The others, numbers 1 picture"
     )
-    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert widths == [390, 390]
+    page.one(".card .images").click()
+    (left, right), picture = page.all("dialog .boxed i"), page.one("dialog .boxed img").rect
+    assert (left.text, right.text) == ("4", "1")
+    assert right.rect["x"] == pytest.approx(picture["x"] + picture["width"] / 2, abs=1)
+    assert right.rect["height"] == pytest.approx(picture["height"] * 0.75, abs=1)
+    page.fill("The number that the picture shows", "47\n")
+    assert "you: 47" in page.one("dialog .badges").text
+    assert corrections(page, tmp_path) == b"file,truth\nwrong.png,47\n"
+
+
+@pytest.mark.browser
+def test_the_filters_fold_away_on_a_phone(page: Page) -> None:
+    assert page.one("#fold").get_property("open")
+    with phone(page):
+        page.until(lambda: not page.one("#fold").get_property("open"))
+        page.one("#fold summary").click()
+        page.fill("Name contains", "sure")
+        page.shows("1 of 7 shown", "in/sure.png")
+        assert page.one("#fold summary").text == "Filter the pictures (1 set: 1 of 7 shown)"
+        page.one(".card .images").click()
+        assert page.one("dialog").rect["width"] <= 360
+
+
+@pytest.mark.browser
+def test_it_is_printed_with_its_pictures_and_without_its_controls(page: Page) -> None:
+    pdfium = pytest.importorskip("pypdfium2")
+    printed = page.browser.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27})["data"]
+    document = pdfium.PdfDocument(b64decode(printed))
+    text = "".join(each.get_textpage().get_text_range() for each in document)
+    for name in ("nine.png", "doubt.png", "broken.png", "sure.png"):
+        assert name in text
+    assert "Name contains" not in text
+    images = sum(len(list(each.get_objects(filter=[3]))) for each in document)  # 3: a picture
+    assert images == 12
