@@ -4,7 +4,7 @@ import heapq
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import count
 
@@ -240,6 +240,30 @@ def wilson(hits: int, trials: int) -> tuple[float, float]:
     low, high = (middle - reach) / (1 + spread), (middle + reach) / (1 + spread)
     # Exactly 0 and 1 at the ends, where rounding falls short of them.
     return (0.0 if hits == 0 else low), (1.0 if hits == trials else high)
+
+
+def edit_distance(read: str, truth: str) -> int:
+    """Return how many characters must be inserted, deleted or replaced to make `read` equal to
+    `truth` (Levenshtein, 1966).
+    """
+    row = list(range(len(truth) + 1))
+    for number, given in enumerate(read, 1):
+        before, row[0] = row[0], number
+        for at, wanted in enumerate(truth, 1):
+            before, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, before + (given != wanted))
+    return row[-1]
+
+
+def digit_error_rate(pairs: Iterable[tuple[str, str]]) -> float | None:
+    """Return the edits that the texts (read, truth) need, divided by the digits of the truths; it
+    may exceed 1. None where the truths hold no digit. Line ends and blanks count as no digit.
+    """
+    edits = digits = 0
+    for read, truth in pairs:
+        wanted = "".join(truth.split())
+        edits += edit_distance("".join(read.split()), wanted)
+        digits += len(wanted)
+    return _ratio(edits, digits)
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from tinydigits import Prediction, SourceError
-from tinydigits.evaluation import WORST, Evaluation, Tally, wilson
+from tinydigits.evaluation import (
+    WORST,
+    Evaluation,
+    Tally,
+    digit_error_rate,
+    edit_distance,
+    wilson,
+)
 from tinydigits.judging import Status
 from tinydigits.sources.labelled import check_classes, truth_of
 
@@ -208,3 +215,24 @@ def test_a_hostile_folder_name_is_escaped(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         check_classes(folders(tmp_path, "\x1b[2J"), tuple(string.digits))
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("read", "truth", "edits"),
+    [
+        *(("", "", 0), ("12", "12", 0), ("", "123", 3), ("1234", "134", 1)),
+        *(("1334", "1234", 1), ("4321", "1234", 4), ("2345", "1234", 2)),
+    ],
+)
+def test_numbers_are_as_far_apart_as_the_edits_between_them(
+    read: str, truth: str, edits: int
+) -> None:
+    assert edit_distance(read, truth) == edit_distance(truth, read) == edits
+
+
+def test_the_digit_error_rate_counts_edits_over_all_digits() -> None:
+    """A blank parts lines as well as a line end does. A digit that is read where there is none is
+    an edit.
+    """
+    assert digit_error_rate([("12 34", "12\n34"), ("", "56"), ("7", "")]) == 3 / 6
+    assert digit_error_rate([("1", "")]) is None
