@@ -143,7 +143,7 @@ class Classifier:
         network cannot answer; TinydigitsError for a value out of its range.
         """
         chunk = _chunk_of(image)
-        return _readable(next(self.numbers_of([chunk], digits=digits, lines=lines)).numbers[0])
+        return _readable(next(self.numbers_of([chunk], digits=digits, lines=lines)).predictions[0])
 
     def read_many(
         self,
@@ -159,7 +159,7 @@ class Classifier:
         """
         chunks = self._chunks(images, batch_size, workers)
         answers = self.numbers_of(chunks, workers, digits=digits, lines=lines)
-        return (number for each in answers for number in each.numbers)
+        return (number for each in answers for number in each.predictions)
 
     def numbers_of(
         self,

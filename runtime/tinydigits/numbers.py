@@ -72,7 +72,7 @@ class NumberAnswers(NamedTuple):
 
     chunk: Chunk
     reading: NumberReading
-    numbers: list[Number]
+    predictions: list[Number]
 
 
 def judge_numbers(
