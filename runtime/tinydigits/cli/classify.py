@@ -1,65 +1,28 @@
-"""`tinydigits classify`: parse options, read, write, and print the summary."""
+"""`tinydigits classify`: one digit a picture."""
 
-import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from itertools import chain, islice, takewhile
-from typing import Literal, get_args
+from typing import Literal
 
 import click
 
 from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files, folders
-from tinydigits.cli.options import (
-    check_there,
-    check_usage,
-    open_stdin,
-    reading_options,
-    row_settings,
-)
-from tinydigits.cli.progress import progress
-from tinydigits.cli.signals import Stopper, stoppable
-from tinydigits.cli.summary import no_image, say, skipped_text, summary
-from tinydigits.items import Chunk, Skipped, chunked
-from tinydigits.names import Kind, kind_of
+from tinydigits.cli.job import Job
+from tinydigits.cli.options import reading_options, row_settings, rows_to, writing_options
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
-from tinydigits.remote.location import Location, place_of
-from tinydigits.sinks.output import Format, format_of
+from tinydigits.sinks.output import Format
 from tinydigits.sinks.outputs import Outputs
 from tinydigits.sinks.rows import Shown
-from tinydigits.sources import Opening, at_hand, open_inputs
-from tinydigits.text import printable
-
-WATCH_BATCH = 32  # images in a chunk: few, so that rows and signals wait less
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, shell_complete=files)
 @reading_options
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    shell_complete=files,
-    help="Write the rows to this file instead of stdout.",
-)
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(get_args(Format)),
-    help="Format of the rows. Default: by the ending of -o, otherwise text.",
-)
+@writing_options
 @click.option("--scores", is_flag=True, help="Show the score of every class.")
 @click.option(
     "--top-k", type=click.IntRange(1), default=1, show_default=True, help="Show the K best classes."
-)
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Continue an earlier run: keep the rows that are in the file -o, and add the others.",
 )
 @click.option(
     "--watch",
@@ -160,10 +123,7 @@ def classify(
         classify_parts(ctx)
     if ray_address is not None:
         raise click.UsageError("--ray-address needs --engine ray")
-    if output == "-":
-        output = None
-    format_ = format_ or (format_of(output) if output else "text")
-    check_usage(ctx.params | {"output": output, "format_": format_})
+    output, format_ = rows_to(ctx.params)
     began = time.monotonic()
     classifier = Classifier.of(settings)
     shown = Shown(classifier.info.labels, scores, top_k)
@@ -173,91 +133,12 @@ def classify(
         format_,
         output,
         watch,
-        row_settings(classifier, shown, format_, batch_size) if resumes else None,
+        row_settings(classifier, format_, batch_size, shown.settings()) if resumes else None,
         save_fit,
         report,
         sort_into,
         sort_by or "copy",
         click.echo if dry_run else None,
     )
-    skipped, counts = Skipped(), Counter[str]()
-
-    def so_far() -> str:
-        earlier = outputs.earlier
-        return summary(earlier + counts, time.monotonic() - began, earlier.total())
-
-    def result() -> str:
-        unwritten = f" · {output} is not written" if output and not (resume or watch) else ""
-        return f"{so_far()}{unwritten}"
-
-    with stoppable(result, raises=not watch) as stopper, ExitStack() as stack:
-        if watch:
-            chunks, workers = _arriving(inputs, stopper, skipped, settle), 1
-        else:
-            opening = Opening(settings.limits, skipped, open_stdin)
-            chunks = stack.enter_context(_chunks(inputs, opening, batch_size))
-        write = stack.enter_context(outputs.opened(inputs))
-        chunks = at_hand(outputs.remaining(chunks), settings.limits.max_bytes)
-        answered = classifier.answers(chunks, workers, outputs.keep)
-        stack.enter_context(closing(answered))
-        # A count would be mixed with rows where both go to a terminal.
-        on_terminal = output is None and sys.stdout.isatty()
-        show = stack.enter_context(progress(hidden=on_terminal, every=0.2))
-        for answers in answered:
-            with stopper.held():
-                write(answers)
-                counts.update(prediction.status for prediction in answers.predictions)
-                show(f"{counts.total():,} images")
-            if watch:  # it comes again when its writer has ended
-                _say_unsorted(outputs.unsorted)
-                outputs.unsorted.clear()
-        if not counts + outputs.earlier and not watch:
-            raise no_image(inputs, skipped)  # in here, so that -o replaces nothing
-    _say_unsorted(outputs.unsorted)
-    say(so_far() + skipped_text(skipped))
-    if stopper.asked is not None:
-        ctx.exit(128 + stopper.asked)
-    ctx.exit(1 if counts["error"] or outputs.earlier["error"] or outputs.unsorted else 0)
-
-
-def _say_unsorted(unsorted: list[tuple[str, str]]) -> None:
-    for path, why in unsorted:
-        say(f"{printable(path)} is not sorted: {printable(why)}")
-
-
-@contextmanager
-def _chunks(inputs: tuple[str, ...], opening: Opening, size: int) -> Iterator[Iterator[Chunk]]:
-    """Yield the pictures of every input. Raises SourceError and MissingExtra, before anything is
-    written, for an address with nothing there, no permission or no answer, and for a file or folder
-    that is not there.
-    """
-    with closing(open_inputs(inputs, opening)) as items:
-        chunks = chunked(items, size)
-        if Kind.REMOTE in map(kind_of, inputs):
-            from tinydigits.remote.listing import listed_remote
-
-            begun = list(islice(chunks, 1))
-            if not begun:
-                raise no_image(inputs, opening.skipped)
-            chunks = chain(begun, chunks)
-            for place in map(place_of, inputs[1:]):  # the chunk began with the first
-                if isinstance(place, Location):
-                    next(listed_remote(place), None)
-        check_there(inputs)
-        yield chunks
-
-
-def _arriving(
-    inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped, settle: float | None = None
-) -> Iterator[Chunk]:
-    """Return chunks of pictures as they arrive, until a signal stops them. Raises SourceError at
-    once where an input cannot be watched.
-    """
-    from tinydigits.sources.watch import SETTLE, watched_files
-
-    def stopped() -> bool:
-        return stopper.asked is not None
-
-    batches = watched_files(inputs, stopped, skipped, SETTLE if settle is None else settle)
-    chunks = chain.from_iterable(chunked(batch, WATCH_BATCH) for batch in batches)
-    return takewhile(lambda _: not stopped(), chunks)
+    answering = classifier.answers
+    Job(began, inputs, settings.limits, workers, batch_size, answering, outputs, settle).do(ctx)

@@ -56,7 +56,7 @@ def classify_parts(ctx: click.Context) -> NoReturn:
             stack.enter_context(ray.connected(address, workers))
         skipped = Skipped()
         entries = parts.entries_of(inputs, Opening(settings.limits, skipped, open_stdin))
-        rows = row_settings(classifier, shown, "parquet", batch_size)
+        rows = row_settings(classifier, "parquet", batch_size, shown.settings())
         plan, todo = parts.planned(entries, batch_size, rows)
         there = parts.there_already(store, plan) if todo else None
         counts.update(there or {"hidden": skipped.hidden, "other": skipped.other})

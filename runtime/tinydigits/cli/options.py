@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import wraps
 from typing import Any, BinaryIO, get_args
 
@@ -18,7 +18,7 @@ from tinydigits.names import Kind, kind_by_ending, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
 from tinydigits.remote.location import Location
-from tinydigits.sinks.rows import Shown
+from tinydigits.sinks.output import Format, format_of
 from tinydigits.version import __version__
 
 _LIMITS = Limits()
@@ -128,6 +128,36 @@ def reading_options(function: Any) -> Any:
     return command
 
 
+def writing_options(function: Any) -> Any:
+    """Add the options of every command that writes a row for each picture."""
+    command = function
+    for option in reversed(
+        (
+            click.option(
+                "-o",
+                "--output",
+                metavar="FILE",
+                shell_complete=files,
+                help="Write the rows to this file instead of stdout.",
+            ),
+            click.option(
+                "--format",
+                "format_",
+                type=click.Choice(get_args(Format)),
+                help="Format of the rows. Default: by the ending of -o, otherwise text.",
+            ),
+            click.option(
+                "--resume",
+                is_flag=True,
+                help="Continue an earlier run: keep the rows that are in the file -o, and add the "
+                "others.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 _TAKEN = {"model", "fit", "invert", "min_score", "max_pixels", "max_bytes", "max_seconds"}
 
 
@@ -142,10 +172,22 @@ def settings_of(options: dict[str, Any]) -> Settings:
     )
 
 
+def rows_to(options: dict[str, Any]) -> tuple[str | None, Format]:
+    """Return the file that rows are written to, None for stdout, and their format. Raises
+    UsageError as `check_usage` does, and SinkRefused.
+    """
+    output = None if options["output"] == "-" else options["output"]
+    format_ = options["format_"] or (format_of(output) if output else "text")
+    check_usage(options | {"output": output, "format_": format_})
+    return output, format_
+
+
 def row_settings(
-    classifier: Classifier, shown: Shown, format_: str, batch_size: int
+    classifier: Classifier, format_: str, batch_size: int, shown: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return everything but the inputs that the rows of a run depend on."""
+    """Return everything but the inputs that the rows of a run depend on. `shown` are the settings
+    of the columns.
+    """
     return {
         "tinydigits": __version__,
         "model": classifier.info.name,
@@ -159,8 +201,7 @@ def row_settings(
         "max_seconds": classifier.settings.limits.max_seconds,
         "batch_size": batch_size,
         "format": format_,
-        "scores": shown.scores,
-        "top_k": shown.top,
+        **shown,
     }
 
 
@@ -206,15 +247,16 @@ def check_usage(options: dict[str, Any]) -> None:
     resume, watch = options.get("resume"), options.get("watch")
     if resume and (not output or options["format_"] not in ("csv", "jsonl")):
         raise click.UsageError("--resume needs -o FILE.csv or -o FILE.jsonl")
-    if resume and (watch or report or options["sort_into"] or options["save_fit"]):
+    sort_into = options.get("sort_into")
+    if resume and (watch or report or sort_into or options.get("save_fit")):
         raise click.UsageError(
             "--resume cannot be used with --watch, --sort-into, --report or --save-fit"
         )
     if options.get("settle") is not None and not watch:
         raise click.UsageError("--settle needs --watch")
-    if options.get("dry_run") and not options["sort_into"]:
+    if options.get("dry_run") and not sort_into:
         raise click.UsageError("--dry-run needs --sort-into DIR")
-    if options.get("sort_by") and not options["sort_into"]:
+    if options.get("sort_by") and not sort_into:
         raise click.UsageError("--sort-by needs --sort-into DIR")
     kinds = set(map(kind_of, inputs)) if watch else set()
     if Kind.STDIN in kinds:

@@ -25,6 +25,10 @@ class Shown(NamedTuple):
     scores: bool = False  # whether the score of every label is shown
     top: int = 1  # how many of the best labels are shown with their scores; 1: only the row's own
 
+    def settings(self) -> dict[str, object]:
+        """Return what rows depend on, for a run that goes on with them."""
+        return {"scores": self.scores, "top_k": self.top}
+
     def columns(self) -> tuple[str, ...]:
         """Return the names of a table's columns."""
         places = range(2, min(self.top, len(self.labels)) + 1)

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT, write_idx
-from tinydigits.cli import classify as cli_classify
+from tinydigits.cli import job
 from tinydigits.cli.signals import Stopper
 from tinydigits.items import Item, Skipped
 from tinydigits.sources import watch
@@ -405,7 +405,7 @@ def test_watching_stops_between_two_chunks(monkeypatch: pytest.MonkeyPatch) -> N
     batch = [Item(str(place), "") for place in range(100)]
     monkeypatch.setattr(watch, "watched_files", lambda *_: iter([batch]))
     stopper = Stopper(raises=False)
-    chunks = cli_classify._arriving((), stopper, Skipped())
-    assert len(next(chunks).names) == cli_classify.WATCH_BATCH
+    chunks = job._arriving((), stopper, Skipped())
+    assert len(next(chunks).names) == job.WATCH_BATCH
     stopper.asked = signal.SIGINT
     assert list(chunks) == []
