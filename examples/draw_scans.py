@@ -1,4 +1,4 @@
-"""Draws examples/scans and examples/broken: `python examples/draw_scans.py`.
+"""Draws examples/scans, numbers and broken: `python examples/draw_scans.py`.
 
 Each digit is one or more pen strokes, given as points that a smooth curve runs through
 (Catmull-Rom), shaken a little and drawn with a round pen, so no font and no data set is involved.
@@ -18,21 +18,22 @@ HERE = Path(__file__).parent
 STEPS = 60  # points of a curve between two of those that are given
 
 # Points "x,y" in percent, x to the right, y down. The pen is lifted between strokes.
-STROKES: dict[int, list[str]] = {
-    0: ["52,5 25,30 27,75 50,95 74,70 72,25 50,5"],
-    1: ["56,5 52,50 48,95"],
-    2: ["22,27 40,7 68,12 70,36 48,65 20,93 48,88 80,93"],
-    3: ["24,13 50,5 72,20 62,40 42,47", "42,47 70,56 76,78 50,95 22,86"],
-    4: ["32,6 26,30 22,52 50,55 82,50", "68,6 64,50 60,96"],
-    5: ["32,10 50,9 78,7", "32,10 28,42 56,42 74,66 58,90 22,90"],
-    6: ["64,5 40,30 27,65 42,94 70,84 68,60 46,54 30,74"],
-    7: ["20,11 50,10 78,8", "78,8 60,45 44,96"],
-    8: ["68,16 46,6 30,22 48,46 70,70 52,95 30,76 50,48 68,16"],
-    9: ["70,20 48,7 28,25 42,48 68,38 71,20", "71,20 70,55 62,95"],
+STROKES: dict[str, list[str]] = {
+    "0": ["52,5 25,30 27,75 50,95 74,70 72,25 50,5"],
+    "1": ["56,5 52,50 48,95"],
+    "2": ["22,27 40,7 68,12 70,36 48,65 20,93 48,88 80,93"],
+    "3": ["24,13 50,5 72,20 62,40 42,47", "42,47 70,56 76,78 50,95 22,86"],
+    "4": ["32,6 26,30 22,52 50,55 82,50", "68,6 64,50 60,96"],
+    "5": ["32,10 50,9 78,7", "32,10 28,42 56,42 74,66 58,90 22,90"],
+    "6": ["64,5 40,30 27,65 42,94 70,84 68,60 46,54 30,74"],
+    "7": ["20,11 50,10 78,8", "78,8 60,45 44,96"],
+    "8": ["68,16 46,6 30,22 48,46 70,70 52,95 30,76 50,48 68,16"],
+    "9": ["70,20 48,7 28,25 42,48 68,38 71,20", "71,20 70,55 62,95"],
+    "-": ["25,52 50,50 75,51"],
 }
 
 
-def mask(digit: int, size: tuple[int, int], pen: float, seed: int) -> NDArray[np.float32]:
+def mask(sign: str, size: tuple[int, int], pen: float, seed: int) -> NDArray[np.float32]:
     """float32 [H, W]: how much of each pixel the pen covered, in [0, 1].
 
     `size` is (width, height) in px, `pen` the width of the stroke as a share of the height.
@@ -43,13 +44,30 @@ def mask(digit: int, size: tuple[int, int], pen: float, seed: int) -> NDArray[np
     left, top = (width - wide) / 2, (height - tall) / 2
     slant = shake.uniform(-0.12, 0.16)
     paths = []
-    for stroke in STROKES[digit]:
+    for stroke in STROKES[sign]:
         points = [[int(number) / 100 for number in point.split(",")] for point in stroke.split()]
         shaken = [(x + shake.gauss(0, 0.012), y + shake.gauss(0, 0.012)) for x, y in points]
         x, y = curve(np.array(shaken), STEPS).T
         across, down = left + (x + slant * (0.5 - y)) * wide, top + y * tall
         paths.append(np.stack([across, down], axis=1))
     return drawn(paths, size, pen * height / 2).astype(np.float32) / np.float32(255)
+
+
+def rows_mask(text: str, height: int, pen: float, seed: int) -> NDArray[np.float32]:
+    """float32 [H, W]: lines of signs, each `height` px high, with a margin around them."""
+    lines = [
+        np.concatenate(
+            [
+                mask(sign, (round(0.6 * height), height), pen, seed * 100 + row * 10 + place)
+                for place, sign in enumerate(line)
+            ],
+            axis=1,
+        )
+        for row, line in enumerate(text.split("\n"))
+    ]
+    widest = max(line.shape[1] for line in lines)
+    padded = [np.pad(line, ((0, 0), (0, widest - line.shape[1]))) for line in lines]
+    return np.pad(np.concatenate(padded), height // 4)
 
 
 Colour = tuple[int, int, int]
@@ -125,15 +143,30 @@ SCANS = [
     ("9-black-pen.jpg", 9, black_pen, (400, 500), 0.05),
     ("10-blank-sheet.jpg", None, black_pen, (200, 200), 0.05),
 ]
+# name, signs, style, height of a line in px, pen width as share of that height
+NUMBERS = [
+    ("2478-black-pen.png", "2478", black_pen, 90, 0.06),
+    ("31415-white-on-black.png", "31415", white_on_black, 48, 0.08),
+    ("5550142-blue-pen.jpg", "555-0142", blue_pen, 120, 0.05),
+    ("two-lines.jpg", "1367\n2015", red_pen, 110, 0.06),
+    ("90-pencil.png", "90", pencil, 150, 0.05),
+]
 
 
 def draw(folder: Path) -> None:
-    """Writes SCANS and the broken files below `folder`."""
-    scans, broken = folder / "scans", folder / "broken"
-    scans.mkdir(exist_ok=True)
-    broken.mkdir(exist_ok=True)
+    """Write SCANS, NUMBERS with the table of their truth, and the broken files below `folder`."""
+    scans, numbers, broken = (folder / name for name in ("scans", "numbers", "broken"))
+    for each in (scans, numbers, broken):
+        each.mkdir(exist_ok=True)
+    truth = ["file,truth"]
+    for seed, (name, signs, style, height, pen) in enumerate(NUMBERS):
+        style(rows_mask(signs, height, pen, seed), seed).save(numbers / name)
+        truth.append(f"{name},{signs.replace('-', '').replace(chr(10), ' ')}")
+    (numbers / "truth.csv").write_text("\n".join(truth) + "\n")
     for seed, (name, digit, style, size, pen) in enumerate(SCANS):
-        ink = np.zeros(size[::-1], np.float32) if digit is None else mask(digit, size, pen, seed)
+        ink = (
+            np.zeros(size[::-1], np.float32) if digit is None else mask(str(digit), size, pen, seed)
+        )
         style(ink, seed).save(scans / name)
     whole = (scans / "0-black-pen.png").read_bytes()
     (broken / "truncated.png").write_bytes(whole[: len(whole) // 2])
