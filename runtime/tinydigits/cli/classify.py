@@ -8,7 +8,13 @@ import click
 from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files, folders
 from tinydigits.cli.job import Job
-from tinydigits.cli.options import reading_options, row_settings, rows_to, writing_options
+from tinydigits.cli.options import (
+    fit_option,
+    reading_options,
+    row_settings,
+    rows_to,
+    writing_options,
+)
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
 from tinydigits.sinks.output import Format
@@ -19,6 +25,7 @@ from tinydigits.sinks.rows import Shown
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, shell_complete=files)
 @reading_options
+@fit_option
 @writing_options
 @click.option("--scores", is_flag=True, help="Show the score of every class.")
 @click.option(
@@ -128,6 +135,11 @@ def classify(
     classifier = Classifier.of(settings)
     shown = Shown(classifier.info.labels, scores, top_k)
     resumes = resume or (watch and output is not None and format_ in ("csv", "jsonl"))
+    page = None
+    if report is not None:
+        from tinydigits.sinks.report import report_sink
+
+        page = report_sink(report, classifier.info.labels)
     outputs = Outputs(
         shown,
         format_,
@@ -135,7 +147,7 @@ def classify(
         watch,
         row_settings(classifier, format_, batch_size, shown.settings()) if resumes else None,
         save_fit,
-        report,
+        page,
         sort_into,
         sort_by or "copy",
         click.echo if dry_run else None,

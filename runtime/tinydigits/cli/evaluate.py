@@ -7,7 +7,7 @@ import click
 
 from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import folders
-from tinydigits.cli.options import check_usage, reading_options
+from tinydigits.cli.options import check_usage, fit_option, reading_options
 from tinydigits.cli.signals import stoppable
 from tinydigits.cli.summary import skipped_text
 from tinydigits.evaluation import Tally
@@ -24,6 +24,7 @@ from tinydigits.sources.labelled import check_classes, truth_of
 @click.command()
 @click.argument("folder", shell_complete=folders)
 @reading_options
+@fit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.pass_context
 def evaluate(

@@ -61,13 +61,6 @@ def reading_options(function: Any) -> Any:
                 f"Default: {BUNDLED[0]}.",
             ),
             click.option(
-                "--fit",
-                type=click.Choice(get_args(Fit)),
-                help="How to bring pictures to 28×28. auto: find the digit and centre it as MNIST "
-                "does, unless the picture already looks like MNIST; mnist: always do so; resize: "
-                "change only the size; none: refuse other sizes. Default: the model's own.",
-            ),
-            click.option(
                 "--invert",
                 type=click.Choice(tuple(INVERT)),
                 default="auto",
@@ -128,6 +121,16 @@ def reading_options(function: Any) -> Any:
     return command
 
 
+fit_option = click.option(
+    "--fit",
+    type=click.Choice(get_args(Fit)),
+    help="How to bring pictures to 28×28. auto: find the digit and centre it as MNIST does, unless "
+    "the picture already looks like MNIST; mnist: always do so; resize: change only the size; "
+    "none: refuse other sizes. Default: the model's own.",
+)
+"""For commands that read one digit a picture, below `reading_options`, which takes it."""
+
+
 def writing_options(function: Any) -> Any:
     """Add the options of every command that writes a row for each picture."""
     command = function
@@ -165,7 +168,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
     """Return the Settings that the options of `reading_options` ask for."""
     return Settings(
         options["model"],
-        options["fit"],
+        options.get("fit"),
         INVERT[options["invert"]],
         options["min_score"],
         Limits(options["max_pixels"], options["max_bytes"], options["max_seconds"]),
@@ -232,7 +235,7 @@ def check_usage(options: dict[str, Any]) -> None:
         if address := Location.parse(options.get(name) or ""):
             raise click.UsageError(
                 f"{address}: results are written to files on this machine: name a file here and "
-                "copy it; or use --engine ray and -o with a folder at that address"
+                "copy it; or use `tinydigits classify --engine ray`, whose -o can be a folder there"
             )
     output, report, inputs = options.get("output"), options.get("report"), options["inputs"]
     if output and report and os.path.realpath(output) == os.path.realpath(report):
@@ -247,16 +250,14 @@ def check_usage(options: dict[str, Any]) -> None:
     resume, watch = options.get("resume"), options.get("watch")
     if resume and (not output or options["format_"] not in ("csv", "jsonl")):
         raise click.UsageError("--resume needs -o FILE.csv or -o FILE.jsonl")
-    sort_into = options.get("sort_into")
-    if resume and (watch or report or sort_into or options.get("save_fit")):
-        raise click.UsageError(
-            "--resume cannot be used with --watch, --sort-into, --report or --save-fit"
-        )
+    for name in ("watch", "sort_into", "report", "save_fit"):
+        if resume and options.get(name):
+            raise click.UsageError(f"--resume cannot be used with --{name.replace('_', '-')}")
     if options.get("settle") is not None and not watch:
         raise click.UsageError("--settle needs --watch")
-    if options.get("dry_run") and not sort_into:
+    if options.get("dry_run") and not options["sort_into"]:
         raise click.UsageError("--dry-run needs --sort-into DIR")
-    if options.get("sort_by") and not sort_into:
+    if options.get("sort_by") and not options["sort_into"]:
         raise click.UsageError("--sort-by needs --sort-into DIR")
     kinds = set(map(kind_of, inputs)) if watch else set()
     if Kind.STDIN in kinds:

@@ -16,7 +16,7 @@ from tinydigits.judging import Answers
 from tinydigits.names import kind_by_ending
 from tinydigits.remote.location import place_of
 from tinydigits.sinks.files import check_outside, completed, only_writer, replaced, writing
-from tinydigits.sinks.rows import RowFormat, Shown, Write, header, row_format
+from tinydigits.sinks.rows import RowFormat, Rows, Write, header, row_format
 
 Format = Literal["text", "csv", "jsonl", "parquet"]
 
@@ -26,32 +26,32 @@ class Written(NamedTuple):
 
     endings: tuple[str, ...]  # the file endings that name the format
     # Begins rows in an open file, which are complete when the context ends.
-    begin: Callable[[BinaryIO, Shown], AbstractContextManager[Write]]
+    begin: Callable[[BinaryIO, Rows], AbstractContextManager[Write]]
 
 
-def stream_sink(stream: BinaryIO, format_: RowFormat, shown: Shown) -> Write:
-    """Return a function that writes a row for each Prediction; CSV's header is written at once."""
-    write_all(stream, header(format_, shown).encode("utf-8", "surrogateescape"))
-    row = row_format(format_, shown)
+def stream_sink(stream: BinaryIO, format_: RowFormat, rows: Rows) -> Write:
+    """Return a function that writes a row for each answer; CSV's header is written at once."""
+    write_all(stream, header(format_, rows).encode("utf-8", "surrogateescape"))
+    row = row_format(format_, rows)
 
     def write(answers: Answers) -> None:
-        rows = "".join(map(row, answers.predictions))
+        written = "".join(map(row, answers.predictions))
         # surrogateescape: a file name that is not UTF-8 leaves as the bytes it came as.
-        write_all(stream, rows.encode("utf-8", "surrogateescape"))
+        write_all(stream, written.encode("utf-8", "surrogateescape"))
         stream.flush()  # whoever reads along sees whole rows
 
     return write
 
 
 @contextmanager
-def _streamed(format_: RowFormat, file: BinaryIO, shown: Shown) -> Iterator[Write]:
-    yield stream_sink(file, format_, shown)
+def _streamed(format_: RowFormat, file: BinaryIO, rows: Rows) -> Iterator[Write]:
+    yield stream_sink(file, format_, rows)
 
 
-def _parquet(file: BinaryIO, shown: Shown) -> AbstractContextManager[Write]:
+def _parquet(file: BinaryIO, rows: Rows) -> AbstractContextManager[Write]:
     from tinydigits.sinks.parquet import parquet_sink
 
-    return parquet_sink(file, shown)
+    return parquet_sink(file, rows)
 
 
 FORMATS: dict[Format, Written] = {
@@ -87,11 +87,11 @@ def write_all(stream: BinaryIO | FileIO, data: bytes) -> None:
 
 
 @contextmanager
-def stdout_sink(format_: Format, shown: Shown) -> Iterator[Write]:
+def stdout_sink(format_: Format, rows: Rows) -> Iterator[Write]:
     """Write rows to stdout. Raises SinkError; BrokenPipeError where the reader has gone."""
     if sys.stdout is None:
         raise SinkError("stdout is closed: name a file with -o")
-    with _to_stdout(), FORMATS[format_].begin(sys.stdout.buffer, shown) as write:
+    with _to_stdout(), FORMATS[format_].begin(sys.stdout.buffer, rows) as write:
 
         def written(answers: Answers) -> None:
             with _to_stdout():
@@ -111,7 +111,7 @@ def _to_stdout() -> Iterator[None]:
 
 
 @contextmanager
-def file_sink(path: str, format_: Format, shown: Shown, grows: bool = False) -> Iterator[Write]:
+def file_sink(path: str, format_: Format, rows: Rows, grows: bool = False) -> Iterator[Write]:
     """Write rows to a file that is there only when all are written, or, where it `grows`, has them
     after those that it had before and can be read meanwhile. Raises SinkError: SinkRefused where
     another process is writing the file.
@@ -120,7 +120,7 @@ def file_sink(path: str, format_: Format, shown: Shown, grows: bool = False) -> 
         with writing(path):
             opened = _grown if grows else _replaced
             file = stack.enter_context(opened(Path(path)))
-            write = stack.enter_context(FORMATS[format_].begin(file, shown))
+            write = stack.enter_context(FORMATS[format_].begin(file, rows))
 
         def written(answers: Answers) -> None:
             with writing(path):

@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinydigits.items import Chunk
-from tinydigits.judging import Answers
 from tinydigits.reading import Keep
 from tinydigits.sinks.files import is_device
 from tinydigits.sinks.output import Format, file_sink, fit_sink, stdout_sink
-from tinydigits.sinks.rows import Shown, Write
+from tinydigits.sinks.rows import Rows, Write
 
 if TYPE_CHECKING:
     from tinydigits.sinks.sort import SortBy
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 class Outputs:
     """Everything that a run writes. `opened` begins and completes it."""
 
-    shown: Shown  # the columns of the rows
+    rows: Rows
     format: Format = "text"
     output: str | None = None  # the file of rows; None for stdout
     # Whether rows are added to the file as pictures arrive, until a signal ends the run.
@@ -30,7 +29,7 @@ class Outputs:
     # The settings of a run that goes on with the rows in `output`; None if it cannot.
     resumed: Mapping[str, object] | None = None
     save_fit: str | None = None  # a folder for the pictures that the model sees
-    report: str | None = None  # an HTML file
+    report: AbstractContextManager[Write] | None = None
     sort_into: str | None = None  # a folder that pictures are sorted into
     sort_by: "SortBy" = "copy"
     # Is called with each step of sorting, in place of rows on stdout; no step is carried out.
@@ -48,12 +47,13 @@ class Outputs:
     @property
     def keep(self) -> Keep:
         """Return what each Reading has to keep for these outputs."""
-        return Keep(fitted=bool(self.save_fit or self.report), thumbnails=bool(self.report))
+        reports = self.report is not None
+        return Keep(fitted=self.save_fit is not None or reports, thumbnails=reports)
 
     @contextmanager
     def opened(self, inputs: tuple[str, ...]) -> Iterator[Write]:
         """Begin all outputs, and complete them if the block ends without an error. Yield the
-        function that writes Answers to each of them.
+        function that writes the answers of a chunk to each of them.
 
         Rows are begun last, so that a refusal by another output leaves their file as it was. They
         are written first, so that a picture is moved only when it has a row. They are completed
@@ -63,10 +63,7 @@ class Outputs:
             if self.save_fit is not None:
                 self._writes.append(fit_sink(self.save_fit, inputs))
             if self.report is not None:
-                from tinydigits.sinks.report import report_sink
-
-                report = report_sink(self.report, self.shown.labels)
-                self._writes.append(others.enter_context(report))
+                self._writes.append(others.enter_context(self.report))
             if self.sort_into is not None:
                 from tinydigits.sinks.sort import sort_sink
 
@@ -77,7 +74,7 @@ class Outputs:
             self._writes.insert(0, rows.enter_context(self._rows()))
             yield self._write
 
-    def _write(self, answers: Answers) -> None:
+    def _write(self, answers: Any) -> None:
         for write in self._writes:
             write(answers)
 
@@ -87,17 +84,17 @@ class Outputs:
             if self.dry_run is not None:
                 yield lambda _: None
                 return
-            with stdout_sink(self.format, self.shown) as write:
+            with stdout_sink(self.format, self.rows) as write:
                 yield write
         elif self.resumed is None or (self.grows and is_device(Path(self.output))):
-            with file_sink(self.output, self.format, self.shown, self.grows) as write:
+            with file_sink(self.output, self.format, self.rows, self.grows) as write:
                 yield write
         else:
             from tinydigits.sinks.resume import open_journal
 
             assert self.format in ("csv", "jsonl")
             with open_journal(
-                self.output, self.format, self.shown, self.resumed, not self.grows
+                self.output, self.format, self.rows, self.resumed, not self.grows
             ) as journal:
                 self.remaining = journal.unread if self.grows else journal.remaining
                 self.earlier = journal.found

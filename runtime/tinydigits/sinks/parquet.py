@@ -5,19 +5,19 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from tinydigits.errors import MissingExtra, SinkError
-from tinydigits.judging import Answers, Prediction
-from tinydigits.sinks.rows import Shown, Write
+from tinydigits.sinks.rows import Rows, Write
 
 GROUP_ROWS = 65_536  # rows in memory, and in a row group
 
 
 @contextmanager
 def parquet_sink(
-    file: BinaryIO, shown: Shown, notes: Callable[[], Mapping[str, str]] = dict
+    file: BinaryIO, rows: Rows, notes: Callable[[], Mapping[str, str]] = dict
 ) -> Iterator[Write]:
-    """Write the columns of `shown` as strings, scores as float64 and `inverted` as bool; null where
-    there is no value. Bytes of a name that are not UTF-8, which Parquet's strings cannot hold,
-    become \\xff. `notes` is called after the last row; the file's metadata holds what it returns.
+    """Write the columns of `rows` as strings, scores as float64, `inverted` as bool, counts as
+    int32 and the digits of numbers as lists; null where there is no value. Bytes of a name that are
+    not UTF-8, which Parquet's strings cannot hold, become \\xff. `notes` is called after the last
+    row; the file's metadata holds what it returns.
 
     Raises MissingExtra, and SinkError where PyArrow cannot be loaded.
     """
@@ -28,17 +28,12 @@ def parquet_sink(
         raise MissingExtra("Parquet", "PyArrow", "parquet") from error
     except ImportError as error:
         raise SinkError(f"PyArrow does not load here: {error}; install it again") from error
-    schema = pyarrow.schema(
-        [
-            (column, pyarrow.bool_() if column == "inverted" else _type(column, pyarrow))
-            for column in shown.columns()
-        ]
-    )
-    held: list[Prediction] = []
+    schema = pyarrow.schema([(column, _type(column, pyarrow)) for column in rows.columns()])
+    held: list[Any] = []
     with parquet.ParquetWriter(file, schema) as writer:
 
         def flush() -> None:
-            columns = zip(*map(shown.values, held), strict=True)
+            columns = zip(*map(rows.values, held), strict=True)
             arrays = [
                 pyarrow.array(map(_storable, column), field.type)
                 for column, field in zip(columns, schema, strict=True)
@@ -46,7 +41,7 @@ def parquet_sink(
             writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
             held.clear()
 
-        def write(answers: Answers) -> None:
+        def write(answers: Any) -> None:
             held.extend(answers.predictions)
             if len(held) >= GROUP_ROWS:
                 flush()
@@ -58,8 +53,16 @@ def parquet_sink(
 
 
 def _type(column: str, pyarrow: Any) -> Any:
+    digit = [("label", pyarrow.string()), ("score", pyarrow.float64())]
+    digit += [("box", pyarrow.list_(pyarrow.int32()))]
+    types = {
+        "inverted": pyarrow.bool_(),
+        "lines": pyarrow.int32(),
+        "digits": pyarrow.list_(pyarrow.list_(pyarrow.struct(digit))),
+        "left_out": pyarrow.int32(),
+    }
     is_score = column == "score" or column.startswith("score_") or column.endswith("_score")
-    return pyarrow.float64() if is_score else pyarrow.string()
+    return types.get(column, pyarrow.float64() if is_score else pyarrow.string())
 
 
 def _storable(value: object) -> object:

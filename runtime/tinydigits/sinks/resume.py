@@ -11,19 +11,18 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from tinydigits.errors import ResumeError, SinkError, SinkRefused
 from tinydigits.items import Chunk
-from tinydigits.judging import Answers
 from tinydigits.sinks.files import only_writer, replaced, writing
 from tinydigits.sinks.output import journal_settings, write_all
-from tinydigits.sinks.rows import COLUMNS, Shown, header, row_format
+from tinydigits.sinks.rows import Rows, header, row_format
 
 JournalFormat = Literal["csv", "jsonl"]
 Settings = Mapping[str, object]
@@ -43,12 +42,12 @@ class WrittenRow(NamedTuple):
 class Journal:
     """An output file that is open for more rows. Made by `open_journal`."""
 
-    def __init__(self, path: Path, format_: JournalFormat, shown: Shown, file: FileIO) -> None:
+    def __init__(self, path: Path, format_: JournalFormat, rows: Rows, file: FileIO) -> None:
         self.found = Counter[str]()  # rows that the file already had, by status
         self._path, self._format, self._file = path, format_, file
-        self._row = row_format(format_, shown)
+        self._row, self._columns = row_format(format_, rows), rows.columns()
         self._end = 0
-        head = header(format_, shown).encode("utf-8", "surrogateescape")
+        head = header(format_, rows).encode("utf-8", "surrogateescape")
         self._start = len(head)
         start = file.read(len(head)) or b""
         if start == head:
@@ -117,7 +116,7 @@ class Journal:
             if new:
                 yield Chunk([name for name, _ in new], [image for _, image in new])
 
-    def write(self, answers: Answers) -> None:
+    def write(self, answers: Any) -> None:
         """Write the rows of a chunk. Raises SinkError; then none of them is in the file."""
         rows = "".join(map(self._row, answers.predictions))
         try:
@@ -152,7 +151,8 @@ class Journal:
                 continue
             text = row.decode("utf-8", "surrogateescape")
             try:
-                values = _csv_values(text) if self._format == "csv" else json.loads(text)
+                is_csv = self._format == "csv"
+                values = _csv_values(text, self._columns) if is_csv else json.loads(text)
                 yield WrittenRow(values["path"], values["status"], end)
             except (ValueError, KeyError, TypeError):
                 raise ResumeError(
@@ -162,15 +162,15 @@ class Journal:
             row, quotes = b"", 0
 
 
-def _csv_values(row: str) -> dict[str, str]:
+def _csv_values(row: str, columns: Sequence[str]) -> dict[str, str]:
     """Return the first values of a row. csv.reader refuses values of over 131,072 letters, unless
     its limit is raised for the whole process.
     """
     if '"' not in row:  # as in nearly all
-        return dict(zip(COLUMNS, row[:-1].split(","), strict=False))
+        return dict(zip(columns, row[:-1].split(","), strict=False))
     found = (match.groups() for match in _CSV_VALUE.finditer(row))
     values = (plain if quoted is None else quoted.replace('""', '"') for quoted, plain in found)
-    return dict(zip(COLUMNS, values, strict=False))
+    return dict(zip(columns, values, strict=False))
 
 
 def _changed_after(since: int, name: str | None) -> bool:
@@ -183,7 +183,7 @@ def _changed_after(since: int, name: str | None) -> bool:
 
 @contextmanager
 def open_journal(
-    path: str, format_: JournalFormat, shown: Shown, settings: Settings, finishes: bool = True
+    path: str, format_: JournalFormat, rows: Rows, settings: Settings, finishes: bool = True
 ) -> Iterator[Journal]:
     """Create the file `path`, or open it to continue its rows. If the run `finishes` and the block
     ends without an error, NAME.run.json is removed. Raises ResumeError where other settings gave
@@ -203,7 +203,7 @@ def open_journal(
             descriptor = os.open(target, flags, 0o666)
             file = stack.enter_context(open(descriptor, "r+b", buffering=0))  # noqa: PTH123
             _check_settings(target, settings)
-            journal = Journal(target, format_, shown, file)
+            journal = Journal(target, format_, rows, file)
         try:
             yield journal
         except BaseException:

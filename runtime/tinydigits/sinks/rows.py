@@ -1,36 +1,56 @@
-"""Rows: Predictions as text, CSV or JSONL."""
+"""Rows: answers as text, CSV or JSONL."""
 
 import io
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
-from tinydigits.judging import Answers, Prediction
+from tinydigits.judging import Prediction
+from tinydigits.numbers import Number
 from tinydigits.text import json_line, printable
 
 RowFormat = Literal["text", "csv", "jsonl"]
-Formatter = Callable[[Prediction], str]
-Write = Callable[[Answers], None]
-"""The type of every sink: a function that takes the Answers of each chunk."""
+Write = Callable[[Any], None]
+"""The type of every sink: a function that takes the Answers or the NumberAnswers of each chunk."""
 
 COLUMNS = ("path", "label", "score", "status", "reason", "inverted")
 SCORE_DIGITS = 6  # decimals in CSV and JSONL: float32 has about seven
 _QUOTED = re.compile(r'["\r\n]')
 
 
+class Rows(Protocol):
+    """The rows of one kind of answers."""
+
+    def settings(self) -> dict[str, object]:
+        """Return what the rows depend on, for a run that continues them."""
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of a table's columns. The first is `path`; `status` is among them."""
+
+    def values(self, answer: Any) -> list[object]:
+        """Return the values of `columns` in Parquet; None where there is no value."""
+
+    def cells(self, answer: Any) -> list[object]:
+        """Return the values of `columns` in CSV."""
+
+    def fields(self, answer: Any) -> dict[str, object]:
+        """Return the keys and values in JSONL."""
+
+    def text(self, answer: Any) -> str:
+        """Return what text shows of a readable picture after its path."""
+
+
 class Shown(NamedTuple):
-    """The values that rows show in addition to COLUMNS."""
+    """The rows of Predictions: the values that they show in addition to COLUMNS."""
 
     labels: tuple[str, ...] = ()  # the labels of the model, in order
     scores: bool = False  # whether the score of every label is shown
     top: int = 1  # how many of the best labels are shown with their scores; 1: only the row's own
 
     def settings(self) -> dict[str, object]:
-        """Return what rows depend on, for a run that goes on with them."""
         return {"scores": self.scores, "top_k": self.top}
 
     def columns(self) -> tuple[str, ...]:
-        """Return the names of a table's columns."""
         places = range(2, min(self.top, len(self.labels)) + 1)
         top = [f"top{place}_{what}" for place in places for what in ("label", "score")]
         scores = [f"score_{label}" for label in self.labels] if self.scores else []
@@ -42,76 +62,89 @@ class Shown(NamedTuple):
         return sorted(scored, key=lambda pair: -pair[1])[: self.top]
 
     def values(self, prediction: Prediction) -> list[object]:
-        """Return the values of `columns`; None where there is no value."""
         values = _plain_values(prediction)
         if self.top > 1:
             best = [value for pair in self.best(prediction)[1:] for value in pair]
             missing = 2 * (min(self.top, len(self.labels)) - 1) - len(best)
-            values += [*map(_rounded, best), *[None] * missing]
+            values += [*map(rounded, best), *[None] * missing]
         if self.scores:
-            values += [*map(_rounded, prediction.scores or [None] * len(self.labels))]
+            values += [*map(rounded, prediction.scores or [None] * len(self.labels))]
         return values
 
+    def cells(self, prediction: Prediction) -> list[object]:
+        return self.values(prediction)
 
-def row_format(format_: RowFormat, shown: Shown) -> Formatter:
-    """Return a function that makes one row, with its line end, of a Prediction."""
-    rows: dict[RowFormat, Callable[[Prediction, Shown], str]]
-    rows = {"text": _text_row, "csv": _csv_row, "jsonl": _jsonl_row}
-    row = rows[format_]
-    return lambda prediction: row(prediction, shown)
+    def fields(self, prediction: Prediction) -> dict[str, object]:
+        """Return COLUMNS, and `top` and `scores` if shown."""
+        fields: dict[str, object] = dict(zip(COLUMNS, _plain_values(prediction), strict=True))
+        if self.top > 1:
+            fields["top"] = [[label, rounded(score)] for label, score in self.best(prediction)]
+        if self.scores:
+            scored = zip(self.labels, map(rounded, prediction.scores or ()), strict=False)
+            fields["scores"] = dict(scored) if prediction.scores else None
+        return fields
+
+    def text(self, prediction: Prediction) -> str:
+        row = answer_text(prediction.label, prediction)
+        if self.top > 1:
+            row += "  then " + ", ".join(_scored(pair) for pair in self.best(prediction)[1:])
+        if self.scores:
+            row += "  all " + ", ".join(
+                map(_scored, zip(self.labels, prediction.scores or (), strict=False))
+            )
+        return row
 
 
-def header(format_: RowFormat, shown: Shown) -> str:
+def row_format(format_: RowFormat, rows: Rows) -> Callable[[Any], str]:
+    """Return a function that makes one row, with its line end, of an answer."""
+    makers: dict[RowFormat, Callable[[Any, Rows], str]]
+    makers = {"text": _text_row, "csv": _csv_row, "jsonl": _jsonl_row}
+    make = makers[format_]
+    return lambda answer: make(answer, rows)
+
+
+def header(format_: RowFormat, rows: Rows) -> str:
     """Return the text that comes before the first row."""
-    return _csv_line(shown.columns()) if format_ == "csv" else ""
+    return _csv_line(rows.columns()) if format_ == "csv" else ""
 
 
-def _text_row(prediction: Prediction, shown: Shown) -> str:
+def _text_row(answer: Any, rows: Rows) -> str:
     """Return a row for people: `path: 7  0.98`."""
-    path = printable(prediction.path or "")
-    if prediction.status == "error":
-        return f"{path}: error: {printable(prediction.reason or '')}\n"
-    row = f"{path}: {'-' if prediction.label is None else printable(prediction.label)}"
-    if prediction.score is not None:
-        row += f"  {prediction.score:.2f}"
-    if prediction.reason is not None:
-        row += f"  uncertain: {prediction.reason}"
-    if shown.top > 1:
-        row += "  then " + ", ".join(_scored(pair) for pair in shown.best(prediction)[1:])
-    if shown.scores:
-        row += "  all " + ", ".join(
-            map(_scored, zip(shown.labels, prediction.scores or (), strict=False))
-        )
-    return row + "\n"
+    path = printable(answer.path or "")
+    if answer.status == "error":
+        return f"{path}: error: {printable(answer.reason or '')}\n"
+    return f"{path}: {rows.text(answer)}\n"
+
+
+def _csv_row(answer: Any, rows: Rows) -> str:
+    """Return a row as RFC 4180 has it, but with LF as the line end; a missing value is empty."""
+    return _csv_line(["" if value is None else str(value) for value in rows.cells(answer)])
+
+
+def _jsonl_row(answer: Any, rows: Rows) -> str:
+    """Return a JSON object on one line."""
+    return json_line(rows.fields(answer))
+
+
+def answer_text(answer: str | None, of: Prediction | Number) -> str:
+    """Return an answer with its score, and with the reason to doubt it."""
+    text = "-" if answer is None else printable(answer)
+    if of.score is not None:
+        text += f"  {of.score:.2f}"
+    return text if of.reason is None else f"{text}  uncertain: {of.reason}"
 
 
 def _scored(pair: tuple[str, float]) -> str:
     return f"{printable(pair[0])} {pair[1]:.2f}"
 
 
-def _csv_row(prediction: Prediction, shown: Shown) -> str:
-    """Return a row as RFC 4180 has it, but with LF as the line end; a missing value is empty."""
-    return _csv_line(["" if value is None else str(value) for value in shown.values(prediction)])
-
-
-def _jsonl_row(prediction: Prediction, shown: Shown) -> str:
-    """Return a JSON object on one line: the keys of COLUMNS, and `top` and `scores` if shown."""
-    fields: dict[str, object] = dict(zip(COLUMNS, _plain_values(prediction), strict=True))
-    if shown.top > 1:
-        fields["top"] = [[label, _rounded(score)] for label, score in shown.best(prediction)]
-    if shown.scores:
-        scored = zip(shown.labels, map(_rounded, prediction.scores or ()), strict=False)
-        fields["scores"] = dict(scored) if prediction.scores else None
-    return json_line(fields)
-
-
 def _plain_values(prediction: Prediction) -> list[object]:
     each = prediction
-    score = _rounded(each.score)
+    score = rounded(each.score)
     return [each.path, each.label, score, each.status.value, each.reason, each.inverted]
 
 
-def _rounded(value: object) -> object:
+def rounded(value: object) -> object:
     return round(value, SCORE_DIGITS) if type(value) is float else value
 
 
