@@ -23,6 +23,7 @@ from tinydigits.version import __version__
 
 _COMMANDS = {
     "classify": "tinydigits.cli.classify:classify",
+    "read": "tinydigits.cli.read:read",
     "evaluate": "tinydigits.cli.evaluate:evaluate",
     "bench": "tinydigits.cli.bench:bench",
     "train": "tinydigits_train.cli:train",
