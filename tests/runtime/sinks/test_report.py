@@ -393,7 +393,8 @@ def corrections(page: Page, folder: Path) -> bytes:
     page.press("\ue00c")  # Escape
     behaviour = {"behavior": "allow", "downloadPath": str(folder)}
     page.browser.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
-    page.control("Download corrections.csv").click()
+    assert page.one("#given button").text == "Download corrections.csv"
+    page.one("#given button").click()
     file = folder / "corrections.csv"
     page.until(file.exists)
     return file.read_bytes()
