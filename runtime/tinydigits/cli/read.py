@@ -91,6 +91,11 @@ def read(
     classifier = Classifier.of(settings)
     rows = NumberRows(digits, lines)
     page = None
+    page = None
+    if report is not None:
+        from tinydigits.sinks.number_report import number_report_sink
+
+        page = number_report_sink(report)
     outputs = Outputs(
         rows,
         format_,
