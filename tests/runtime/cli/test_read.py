@@ -4,13 +4,17 @@ import csv
 import io
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from tests.conftest import ROOT
+from tests.support.pages import Page, chromium
 from tinydigits import Classifier
 from tinydigits.cli.main import main
 from tinydigits.sinks.number_rows import COLUMNS
@@ -186,3 +190,51 @@ def test_rows_are_what_the_library_returns() -> None:
             for line in number.lines
         ],
     }
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from chromium(tmp_path_factory.mktemp("chromium"))
+
+
+DRAWN = """
+return [...document.querySelectorAll(".card")].map((card) => {
+  const image = card.querySelector(".boxed img").getBoundingClientRect();
+  return [card.querySelector(".label").textContent, card.textContent,
+    [...card.querySelectorAll(".boxed i")].map((box) => {
+      const { left, top, right, bottom } = box.getBoundingClientRect();
+      return [box.textContent, (left - image.left) / image.width, (top - image.top) / image.height,
+        (right - image.left) / image.width, (bottom - image.top) / image.height];
+    })];
+});
+"""
+LOADED = "return [...document.images].every((image) => image.complete && image.naturalWidth)"
+
+
+@pytest.mark.browser
+def test_the_report_draws_a_box_around_each_digit(browser: Any, tmp_path: Path) -> None:
+    """On a desk and on a phone, with what was read under it, and nothing on a blank sheet."""
+    page, out = tmp_path / "numbers.html", tmp_path / "rows.jsonl"
+    inputs = (TWO_LINES, PHONE, BLANK)
+    assert run(*inputs, "--digits", 8, "-o", out, "--report", page)[0] == 0
+    rows = {row["path"]: row for row in map(json.loads, out.read_text().splitlines())}
+    for width in (1280, 360):
+        metrics = {"width": width, "height": 1400, "deviceScaleFactor": 1, "mobile": width < 500}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        browser.get(page.as_uri())
+        Page(browser).until(lambda: browser.execute_script(LOADED))
+        assert browser.execute_script("return document.documentElement.scrollWidth") == width
+        cards = browser.execute_script(DRAWN)
+        assert [label for label, *_ in cards] == ["5550142", "nothing read", "1367 2015"]
+        assert "count (found 7, wanted 8)" in cards[0][1]
+        assert "blank" in cards[1][1]
+        for (_, _, drawn), path in zip(cards, (PHONE, BLANK, TWO_LINES), strict=True):
+            with Image.open(path) as image:
+                across, down = image.size
+            digits = [digit for line in rows[str(path)]["digits"] for digit in line]
+            assert [text for text, *_ in drawn] == [digit["label"] for digit in digits]
+            for (_, *edges), digit in zip(drawn, digits, strict=True):
+                shares = np.divide(digit["box"], [across, down, across, down])
+                assert np.abs(np.subtract(edges, shares)).max() < 0.015
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert Page(browser).complaints() == []
