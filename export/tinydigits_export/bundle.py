@@ -99,8 +99,12 @@ def open_bundle(path: Path) -> Bundle:
     """Open a folder with one NAME.json, or one artefact. Raises ModelError if a part of the bundle
     is missing or does not belong to it.
     """
-    if not path.exists():
-        raise ModelError(f"{path}: no such folder or file; `tinydigits export` makes one")
+    try:
+        path.stat()
+    except OSError as error:
+        raise ModelError(
+            f"{path}: no such folder or file; `tinydigits export` makes one"
+        ) from error
     card = card_of(path)
     info = read_info(card)
     known = names_of(card.stem)

@@ -25,6 +25,7 @@ from tinydigits.info import (
 )
 from tinydigits.quiet import quiet_native_code
 from tinydigits.regular import open_regular
+from tinydigits.text import similar
 
 BUNDLED = ("conv", "dense")  # the models in this package, most accurate first
 MODELS = Path(__file__).with_name("models")
@@ -80,7 +81,11 @@ def load_model(
         return _described_beside(MODELS / f"{model}.onnx", threads)
     path = Path(model)
     if not path.exists() and not path.suffix:
-        raise ModelError(f"{model}: no such model; bundled: {', '.join(BUNDLED)}; or pass a file")
+        meant = similar(str(model), BUNDLED)
+        hint = f"; did you mean {meant}?" if meant else ""
+        raise ModelError(
+            f"{model}: no such model; bundled: {', '.join(BUNDLED)}; or pass a file{hint}"
+        )
     if path.suffix not in (".onnx", ".tflite"):
         _read(path)  # raises first what is wrong with the file itself
         raise ModelError(f"{path}: {_NO_MODEL}")

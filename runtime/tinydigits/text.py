@@ -1,7 +1,7 @@
 """Text: aligned columns, names that cannot harm a terminal, and lines of JSON."""
 
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 NAMED = 100  # names in one message
 
@@ -41,3 +41,12 @@ def names_in(names: Sequence[str]) -> str:
     """Return names on one line, cut where there are too many to read."""
     rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(map(printable, names[:NAMED])) + rest
+
+
+def similar(name: str, names: Iterable[str]) -> str | None:
+    """Return the most similar of `names`, which `name` may be a mistyped form of; None for none."""
+    from difflib import get_close_matches  # only a mistake needs it
+
+    by_letters = {each.lower(): each for each in names}
+    found = get_close_matches(name.lower(), by_letters, 1)
+    return by_letters[found[0]] if found else None

@@ -1,6 +1,7 @@
 """The data to train on: MNIST, from IDX files or from Keras, or a labelled folder."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import sys
@@ -73,7 +74,8 @@ def load_data(
 
 def _from_idx(folder: Path) -> Dataset:
     if not folder.is_dir():
-        raise SourceError(f"{folder}: no such folder. {_what_to_fetch()}")
+        missing = FileNotFoundError(errno.ENOENT, "no such folder", str(folder))
+        raise SourceError(f"{folder}: no such folder. {_what_to_fetch()}") from missing
     paths = [_find(folder, name) for name in FILES]
     train = _paired(paths[0], paths[1])
     test = _paired(paths[2], paths[3])

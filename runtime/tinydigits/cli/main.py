@@ -10,6 +10,8 @@ import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
+from itertools import islice
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -30,6 +32,8 @@ _COMMANDS = {
     "export": "tinydigits_export.cli:export",
     "verify": "tinydigits_export.cli:verify",
 }
+
+_LISTED = 10_000  # names in a folder that a mistyped one is compared with: 0.1 s
 
 
 def run() -> NoReturn:
@@ -71,6 +75,18 @@ class _Commands(click.Group):
         command: click.Command = getattr(import_module(module), name)
         return command
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name = args[0]
+        if not (name.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, name)):
+            from tinydigits.text import similar
+
+            meant = similar(name, self.list_commands(ctx))
+            hint = f"; did you mean {meant}?" if meant else ""
+            if os.path.lexists(name):
+                hint = f"; to read it, type: tinydigits classify {name}"
+            ctx.fail(f"No such command {name!r}{hint}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -88,13 +104,37 @@ class _Commands(click.Group):
 
 
 def _complain(error: Exception) -> None:
-    text = redacted_in(f"error: {error}")
+    text = redacted_in(f"error: {error}{_meant(error.__cause__ or error)}")
     # A file name may hold control characters; a compiler prints several lines.
     if not text.isprintable():
         from tinydigits.text import printable
 
         text = "\n".join(map(printable, text.split("\n")))
     click.echo(text, err=True)
+
+
+def _meant(error: BaseException) -> str:
+    """Return the question whether another path was meant; empty unless `error` is about a path that
+    is not there, and one with a similar name is.
+    """
+    if not isinstance(error, FileNotFoundError) or not error.filename:
+        return ""
+    from tinydigits.text import similar
+
+    parts = Path(os.fsdecode(error.filename)).parts
+    there, missing = Path(), iter(parts)
+    for part in missing:
+        if not os.path.lexists(there / part):
+            break
+        there /= part
+    try:
+        name = similar(part, [path.name for path in islice(there.iterdir(), _LISTED)])
+    except OSError:
+        return ""
+    if name is None:
+        return ""
+    whole = there.joinpath(name, *missing)
+    return f"; did you mean {whole if whole.exists() else there / name}?"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.commands import run as run_here
 from tinydigits import __version__
 from tinydigits.model import MODELS
 
@@ -55,8 +56,14 @@ def test_broken_files_are_error_rows_and_exit_1() -> None:
         (["classify", "-m", "missing.onnx", "."], "error: missing.onnx: No such file"),
         (["classify", "flatt"], "error: flatt: No such file"),
         (["classify", "-m", "densee", "."], "error: densee: no such model; bundled: conv, dense"),
-        (["info", "densee"], "no such model"),
-        (["nothing"], "No such command"),
+        (
+            ["info", "densee"],
+            "no such model; bundled: conv, dense; or pass a file; did you mean de",
+        ),
+        (["nothing"], "No such command 'nothing'\n"),
+        (["clasify"], "No such command 'clasify'; did you mean classify?"),
+        (["examples/scans"], "to read it, type: tinydigits classify examples/scans"),
+        (["classify", "--modle", "dense"], "Did you mean '--model'?"),
     ],
 )
 def test_wrong_usage_exits_2_with_one_line(words: list[str], said: str) -> None:
@@ -64,6 +71,33 @@ def test_wrong_usage_exits_2_with_one_line(words: list[str], said: str) -> None:
     assert (status, rows) == (2, "")
     assert said in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("classify inbox/scan", "inbox/scans"),
+        ("classify inbix/scans/a.png", "inbox/scans/a.png"),
+        ("classify inbox/Scans/b.png", "inbox/scans"),
+        ("read inbox/scans/aa.png", "inbox/scans/a.png"),
+        ("evaluate inbox/scns", "inbox/scans"),
+        ("classify -m inbox/dgits.onnx inbox", "inbox/digits.onnx"),
+        ("info inbox/digit.onnx", "inbox/digits.onnx"),
+        ("unsort inbx", "inbox"),
+        ("classify --watch imbox", "inbox"),
+    ],
+)
+def test_a_mistyped_name_is_answered_with_the_likely_one(
+    tmp_path: Path, words: str, meant: str
+) -> None:
+    """In each command, for files and folders; nothing is read or written."""
+    (tmp_path / "inbox" / "scans").mkdir(parents=True)
+    for name in ("scans/a.png", "truth.csv", "digits.onnx"):
+        (tmp_path / "inbox" / name).touch()
+    status, rows, errors = run_here(*words.split(), cwd=tmp_path)
+    assert (status, rows) == (2, "")
+    assert errors.endswith(f"; did you mean {meant}?\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["inbox"]
 
 
 def test_no_image_exits_2_and_writes_nothing(tmp_path: Path) -> None:
