@@ -4,7 +4,7 @@ import heapq
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import count
 
@@ -17,6 +17,7 @@ from tinydigits.text import aligned, names_in, printable
 WORST = 20  # mistakes that are named
 MATRIX = 20  # labels up to which the whole confusion matrix is printed
 BLANK, UNREADABLE = "(blank)", "(unreadable)"  # the parentheses tell them from labels
+SHOWN = 40  # characters of a truth or an answer that the table of mistakes shows
 CONFUSIONS = 20  # lines that replace a matrix that is too large
 _Z = 1.959963984540054  # the normal quantile of 97.5 %: 2.5 % on each side of an interval of 95 %
 
@@ -72,7 +73,7 @@ class Evaluation:
     accuracy_interval: tuple[float, float]
     """The 95 % interval of the accuracy (see `wilson`)."""
 
-    refused: float
+    uncertain_share: float
     """uncertain ÷ images."""
 
     accuracy_ok: float | None
@@ -92,17 +93,14 @@ class Evaluation:
 
     def as_text(self) -> str:
         """Return aligned tables for a terminal, with a line end after the last."""
-        parts = [self._overall(), self._by_class(), self._confusions(), self._worst()]
+        parts = [self._overall(), self._by_class(), self._confusions()]
+        parts.append(mistakes_table(self.worst))
         return "\n".join("\n".join(part) + "\n" for part in parts if part)
 
     def _overall(self) -> list[str]:
-        low, high = self.accuracy_interval
-        sure = "-" if self.accuracy_ok is None else _percent(self.accuracy_ok)
         return [
-            f"accuracy    {_percent(self.accuracy)}  ({self.correct:,} of {self.images:,}; "
-            f"95 % interval {_percent(low)} to {_percent(high)})",
-            f"refused     {_percent(self.refused)}  ({self.uncertain:,} uncertain)",
-            f"ok only     {sure}  (accuracy of the {self.ok:,} that are ok)",
+            interval_line("accuracy", self.correct, self.images),
+            *status_lines("accuracy", self.accuracy_ok, self.ok, self.uncertain, self.images),
             f"unreadable  {self.unreadable:,}",
         ]
 
@@ -146,14 +144,60 @@ class Evaluation:
         title = f"The most frequent confusions, {len(most)} of {len(confusions)}"
         return [title, *aligned(rows, left=(0, 1))]
 
-    def _worst(self) -> list[str]:
-        rows = [("truth", "read", "score", "", "")]
-        for each in self.worst:
-            score = "" if each.score is None else f"{each.score:.2f}"
-            status = "" if each.status == "ok" else each.status
-            read = BLANK if each.label is None else each.label
-            rows.append((each.truth, read, score, status, printable(each.path or "")))
-        return ["The worst mistakes", *aligned(rows, left=(0, 1, 3, 4))] if self.worst else []
+
+def interval_line(name: str, right: int, images: int) -> str:
+    """Return the line of a share with its interval; `right` of `images`, which are at least 1."""
+    low, high = wilson(right, images)
+    return (
+        f"{name:<12}{percent(right / images)}  ({right:,} of {images:,}; "
+        f"95 % interval {percent(low)} to {percent(high)})"
+    )
+
+
+def status_lines(
+    name: str, share_ok: float | None, ok: int, uncertain: int, images: int
+) -> list[str]:
+    """Return the lines about uncertain and ok pictures; `name` is what `share_ok` is a share of."""
+    sure = "-" if share_ok is None else percent(share_ok)
+    return [
+        f"uncertain   {percent(uncertain / images)}  ({uncertain:,} of {images:,})",
+        f"ok only     {sure}  ({name} of the {ok:,} that are ok)",
+    ]
+
+
+def mistakes_table(worst: tuple[Mistake, ...]) -> list[str]:
+    """Return the lines of a table that names the worst mistakes; none where there are none."""
+    rows = [("truth", "read", "score", "", "")]
+    for each in worst:
+        score = "" if each.score is None else f"{each.score:.2f}"
+        status = "" if each.status == "ok" else each.status
+        read = BLANK if each.label is None else each.label
+        rows.append((_cut(each.truth), _cut(read), score, status, printable(each.path or "")))
+    return ["The worst mistakes", *aligned(rows, left=(0, 1, 3, 4))] if worst else []
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+class Worst:
+    """Keeps the worst mistakes."""
+
+    def __init__(self) -> None:
+        # A heap, whose first is the least of the worst. The number keeps any two unequal.
+        self._kept: list[tuple[bool, float, int, Mistake]] = []
+        self._places: Iterator[int] = count()
+
+    def add(self, mistake: Mistake) -> None:
+        score = -1.0 if mistake.score is None else mistake.score
+        entry = (mistake.status == "ok", score, -next(self._places), mistake)
+        if len(self._kept) < WORST:
+            heapq.heappush(self._kept, entry)
+        else:
+            heapq.heappushpop(self._kept, entry)
+
+    def in_order(self) -> tuple[Mistake, ...]:
+        return tuple(mistake for *_, mistake in sorted(self._kept, reverse=True))
 
 
 class Tally:
@@ -164,39 +208,33 @@ class Tally:
         self._numbers = {label: number for number, label in enumerate(labels)}
         self._confusion = np.zeros((len(labels), len(labels) + 2), np.int64)
         self._ok = self._uncertain = self._ok_correct = 0
-        # A heap, whose first is the least of the worst. The number keeps any two unequal.
-        self._worst: list[tuple[bool, float, int, Mistake]] = []
-        self._places: Iterator[int] = count()
+        self._worst = Worst()
+
+    def check(self, path: str | None, truth: str) -> None:
+        """Raise SourceError where `truth` is no label of the model."""
+        if truth not in self._numbers:
+            raise SourceError(
+                f"{printable(path or '')}: its truth {printable(truth)!r} is no label of the "
+                f"model, which knows {names_in(self.labels)}"
+            )
 
     def add(self, prediction: Prediction, truth: str) -> None:
         """Count one picture. Raises SourceError where `truth` is no label of the model."""
-        row = self._numbers.get(truth)
-        if row is None:
-            raise SourceError(
-                f"{printable(prediction.path or '')}: its truth {printable(truth)!r} is no label "
-                f"of the model, which knows {names_in(self.labels)}"
-            )
+        self.check(prediction.path, truth)
+        row = self._numbers[truth]
         correct = prediction.label == truth
         self._confusion[row, self._column(prediction)] += 1
         self._ok += prediction.status == "ok"
         self._ok_correct += correct and prediction.status == "ok"
         self._uncertain += prediction.status == "uncertain"
         if not correct and prediction.status != "error":
-            self._remember(prediction, truth)
+            each = prediction
+            self._worst.add(Mistake(each.path, truth, each.label, each.score, each.status))
 
     def _column(self, prediction: Prediction) -> int:
         if prediction.label is not None:
             return self._numbers[prediction.label]
         return len(self.labels) + (prediction.status == "error")
-
-    def _remember(self, seen: Prediction, truth: str) -> None:
-        mistake = Mistake(seen.path, truth, seen.label, seen.score, seen.status)
-        score = -1.0 if seen.score is None else seen.score
-        entry = (seen.status == "ok", score, -next(self._places), mistake)
-        if len(self._worst) < WORST:
-            heapq.heappush(self._worst, entry)
-        else:
-            heapq.heappushpop(self._worst, entry)
 
     def result(self) -> Evaluation:
         """Return the figures of all that was added. Raises SourceError where nothing was."""
@@ -213,11 +251,11 @@ class Tally:
             correct=correct,
             accuracy=correct / images,
             accuracy_interval=wilson(correct, images),
-            refused=self._uncertain / images,
-            accuracy_ok=_ratio(self._ok_correct, self._ok),
+            uncertain_share=self._uncertain / images,
+            accuracy_ok=ratio(self._ok_correct, self._ok),
             classes=tuple(map(self._figures, range(len(self.labels)))),
             confusion=tuple(map(tuple, self._confusion.tolist())),
-            worst=tuple(mistake for *_, mistake in sorted(self._worst, reverse=True)),
+            worst=self._worst.in_order(),
         )
 
     def _figures(self, number: int) -> ClassFigures:
@@ -225,7 +263,7 @@ class Tally:
         support = int(self._confusion[number].sum())
         given = int(self._confusion[:, number].sum())
         return ClassFigures(
-            self.labels[number], support, _ratio(right, given), _ratio(right, support)
+            self.labels[number], support, ratio(right, given), ratio(right, support)
         )
 
 
@@ -242,35 +280,13 @@ def wilson(hits: int, trials: int) -> tuple[float, float]:
     return (0.0 if hits == 0 else low), (1.0 if hits == trials else high)
 
 
-def edit_distance(read: str, truth: str) -> int:
-    """Return how many characters must be inserted, deleted or replaced to make `read` equal to
-    `truth` (Levenshtein, 1966).
-    """
-    row = list(range(len(truth) + 1))
-    for number, given in enumerate(read, 1):
-        before, row[0] = row[0], number
-        for at, wanted in enumerate(truth, 1):
-            before, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, before + (given != wanted))
-    return row[-1]
-
-
-def digit_error_rate(pairs: Iterable[tuple[str, str]]) -> float | None:
-    """Return the edits that the texts (read, truth) need, divided by the digits of the truths; it
-    may exceed 1. None where the truths hold no digit. Line ends and blanks count as no digit.
-    """
-    edits = digits = 0
-    for read, truth in pairs:
-        wanted = "".join(truth.split())
-        edits += edit_distance("".join(read.split()), wanted)
-        digits += len(wanted)
-    return _ratio(edits, digits)
-
-
-def _ratio(part: int, whole: int) -> float | None:
+def ratio(part: int, whole: int) -> float | None:
+    """Return part ÷ whole; None where there is no whole."""
     return part / whole if whole else None
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share in [0, 1] as a text in percent."""
     return f"{100 * share:.2f} %"
 
 

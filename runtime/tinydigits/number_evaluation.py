@@ -62,7 +62,7 @@ class NumberEvaluation:
         rate = "-" if self.digit_error_rate is None else percent(self.digit_error_rate)
         overall = [
             interval_line("exact", self.exact, self.images),
-            *status_lines("exact", self.exact_rate_ok, self.ok, self.uncertain, self.images),
+            *status_lines("exact rate", self.exact_rate_ok, self.ok, self.uncertain, self.images),
             f"digits      {rate} wrong  ({self.digit_errors:,} errors in {self.digits:,} digits)",
             f"unreadable  {self.unreadable:,}",
         ]

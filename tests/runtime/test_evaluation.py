@@ -8,14 +8,7 @@ from pathlib import Path
 import pytest
 
 from tinydigits import Prediction, SourceError
-from tinydigits.evaluation import (
-    WORST,
-    Evaluation,
-    Tally,
-    digit_error_rate,
-    edit_distance,
-    wilson,
-)
+from tinydigits.evaluation import WORST, Evaluation, Tally, wilson
 from tinydigits.judging import Status
 from tinydigits.sources.labelled import check_classes, truth_of
 
@@ -78,7 +71,7 @@ def test_blank_and_unreadable_ones_count_as_wrong(ten: Evaluation) -> None:
     assert ten.correct == 5
     assert ten.accuracy == 0.5
     assert ten.accuracy_interval == wilson(5, 10)
-    assert ten.refused == 0.3
+    assert ten.uncertain_share == 0.3
     assert ten.accuracy_ok == pytest.approx(4 / 6)
 
 
@@ -120,7 +113,7 @@ def test_json_holds_every_figure(ten: Evaluation) -> None:
 def test_text_shows_the_figures_in_aligned_tables(ten: Evaluation) -> None:
     text = ten.as_text()
     assert "accuracy    50.00 %  (5 of 10; 95 % interval 23.66 % to 76.34 %)" in text
-    assert "refused     30.00 %  (3 uncertain)" in text
+    assert "uncertain   30.00 %  (3 of 10)" in text
     assert "unreadable  1\n" in text
     matrix = text.split("of each truth (rows)\n")[1].split("\n\n")[0].splitlines()
     assert [line.split() for line in matrix] == [
@@ -199,8 +192,20 @@ def test_a_picture_beside_the_folders_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"holds no sub-folder .* show: a, b, c"):
+    """The message says what was expected, and what was found."""
+    with pytest.raises(SourceError, match=r"holds no sub-folder .* show: a, b, c; or name a table"):
         check_classes(folders(tmp_path, ".hidden"), LABELS)
+    for name in ("x.png", "y.png", "notes.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(SourceError, match=r"holds no sub-folder .* but 2 pictures; sort the pict"):
+        check_classes(str(tmp_path), LABELS)
+
+
+def test_the_folder_that_holds_the_classes_is_named(tmp_path: Path) -> None:
+    folders(tmp_path, "train", "notes")
+    folders(tmp_path / "train", "a", "b")
+    with pytest.raises(SourceError, match=rf"notes, train; .*; did you mean {tmp_path}/train\?"):
+        check_classes(str(tmp_path), LABELS)
 
 
 def test_a_missing_folder_and_a_file_are_refused(tmp_path: Path) -> None:
@@ -215,24 +220,3 @@ def test_a_hostile_folder_name_is_escaped(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         check_classes(folders(tmp_path, "\x1b[2J"), tuple(string.digits))
     assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize(
-    ("read", "truth", "edits"),
-    [
-        *(("", "", 0), ("12", "12", 0), ("", "123", 3), ("1234", "134", 1)),
-        *(("1334", "1234", 1), ("4321", "1234", 4), ("2345", "1234", 2)),
-    ],
-)
-def test_numbers_are_as_far_apart_as_the_edits_between_them(
-    read: str, truth: str, edits: int
-) -> None:
-    assert edit_distance(read, truth) == edit_distance(truth, read) == edits
-
-
-def test_the_digit_error_rate_counts_edits_over_all_digits() -> None:
-    """A blank parts lines as well as a line end does. A digit that is read where there is none is
-    an edit.
-    """
-    assert digit_error_rate([("12 34", "12\n34"), ("", "56"), ("7", "")]) == 3 / 6
-    assert digit_error_rate([("1", "")]) is None

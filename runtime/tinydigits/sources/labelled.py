@@ -1,7 +1,6 @@
 """Labelled folders: each sub-folder is named for what its pictures show, which is their truth."""
 
 import os
-from collections.abc import Iterator
 from pathlib import PurePath
 
 from tinydigits.errors import SourceError
@@ -27,37 +26,49 @@ def truth_of(folder: str, path: str | None) -> str:
 
 def check_classes(folder: str, labels: tuple[str, ...]) -> None:
     """Check, before anything is read, that the sub-folders of `folder` are named for labels and
-    that no picture lies beside them. Hidden ones are skipped. Raises SourceError.
+    that no picture lies beside them. Hidden ones are skipped. Raises SourceError, which says what
+    was found.
     """
+    name = printable(folder)
     try:
-        names = list(_classes(folder))
-        for name in names:
-            with os.scandir(PurePath(folder, name)):  # one that cannot be listed would look empty
+        classes, pictures = _classes(folder)
+        for each in classes:
+            with os.scandir(PurePath(folder, each)):  # one that cannot be listed would look empty
                 pass
     except OSError as error:
         raise SourceError(
             f"{printable(os.fsdecode(error.filename or folder))}: {error.strerror}; name a folder "
-            "with a sub-folder for each class"
+            "with a sub-folder for each class, or a table of files and truths: --truth FILE"
         ) from error
-    if not names:
+    if not classes:
+        found = f"{len(pictures):,} picture{'' if len(pictures) == 1 else 's'}" if pictures else ""
         raise SourceError(
-            f"{printable(folder)}: holds no sub-folder (links are not followed); sort the pictures "
-            f"into sub-folders named for what they show: {names_in(labels)}"
+            f"{name}: holds no sub-folder (links are not followed){found and f', but {found}'}; "
+            f"sort the pictures into sub-folders named for what they show: {names_in(labels)}; or "
+            "name a table of files and truths: --truth FILE"
         )
-    if unknown := sorted(set(names) - set(labels), key=natural_key):
+    if unknown := sorted(set(classes) - set(labels), key=natural_key):
+        below = [each for each in unknown if set(labels) & set(_classes(f"{folder}/{each}")[0])]
+        meant = f"; did you mean {name.rstrip('/')}/{printable(below[0])}?" if below else ""
         raise SourceError(
-            f"{printable(folder)}: sub-folders that are no label of the model: "
-            f"{names_in(unknown)}; its labels are {names_in(labels)}"
+            f"{name}: sub-folders that are no label of the model: "
+            f"{names_in(unknown)}; its labels are {names_in(labels)}{meant}"
         )
+    if pictures:
+        truth_of(folder, pictures[0])  # raises: it has none
 
 
-def _classes(folder: str) -> Iterator[str]:
-    """Yield the names of the sub-folders that are walked. Raises OSError, SourceError."""
+def _classes(folder: str) -> tuple[list[str], list[str]]:
+    """Return the names of the sub-folders that are walked, and the paths of the pictures beside
+    them. Raises OSError.
+    """
+    classes, pictures = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield entry.name
+                classes.append(entry.name)
             elif has_image_ending(entry.name):
-                truth_of(folder, entry.path)  # raises: it has none
+                pictures.append(entry.path)
+    return classes, pictures

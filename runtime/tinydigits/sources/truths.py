@@ -31,7 +31,9 @@ class Truths(NamedTuple):
 
     def by_rows(self) -> "Truths":
         """Return the same with a blank between rows of digits, which `|` may part too."""
-        texts = {path: " ".join(text.replace("|", " ").split()) for path, text in self.texts.items()}
+        texts = {
+            path: " ".join(text.replace("|", " ").split()) for path, text in self.texts.items()
+        }
         return self._replace(texts=texts)
 
 
@@ -57,7 +59,7 @@ def read_truths(table: str, folder: str | None = None, max_bytes: int = 1 << 26)
             held = [(str(place), place)]
         else:
             paths = [base / place for base in bases]
-            held = [(str(path), file) for path in paths if (file := _holder(path))]
+            held = [(str(path), found) for path in paths if (found := _holder(path))]
         if not held:
             missing.append(paths[0])
             continue
@@ -125,7 +127,7 @@ def _rows(table: str, max_bytes: int) -> Iterator[tuple[int, str, str]]:
                 columns = _column(table, names, FILE), _column(table, names, TRUTH)
             elif any(names):
                 file, truth = (cells[at] if at < len(cells) else "" for at in columns)
-                yield lines.line_num, file, truth.strip()
+                yield lines.line_num, file.removeprefix("\ufeff"), truth.strip()
     except csv.Error as error:
         raise SourceError(f"{printable(table)}: line {lines.line_num}: {error}") from error
 
