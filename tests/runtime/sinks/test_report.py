@@ -24,6 +24,7 @@ from tinydigits.judging import Answers, Status
 from tinydigits.reading import Reading, thumbnail
 from tinydigits.sinks import report
 from tinydigits.sinks.report import Box, Card, report_page, report_sink
+from tinydigits.sources.truths import read_truths
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -460,6 +461,11 @@ def test_corrections_name_the_file_as_the_system_does(
         page.press("1", "\ue014")  # the right arrow
     expected = f'file,truth\n"quoted"",\n.png",1\n\udcff\udcfe.png,1\nü.png,1\n{long},1\n'
     assert corrections(page, tmp_path) == os.fsencode(expected)
+    for name in names_:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    truths = read_truths(str(tmp_path / "corrections.csv"))
+    assert truths.texts == {str(tmp_path / name): "1" for name in names_}
     monkeypatch.setattr(report, "NAMES", len(long))
     page = Page(browser, written(tmp_path / "r.html", answers([ok(long)])))
     page.one(".card .images").click()
