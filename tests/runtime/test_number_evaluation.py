@@ -57,6 +57,8 @@ def test_every_figure_is_counted_once() -> None:
     assert (found.exact_rate_ok, found.uncertain_share) == (2 / 3, 3 / 7)
     assert (found.digits, found.digit_errors) == (20, 1 + 1 + 2 + 1)
     assert found.digit_error_rate == 5 / 20
+    none = evaluated((number("1"), ""))  # a digit where there is none
+    assert (none.digit_errors, none.digit_error_rate) == (1, None)
     assert [each.path for each in found.worst] == ["sure.png", "x.png", "doubt.png", "blank.png"]
     assert set(json.loads(found.to_json())) == set(NumberEvaluation.__dataclass_fields__)
 

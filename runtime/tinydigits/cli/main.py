@@ -11,7 +11,6 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from itertools import islice
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -119,6 +118,8 @@ def _meant(error: BaseException) -> str:
     """
     if not isinstance(error, FileNotFoundError) or not error.filename:
         return ""
+    from pathlib import Path
+
     from tinydigits.text import similar
 
     parts = Path(os.fsdecode(error.filename)).parts
