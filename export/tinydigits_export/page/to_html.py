@@ -22,7 +22,10 @@ from tinydigits_export.templates import fill
 
 TEMPLATES = Path(__file__).with_name("templates")
 # In the order in which the page reads them.
-SCRIPTS = ("fit.js", "network.js", "pictures.js", "strokes.js", "answer.js", "page.js")
+SCRIPTS = (
+    *("fit.js", "network.js", "pictures.js", "strokes.js", "numbers.js"),
+    *("answer.js", "page.js"),
+)
 MODEL_OPENS, MODEL_CLOSES = '<script id="model" type="application/json">', "</script>"
 MOST_WEIGHTS = 4_000_000  # 16 MB, 21 in base64: a larger page takes seconds to open
 

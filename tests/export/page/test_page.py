@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import ROOT
 from tests.golden.make import HERE as GOLDEN
 from tests.support.pages import Opens, info_of, png
+from tinydigits import Classifier
 from tinydigits.info import Thresholds
 from tinydigits_export.keras_model import Original
 from tinydigits_export.page.to_html import to_html
@@ -81,19 +83,74 @@ def test_verdicts_name_the_threshold_that_failed(opens: Opens, dense: Original) 
 def test_more_than_one_sign_and_a_small_one_are_uncertain(
     opens: Opens, dense: Original, tmp_path: Path
 ) -> None:
-    page = opens(dense, info_of(dense, Thresholds(0.0, 1.0)))
+    """Names, unlike digits, are not written side by side."""
+    info = info_of(dense, Thresholds(0.0, 1.0))
+    page = opens(dense, replace(info, labels=tuple(f"no. {label}" for label in info.labels)))
     seven = [(20 + x // 3, 40 + y // 2) for x, y in SEVEN]
     page.draw(seven)
     page.says("Read as")
     page.draw([(x + 80, y) for x, y in seven])
     page.says("Uncertain: more than one sign.")
-    assert page.one("#why").text.startswith("This model reads one at a time. The main one is read")
+    assert page.one("#why").text.startswith("They cannot be parted into digits here. The main")
     assert page.one("#answer").get_attribute("data-status") == "uncertain"
     speck = np.zeros((28, 28), np.uint8)
     speck[10:15, 11:14] = 255
     (tmp_path / "speck.png").write_bytes(png(speck))
     page.one("#file").send_keys(str(tmp_path / "speck.png"))
     page.says("Uncertain: the sign is too small.")
+
+
+NUMBERS = ROOT / "examples" / "numbers"
+NUMBER = """
+const [text, done] = arguments;
+const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+tinydigits.number(new Blob([bytes])).then((found) => done(
+  found && [found.text, found.digits.map(({ box }) => box), found.leftOut]), done);
+"""
+
+
+def test_a_number_is_read_digit_by_digit(opens: Opens, read_conv: Original) -> None:
+    """As `tinydigits read` reads it, in the same places; one digit alone is no number."""
+    page, classifier = opens(read_conv, info_of(read_conv, Thresholds(0.5, 0.5))), Classifier()
+    for path in NUMBERS.glob("*g"):
+        encoded = b64encode(path.read_bytes()).decode()
+        text, boxes, left_out = page.browser.execute_async_script(NUMBER, encoded)
+        number = classifier.read(path)
+        assert (text, left_out) == ((number.text or "").replace("\n", " "), number.left_out), path
+        expected = [digit.box for line in number.lines for digit in line]
+        assert np.abs(np.subtract(boxes, expected)).max() <= 4, path
+    single = b64encode((ROOT / "examples" / "scans" / "7-red-pen.png").read_bytes()).decode()
+    assert page.browser.execute_async_script(NUMBER, single) is None
+
+
+def test_a_drawn_number_is_read_and_undone(opens: Opens, read_conv: Original) -> None:
+    """A digit of several strokes stays one. Phones show a long number whole."""
+    page = opens(read_conv, info_of(read_conv, Thresholds(0.5, 0.5)))
+    for across in (0, 58, 116):
+        page.draw([(across + x // 3, 30 + 2 * y // 3) for x, y in SEVEN])
+    page.says("Read as 777.")
+    assert page.one("#sign").text == "777"
+    assert page.one("#why").text.startswith("3 digits. The least sure is shown: 7, score ")
+    assert page.one("#bars .best").text.startswith("7")
+    page.one("#undo").click()
+    page.says("Read as 77.")
+    page.one("#clear").click()
+    page.draw([(34, 34), (22, 66), (10, 104), (46, 104), (88, 100)])
+    page.draw([(64, 66), (60, 108), (54, 160)])
+    page.draw([(x + 48, y) for x, y in SEVEN])
+    page.says("Read as 47.")
+    phone = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    encoded = b64encode((NUMBERS / "5550142-blue-pen.jpg").read_bytes()).decode()
+    page.browser.execute_script(GIVE, "drop", encoded)
+    page.says("Read as 5550142.")
+    sizes = page.browser.execute_script(
+        "return [innerWidth, document.documentElement.scrollWidth, sign.scrollWidth, "
+        "sign.clientWidth]"
+    )
+    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert sizes[0] == sizes[1] == 360
+    assert sizes[2] == sizes[3]
 
 
 def test_a_drawn_digit_is_read_in_5_ms_and_the_page_is_small(opens: Opens, conv: Original) -> None:

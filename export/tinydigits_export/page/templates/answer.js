@@ -16,9 +16,26 @@ function shown(score) {
   return rounded === "0.000" && score > 0 ? "<0.001" : rounded;
 }
 
+/** The verdict on several digits, of which `reading` is the one that is least sure. */
+function numberVerdict({ number, scores, judgement }, info) {
+  const { text, digits, leftOut } = number;
+  const doubted = digits.filter((each) => each.judgement.reason).length;
+  const label = info.labels[judgement.best];
+  const rest = leftOut ? ` ${leftOut} smaller sign${leftOut > 1 ? "s are" : " is"} left out.` : "";
+  return {
+    sign: text,
+    sentence: doubted ? `Uncertain, at best ${text}.` : `Read as ${text}.`,
+    why: `${digits.length} digits${doubted ? `, ${doubted} of them uncertain` : ""}. The least sure is shown: `
+      + `${label}, score ${shown(scores[judgement.best])}.${rest} Digits that touch are not parted here.`,
+  };
+}
+
 /** The verdict as { sign, sentence, why }. */
-function verdict({ scores, judgement, empty }, { labels, thresholds }) {
+function verdict(reading, info) {
+  const { scores, judgement, empty } = reading;
+  const { labels, thresholds } = info;
   const { reason, best, second } = judgement;
+  if (reading.number) return numberVerdict(reading, info);
   if (empty) return { sign: "", sentence: "Nothing drawn yet.", why: "" };
   if (reason === "blank") {
     return { sign: "–", sentence: "Blank.", why: "No ink was found, so there is nothing to read." };
@@ -28,7 +45,7 @@ function verdict({ scores, judgement, empty }, { labels, thresholds }) {
   if (reason === "several") {
     return {
       sign: "?", sentence: "Uncertain: more than one sign.",
-      why: `This model reads one at a time. The main one is read as ${label}, score ${score}.`,
+      why: `They cannot be parted into digits here. The main one is read as ${label}, score ${score}.`,
     };
   }
   if (reason === "too_small") {
@@ -96,6 +113,7 @@ function showAnswer(reading, info) {
   at("sign").textContent = sign;
   at("sentence").textContent = sentence;
   at("why").textContent = why;
+  at("answer").classList.toggle("number", Boolean(reading.number));
   at("answer").dataset.status = reading.empty ? "empty" : reading.judgement.status;
   at("took").textContent = reading.empty ? "" : `Read in ${Math.max(reading.took, 0.1).toFixed(1)} ms.`;
   showBars(reading);

@@ -9,7 +9,7 @@ const STATES = 100; // that can be undone
 
 const states = [NOTHING]; // what was on the pad, the last is there now
 let stroke = null; // the one that is being drawn
-let box = null; // where ink was found in the bitmap
+let boxes = []; // where digits were found: [left, top, right, bottom, label]
 const now = () => states.at(-1);
 const strokesNow = () => (stroke ? [...(now().bitmap ? [] : now().strokes), stroke] : now().strokes);
 
@@ -22,18 +22,46 @@ function read(picture, how) {
   return { ...fitted, scores, judgement, took: performance.now() - start, empty: false };
 }
 
-function readNow() {
-  const strokes = strokesNow();
-  if (now().bitmap && !stroke) return read(now().picture, info.fit);
+/** Reads strokes or a picture: one digit, or a number where there plainly are several. */
+function readState({ strokes, bitmap, picture }) {
+  const start = performance.now();
   const how = info.fit === "resize" ? "resize" : "mnist";
-  return { ...read(drawnPicture(strokes), how), empty: !strokes.length };
+  const reading = bitmap ? read(picture, info.fit)
+    : { ...read(drawnPicture(strokes), how), empty: !strokes.length };
+  const { doubt, inverted, judgement } = reading;
+  if (!readsNumbers || !judgement.reason || doubt === "blank") return reading;
+  const number = numberOn({ strokes, bitmap }, inverted, readOne);
+  if (!number) return reading;
+  // The fit calls several only what plainly is. Elsewhere a sure number is better than a doubt.
+  const several = { ...numberReading(number), took: performance.now() - start };
+  return doubt === "several" || several.judgement.status === "ok" ? several : reading;
 }
+
+/** One digit of a number. That a broken one has several pieces is no doubt. */
+function readOne(picture) {
+  const reading = read(picture, "mnist");
+  const doubt = reading.doubt === "several" ? null : reading.doubt;
+  return { ...reading, judgement: judged(reading.scores, doubt, info.thresholds) };
+}
+
+/** The reading of the digit that is least sure, with the number. */
+function numberReading({ lines, leftOut }) {
+  const digits = lines.flat();
+  const need = ({ scores, judgement: { status, best } }) => (status === "ok" ? 1 : 0) + scores[best];
+  const least = digits.reduce((a, b) => (need(b) < need(a) ? b : a));
+  const text = lines.map((line) => line.map(labelOf).join("")).join(" ");
+  return { ...least, number: { text, digits, leftOut } };
+}
+
+const labelOf = ({ judgement }) => info.labels[judgement.best];
 
 /** Reads what is on the pad and shows it. `tell`: also to those who listen. */
 function answer(tell) {
   try {
-    const reading = readNow();
-    box = now().bitmap && !stroke ? reading.box : null;
+    const state = stroke ? { strokes: strokesNow(), bitmap: null } : now();
+    const reading = readState(state);
+    const single = state.bitmap && reading.box ? [[...reading.box, ""]] : [];
+    boxes = reading.number?.digits.map((each) => [...each.box, labelOf(each)]) ?? single;
     showAnswer(reading, info);
     const { sentence, why } = verdict(reading, info);
     if (tell) at("said").textContent = `${sentence} ${why}`;
@@ -50,7 +78,10 @@ function repaint() {
   context.clearRect(0, 0, side, side);
   const { bitmap } = now();
   if (bitmap && !stroke) paintBitmap(context, bitmap, side);
-  else paint(context, strokesNow(), side, getComputedStyle(pad).color);
+  else {
+    paint(context, strokesNow(), side, getComputedStyle(pad).color);
+    paintBoxes(context, side, side / PAD, 0, 0);
+  }
   at("hint").hidden = Boolean(bitmap || strokesNow().length);
   at("undo").disabled = states.length === 1;
   at("clear").disabled = now() === NOTHING;
@@ -64,11 +95,21 @@ function paintBitmap(context, bitmap, side) {
   context.imageSmoothingEnabled = scale < 4; // the pixels of small ones are shown as they are
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, left, top, width, height);
-  if (!box) return;
-  const [x, y, right, bottom] = box.map((edge) => edge * scale);
-  context.lineWidth = Math.max(2, side / 160);
-  context.strokeStyle = getComputedStyle(pad).outlineColor;
-  context.strokeRect(left + x, top + y, right - x, bottom - y);
+  paintBoxes(context, side, scale, left, top);
+}
+
+/** A frame around each digit, with what it was read as below. */
+function paintBoxes(context, side, scale, left, top) {
+  context.lineWidth = Math.max(2, side / 200);
+  context.strokeStyle = context.fillStyle = getComputedStyle(pad).outlineColor;
+  for (const [x, y, right, bottom, label] of boxes) {
+    const size = Math.max(side / 40, Math.min(side / 18, ((bottom - y) * scale) / 3));
+    context.font = `650 ${size}px ${getComputedStyle(pad).fontFamily}`;
+    context.textAlign = "center";
+    context.textBaseline = "top";
+    context.strokeRect(left + x * scale, top + y * scale, (right - x) * scale, (bottom - y) * scale);
+    context.fillText(label, left + ((x + right) / 2) * scale, top + bottom * scale + size / 5);
+  }
 }
 
 /** Puts something else on the pad. */
@@ -190,6 +231,8 @@ function paintExamples() {
   }
 }
 
+// One letter or digit a label: only these can be written side by side.
+const readsNumbers = ["auto", "mnist"].includes(info.fit) && info.labels.every((each) => [...each].length === 1);
 const isDigits = info.labels.join("") === "0123456789";
 const examples = [
   ...(isDigits ? EXAMPLES.map((each) => ({ ...each, name: `a handwritten ${each.name}` })) : []),
@@ -198,7 +241,7 @@ const examples = [
 
 function setUp() {
   const some = info.labels.slice(0, 12).join(" ") + (info.labels.length > 12 ? " …" : "");
-  const title = isDigits ? "Draw a digit" : `Draw one of ${some}`;
+  const title = isDigits ? "Draw a digit or a number" : `Draw one of ${some}`;
   document.title = `${title} · ${info.name}`;
   at("title").textContent = title;
   at("name").textContent = `${info.name}, ${info.parameters.toLocaleString("en")} parameters`;
@@ -228,4 +271,7 @@ function setUp() {
 
 setUp();
 // For scripts and tests: what the page makes of a blob.
-window.tinydigits = { read: async (blob) => read((await opened(blob)).picture, info.fit) };
+window.tinydigits = {
+  read: async (blob) => read((await opened(blob)).picture, info.fit),
+  number: async (blob) => readState({ strokes: [], ...await opened(blob) }).number ?? null,
+};
