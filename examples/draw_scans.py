@@ -18,22 +18,22 @@ HERE = Path(__file__).parent
 STEPS = 60  # points of a curve between two of those that are given
 
 # Points "x,y" in percent, x to the right, y down. The pen is lifted between strokes.
-STROKES: dict[str, list[str]] = {
-    "0": ["52,5 25,30 27,75 50,95 74,70 72,25 50,5"],
-    "1": ["56,5 52,50 48,95"],
-    "2": ["22,27 40,7 68,12 70,36 48,65 20,93 48,88 80,93"],
-    "3": ["24,13 50,5 72,20 62,40 42,47", "42,47 70,56 76,78 50,95 22,86"],
-    "4": ["32,6 26,30 22,52 50,55 82,50", "68,6 64,50 60,96"],
-    "5": ["32,10 50,9 78,7", "32,10 28,42 56,42 74,66 58,90 22,90"],
-    "6": ["64,5 40,30 27,65 42,94 70,84 68,60 46,54 30,74"],
-    "7": ["20,11 50,10 78,8", "78,8 60,45 44,96"],
-    "8": ["68,16 46,6 30,22 48,46 70,70 52,95 30,76 50,48 68,16"],
-    "9": ["70,20 48,7 28,25 42,48 68,38 71,20", "71,20 70,55 62,95"],
+STROKES: dict[int | str, list[str]] = {
+    0: ["52,5 25,30 27,75 50,95 74,70 72,25 50,5"],
+    1: ["56,5 52,50 48,95"],
+    2: ["22,27 40,7 68,12 70,36 48,65 20,93 48,88 80,93"],
+    3: ["24,13 50,5 72,20 62,40 42,47", "42,47 70,56 76,78 50,95 22,86"],
+    4: ["32,6 26,30 22,52 50,55 82,50", "68,6 64,50 60,96"],
+    5: ["32,10 50,9 78,7", "32,10 28,42 56,42 74,66 58,90 22,90"],
+    6: ["64,5 40,30 27,65 42,94 70,84 68,60 46,54 30,74"],
+    7: ["20,11 50,10 78,8", "78,8 60,45 44,96"],
+    8: ["68,16 46,6 30,22 48,46 70,70 52,95 30,76 50,48 68,16"],
+    9: ["70,20 48,7 28,25 42,48 68,38 71,20", "71,20 70,55 62,95"],
     "-": ["25,52 50,50 75,51"],
 }
 
 
-def mask(sign: str, size: tuple[int, int], pen: float, seed: int) -> NDArray[np.float32]:
+def mask(sign: int | str, size: tuple[int, int], pen: float, seed: int) -> NDArray[np.float32]:
     """float32 [H, W]: how much of each pixel the pen covered, in [0, 1].
 
     `size` is (width, height) in px, `pen` the width of the stroke as a share of the height.
@@ -58,7 +58,12 @@ def rows_mask(text: str, height: int, pen: float, seed: int) -> NDArray[np.float
     lines = [
         np.concatenate(
             [
-                mask(sign, (round(0.6 * height), height), pen, seed * 100 + row * 10 + place)
+                mask(
+                    int(sign) if sign.isdigit() else sign,
+                    (round(0.6 * height), height),
+                    pen,
+                    seed * 100 + row * 10 + place,
+                )
                 for place, sign in enumerate(line)
             ],
             axis=1,
@@ -164,9 +169,7 @@ def draw(folder: Path) -> None:
         truth.append(f"{name},{signs.replace('-', '').replace(chr(10), ' ')}")
     (numbers / "truth.csv").write_text("\n".join(truth) + "\n")
     for seed, (name, digit, style, size, pen) in enumerate(SCANS):
-        ink = (
-            np.zeros(size[::-1], np.float32) if digit is None else mask(str(digit), size, pen, seed)
-        )
+        ink = np.zeros(size[::-1], np.float32) if digit is None else mask(digit, size, pen, seed)
         style(ink, seed).save(scans / name)
     whole = (scans / "0-black-pen.png").read_bytes()
     (broken / "truncated.png").write_bytes(whole[: len(whole) // 2])
