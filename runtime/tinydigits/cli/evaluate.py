@@ -79,7 +79,7 @@ def evaluate(
     Exit status:
       0         all images were read
       1         an image could not be read, or the report could not be written
-      2         wrong usage, no model, no image, or a truth that is missing or no class
+      2         wrong usage, no model, no image, or a missing or unknown truth
       130, 143  stopped by Ctrl-C or by SIGTERM
     """
     inputs = tuple(filter(None, (folder, table)))
