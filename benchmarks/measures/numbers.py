@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness.plan import MissingInput, Plan, data
-from benchmarks.harness.results import Check, Finding, Table, Target, Value, columns
+from benchmarks.harness.results import Check, Finding, Table, Target, columns
 from benchmarks.rivals.numbers import rivals
 from tinydigits import Classifier
 from tinydigits_train.data import ENVIRONMENT

@@ -42,8 +42,9 @@ WEIGHTS = {
     "narrower": 0.3,
     "joins": 0.15,
     "gaps": 1.0,
-    "cut": 0.05,
-    "crossed": 0.6,
+    "part": 1.0,
+    "cut": 0.6,
+    "crossed": 2.0,
     "border": 2.0,
     "faint": 6.0,
 }
@@ -145,6 +146,7 @@ def against(
         if before.piece != after.piece
     ]
     is_cut = one.first > 0 and atoms[one.first - 1].piece == parts[0].piece
+    is_part = is_cut or (one.end < len(atoms) and atoms[one.end].piece == atoms[one.end - 1].piece)
     reaches = left <= 0 or top <= 0 or right >= usual.limits[1] or bottom >= usual.limits[0]
     strength = max(part.strength for part in parts)
     return {
@@ -157,6 +159,7 @@ def against(
         "narrower": max(0.0, -departure - 1),
         "joins": len(gaps),
         "gaps": sum(gaps),
+        "part": -float(np.log(best)) if is_part else 0.0,
         "cut": is_cut,
         "crossed": parts[0].crossed / usual.tall if is_cut else 0.0,
         "border": reaches,

@@ -86,7 +86,7 @@ def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path, number
         except TinydigitsError as error:
             pytest.skip(str(error))
     before = kept()
-    inputs = ("--mnist", mnist_dir, "--bundles", bundles, "--people", people)
+    inputs: tuple[object, ...] = ("--mnist", mnist_dir, "--bundles", bundles, "--people", people)
     inputs += ("--numbers", numbers)
     words = (name, "--short", "--turns", 1, "--model", "dense", *inputs)
     if name == "scale":  # its clients leave a thread behind, beside which no worker is forked
