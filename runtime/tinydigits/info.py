@@ -101,6 +101,10 @@ class ModelInfo:
     thresholds: Thresholds = field(default_factory=Thresholds)
     """When an answer is `uncertain`."""
 
+    activation: str = "sigmoid"
+    """How the scores are made: `sigmoid`, each independent of the others; or `softmax`, so that
+    they sum to 1. JSON has it only where it is not `sigmoid`."""
+
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
     """File name → size and SHA-256. Empty in the copy embedded in an artefact."""
 
@@ -118,7 +122,10 @@ class ModelInfo:
             "parity": {name: each._asdict() for name, each in self.parity.items()},
         }
         try:
-            return json.dumps(asdict(self) | inner, indent=indent)
+            fields = asdict(self) | inner
+            if self.activation == "sigmoid":
+                del fields["activation"]
+            return json.dumps(fields, indent=indent)
         except RecursionError as error:
             raise self._too_deep() from error
 
@@ -147,6 +154,7 @@ class ModelInfo:
             ("recipe", f"{self.recipe}, {self.parameters:,} parameters"),
             ("labels", " ".join(self.labels)),
             ("input", f"{self.input['name']} {self.input['dtype']} [{shape}]"),
+            *([("scores", "softmax: they sum to 1")] if self.activation == "softmax" else []),
             ("fit", self.fit),
             *(("trained", f"{name} {value}") for name, value in self.trained_on.items()),
             *((part, value) for part, value in figures.items()),
@@ -201,6 +209,7 @@ def _check_types(fields: Mapping[str, Any], origin: str) -> None:
             isinstance(value, int | float) and 0 <= value <= 1 for value in thresholds.values()
         ),
         "parameters": isinstance(fields["parameters"], int),
+        "activation": fields.get("activation", "sigmoid") in ("sigmoid", "softmax"),
         "metrics": all(isinstance(part, dict) for part in fields["metrics"].values()),
         "trained_on": isinstance(fields["trained_on"], dict),
         "input": fields["input"].keys() == {"name", "dtype", "shape"}
