@@ -124,6 +124,11 @@ def _sigmoid(values: Floats) -> Any:
         return 1 / (1 + np.exp(-values))
 
 
+def _softmax(values: Floats) -> Any:
+    exponentials = np.exp(values - values.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
 _LAYERS: Mapping[str, Any] = {
     "activation": lambda values, _layer: values,
     "average_pool": _average_pool,
@@ -137,5 +142,6 @@ _ACTIVATIONS: Mapping[str, Any] = {
     "linear": lambda values: values,
     "relu": lambda values: np.maximum(values, 0),
     "sigmoid": _sigmoid,
+    "softmax": _softmax,
     "tanh": np.tanh,
 }

@@ -29,7 +29,7 @@ SCRIPTS = (
 MODEL_OPENS, MODEL_CLOSES = '<script id="model" type="application/json">', "</script>"
 MOST_WEIGHTS = 4_000_000  # 16 MB, 21 in base64: a larger page takes seconds to open
 
-_ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh")
+_ACTIVATIONS = ("linear", "relu", "sigmoid", "softmax", "tanh")
 _SHAPE_ONLY = ("Flatten", "Reshape", "Dropout", "SpatialDropout2D")  # at inference
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
@@ -156,6 +156,8 @@ def _relu(layer: Any, where: str) -> _Read:
 
 def _activation(layer: Any, where: str) -> str:
     name = str(getattr(layer.activation, "__name__", layer.activation))
+    if name == "softmax" and len(layer.output.shape) > 2:  # of each place: a page has no such
+        name = f"softmax over {list(layer.output.shape[1:])}"
     if name not in _ACTIVATIONS:
         raise ModelError(
             f"{where}: {layer.name} has activation {name}, which the page does not know; it knows "
@@ -175,4 +177,5 @@ _READERS: Mapping[str, Any] = {
     "MaxPooling2D": _pool,
     "ReLU": _relu,
     "Rescaling": _rescaling,
+    "Softmax": lambda _layer, _where: ({"kind": "activation", "activation": "softmax"}, []),
 }

@@ -119,7 +119,9 @@ def networks() -> dict[str, Callable[[Any], Any]]:
             k.Flatten(),
         ),
         "by rows": lambda k: network(k.Dense(3), k.Reshape((84,)), shape=(28, 28)),
-        "mlp": lambda k: network(k.Dense(784, activation="sigmoid"), shape=(784,)),
+        "mlp": lambda k: network(
+            k.Dense(784, activation="sigmoid"), k.Dense(9, activation="softmax"), shape=(784,)
+        ),
     }
 
 

@@ -9,6 +9,7 @@ const ACTIVATIONS = {
   relu: (value) => Math.max(0, value),
   sigmoid: (value) => 1 / (1 + Math.exp(-value)),
   tanh: Math.tanh,
+  softmax: (value, _, all) => 1 / all.reduce((sum, each) => sum + Math.exp(each - value), 0),
 };
 
 const LAYERS = {
@@ -124,7 +125,7 @@ function withArrays({ layers, weights }) {
   return layers.map((layer) => ({ ...layer, arrays: layer.arrays.map(next) }));
 }
 
-/** pixels: Uint8Array(784), ink bright → Float32Array(K), one independent score for each label. */
+/** pixels: Uint8Array(784), ink bright → Float32Array(K), one score for each label. */
 function scoresOf(network, pixels) {
   let values = Float32Array.from(pixels, (level) => level / 255);
   for (const layer of network) {
