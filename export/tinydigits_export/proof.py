@@ -14,17 +14,22 @@ from tinydigits.info import Parity
 from tinydigits.model import Backend
 from tinydigits_train.labelled_folder import Digits
 
+FULL_SET = 10_000  # test images of MNIST, which the tolerances were made for
+DEVIATIONS = 2  # from the mean: so many more than their share may be in a smaller set by chance
+
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How much an artefact of one format may differ."""
+    """How much an artefact of one format may differ. The shares are those of FULL_SET test images;
+    `allowed` says how many images that is in another set.
+    """
 
     max_delta: float  # largest |score − score of Keras|
     # Smallest share of the test images that it decides as Keras does, in [0, 1].
     min_agreement: float
     # How far its accuracy may be below that of Keras: a share of the test images, in [0, 1].
     max_accuracy_loss: float
-    # How many images in 10,000 may have two best scores that are equal. None: as many as Keras.
+    # How many images in FULL_SET may have two best scores that are equal. None: as many as Keras.
     max_ties: int | None
 
 
@@ -61,13 +66,15 @@ def compare(reference: Reference, backend: Backend) -> Parity:
 
 def failures(parity: Parity, reference: Reference, tolerance: Tolerance) -> list[str]:
     """Return what exceeds the tolerance, one sentence each; empty where the proof holds."""
-    ties_allowed = (
+    count = parity.images
+    disagreeing = allowed(1 - tolerance.min_agreement, count)
+    loss = round((reference.accuracy - parity.accuracy) * count)
+    lost = allowed(tolerance.max_accuracy_loss, count)
+    ties = (
         _ties(reference.scores)
         if tolerance.max_ties is None
-        # Fewer images may have fewer, but one can always happen by chance.
-        else math.ceil(tolerance.max_ties * parity.images / 10_000)
+        else allowed(tolerance.max_ties / FULL_SET, count)
     )
-    loss = reference.accuracy - parity.accuracy
     checks = [
         # A NaN anywhere makes this comparison, and so the proof, fail.
         (
@@ -75,17 +82,26 @@ def failures(parity: Parity, reference: Reference, tolerance: Tolerance) -> list
             f"max |Δ score| {parity.max_delta:.2e}, allowed {tolerance.max_delta:.0e}",
         ),
         (
-            parity.agreement >= tolerance.min_agreement,
-            f"{len(parity.disagreeing)} of {parity.images:,} decided otherwise than by Keras, "
-            f"agreement {parity.agreement:.4f}, at least {tolerance.min_agreement} required",
+            len(parity.disagreeing) <= disagreeing,
+            f"{len(parity.disagreeing)} of {count:,} decided otherwise than by Keras, "
+            f"agreement {parity.agreement:.4f}, allowed {disagreeing}",
         ),
         (
-            loss <= tolerance.max_accuracy_loss + 1e-9,
-            f"accuracy {loss:.2%} below that of Keras, allowed {tolerance.max_accuracy_loss:.2%}",
+            loss <= lost,
+            f"accuracy {loss / count:.2%} below that of Keras: {loss} images, allowed {lost}",
         ),
-        (parity.ties <= ties_allowed, f"{parity.ties} ties at the top, allowed {ties_allowed}"),
+        (parity.ties <= ties, f"{parity.ties} ties at the top, allowed {ties}"),
     ]
     return [sentence for held, sentence in checks if not held]
+
+
+def allowed(share: float, images: int) -> int:
+    """Return how many of `images` may be a share of FULL_SET. Fewer images may have more than their
+    share by chance, which is that of a draw without replacement; at least one, if any may.
+    """
+    mean = share * images
+    left = max(0.0, (FULL_SET - images) / (FULL_SET - 1))
+    return math.ceil(mean + DEVIATIONS * math.sqrt(mean * (1 - share) * left) - 1e-9)
 
 
 def _ties(scores: NDArray[np.float32]) -> int:
