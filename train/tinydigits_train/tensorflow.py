@@ -1,15 +1,21 @@
 """Import TensorFlow when it is needed, and without the messages that it prints."""
 
 import os
+import sys
 from types import ModuleType
 
-from tinydigits.errors import MissingExtra
+from tinydigits.errors import MissingExtra, ModelError
 from tinydigits.quiet import quiet_native_code
 
 
 def load_tensorflow(purpose: str, extra: str) -> ModuleType:
-    """The module `tensorflow`. Raises MissingExtra, which names `purpose` and the `extra`."""
+    """The module `tensorflow`, with Keras on top of it, whatever KERAS_BACKEND says. Raises
+    MissingExtra, which names `purpose` and the `extra`, and ModelError if Keras was imported with
+    another backend before.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
         with quiet_native_code():
             import tensorflow
@@ -18,5 +24,10 @@ def load_tensorflow(purpose: str, extra: str) -> ModuleType:
             keras.layers  # noqa: B018 - loads Keras now, in the quiet
     except ModuleNotFoundError as error:
         raise MissingExtra(purpose, "TensorFlow", extra) from error
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise ModelError(
+            f"{purpose} needs Keras on TensorFlow, and this process has it on {backend}: set "
+            "KERAS_BACKEND=tensorflow before it is imported"
+        )
     module: ModuleType = tensorflow
     return module
