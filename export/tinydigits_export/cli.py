@@ -8,6 +8,7 @@ import click
 from tinydigits import MissingExtra, SourceError
 from tinydigits.cli.completion import folders
 from tinydigits_export.formats import FORMATS, by_file
+from tinydigits_export.ranges import RANGES
 
 if TYPE_CHECKING:
     from tinydigits_export.bundle import Receipt
@@ -26,6 +27,12 @@ _data = click.option(
     help="The data that the model was trained on, as in `tinydigits train`. Every file is "
     "checked with its test images.",
 )
+
+_range = click.option(
+    "--range", "range_", type=click.Choice(list(RANGES)), metavar="RANGE",
+    help="The range of pixels that a model of another's making was trained on: "
+    f"{', '.join(RANGES)}. Default: found out by what it reads of the test images.",
+)  # fmt: skip
 
 
 def _split(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -46,11 +53,20 @@ def _split(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
     help=f"Formats to write, separated by commas: {_USES}.",
 )  # fmt: skip
 @_data
-def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> None:
+@_range
+@click.pass_context
+def export(
+    ctx: click.Context,
+    model: Path,
+    output: Path,
+    formats: tuple[str, ...],
+    data: str,
+    range_: str | None,
+) -> None:
     """Write a Keras model in other formats, and prove each file.
 
-    MODEL is a .keras file. Each file that is written is run over the test images and compared
-    with the Keras model. If one of them differs by more than its format allows, nothing is written.
+    MODEL is a .keras or .h5 file. Each file that is written is run over the test images and
+    compared with the Keras model. A file that differs by more than its format allows is not kept.
 
     \b
     Examples:
@@ -60,7 +76,7 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     \b
     Exit status:
       0  all files are proved and written
-      1  a proof failed, or the files cannot be written
+      1  a format failed (the others are written), or the files cannot be written
       2  wrong usage, no data, a missing package, or a model that has no export
     """
 
@@ -68,19 +84,24 @@ def export(model: Path, output: Path, formats: tuple[str, ...], data: str) -> No
     from tinydigits_export.keras_model import open_original
 
     original = open_original(model)
-    found = _matching(original, data, "export")
-    receipt = export_bundle(original, output, formats, found)
+    found = _matching(original, data, "export", original.labels if original.record else None)
+    receipt = export_bundle(original, output, formats, found, range_)
+    if receipt.found:
+        click.echo(f"{model}: {receipt.found}", err=True)
     _show(receipt)
     formats_of = by_file(receipt.info.name)
-    proved = (name for name in receipt.info.artifacts if name in formats_of)
-    if sources := [output / name for name in proved if formats_of[name].on_devices]:
+    proved = (name for name in receipt.written if name in formats_of)
+    sources = [output / name for name in proved if formats_of[name].on_devices]
+    if sources:
         _show_devices(sources, found)
-    click.echo(f"wrote {', '.join(receipt.info.artifacts)} to {output}", err=True)
+    _complain(receipt)
+    click.echo(f"wrote {', '.join(receipt.written)} to {output}", err=True)
     earlier = f"made from an earlier {model.name}"
     if receipt.removed:
         click.echo(f"removed {', '.join(receipt.removed)}: {earlier}", err=True)
     if receipt.left:
         click.echo(f"left {', '.join(receipt.left)}: {earlier}, and changed since", err=True)
+    ctx.exit(1 if receipt.failures else 0)
 
 
 @click.command()
@@ -108,23 +129,32 @@ def verify(ctx: click.Context, model: Path, data: str) -> None:
     from tinydigits_export.bundle import verify as verify_bundle
 
     bundle = open_bundle(model)
-    receipt = verify_bundle(bundle, _matching(bundle.original, data, "verify").test)
+    found = _matching(bundle.original, data, "verify", bundle.info.labels)
+    receipt = verify_bundle(bundle, found.test)
     _show(receipt)
-    for name, reasons in receipt.failures.items():
-        for reason in reasons:
-            click.echo(f"error: {name}: {reason}", err=True)
+    _complain(receipt)
     ctx.exit(1 if receipt.failures else 0)
 
 
-def _matching(original: "Original", data: str, purpose: str) -> "Dataset":
-    """Load the data that the model was trained on, split as it was then."""
+def _complain(receipt: "Receipt") -> None:
+    for name, reasons in receipt.failures.items():
+        for reason in reasons:
+            click.echo(f"error: {name}: {reason}", err=True)
+
+
+def _matching(
+    original: "Original", data: str, purpose: str, labels: tuple[str, ...] | None
+) -> "Dataset":
+    """Load the data that the model was trained on, split as it was then. Raises SourceError if its
+    labels are others; None takes any.
+    """
     from tinydigits_train.data import load_data
 
     seed = int(original.record.get("seed", 0))
     found = load_data(data, seed=seed, fit=original.fit, purpose=purpose, extra="export")
-    if found.labels != original.labels:
+    if labels and found.labels != labels:
         raise SourceError(
-            f"{original.path} has the classes {', '.join(original.labels)}, and the data has "
+            f"{original.path} has the classes {', '.join(labels)}, and the data has "
             f"{', '.join(found.labels)}: pass --data with the folder that it was trained on"
         )
     return found

@@ -8,6 +8,7 @@ from tinydigits.info import ModelInfo
 from tinydigits.model import Backend, open_backend
 from tinydigits_export.c.backend import CBackend, read_source
 from tinydigits_export.c.kinds import write_c
+from tinydigits_export.conversion import convert
 from tinydigits_export.keras_model import Original
 from tinydigits_export.page.browser import HtmlBackend
 from tinydigits_export.page.to_html import to_html
@@ -49,15 +50,17 @@ _C = Tolerance(max_delta=1.0, min_agreement=0.997, max_accuracy_loss=0.001, max_
 _ROWS = (
     Format(
         "onnx", "servers and desktops", ".onnx", (),
-        lambda original, info, _: (to_onnx(original, info),), open_backend, _SAME,
+        lambda original, info, _: (convert(to_onnx, original, info),), open_backend, _SAME,
     ),
     Format(
         "tflite", "phones and boards", ".tflite", (),
-        lambda original, _info, _data: (to_tflite(original),), open_backend, _SAME,
+        lambda original, _info, _data: (convert(to_tflite, original, kills=True),),
+        open_backend, _SAME,
     ),
     Format(
         "int8", "the same, a third of the size", ".int8.tflite", (),
-        lambda original, _, data: (to_int8(original, data.train.images),), open_backend, _INT8,
+        lambda original, _, data: (convert(to_int8, original, data.train.images, kills=True),),
+        open_backend, _INT8,
     ),
     Format(
         "c", "microcontrollers", ".c", (".h", ".ino", ".md"),

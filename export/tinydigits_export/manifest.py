@@ -65,6 +65,11 @@ def card_of(path: Path) -> Path:
         named = info_path(path)
         if path == named:
             return path
+        if path.suffix in (".keras", ".h5") and not named.exists():
+            raise ModelError(
+                f"{path}: was not exported yet: run `tinydigits export {path} -o out`, which "
+                f"proves it, and later `tinydigits verify out`"
+            )
         # Not every file is called after its model: tiny.c.
         for card in _cards(path.parent):
             info = _read(card)
@@ -73,12 +78,14 @@ def card_of(path: Path) -> Path:
         if named.exists():
             return named
         raise ModelError(
-            f"{path}: no NAME.json beside it lists it; `tinydigits export` writes both"
+            f"{path}: no {named.name} nor other manifest beside it lists it; `tinydigits export` "
+            "writes both"
         )
     cards = _cards(path)
     if len(cards) != 1:
         raise ModelError(
-            f"{path}: {len(cards)} model descriptions (NAME.json), where one was expected; "
-            "`tinydigits export` writes it; if there are several, name one of the artefacts"
+            f"{path}: {len(cards)} model descriptions (such as digits.json), where one was "
+            "expected; `tinydigits export` writes it; if there are several, name one of the "
+            "artefacts"
         )
     return cards[0]

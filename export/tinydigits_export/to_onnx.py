@@ -12,17 +12,22 @@ OPSET = 17  # every onnxruntime since 1.12 runs it
 
 
 def to_onnx(original: Original, info: ModelInfo) -> bytes:
-    """Return the ONNX file, checked by onnx.checker, with `info` in its metadata."""
+    """Return the ONNX file, checked by onnx.checker, with `info` in its metadata. Raises the errors
+    of the converter, of many kinds.
+    """
     try:
         import onnx
         import tf2onnx
     except ModuleNotFoundError as error:
         raise MissingExtra("export to ONNX", "tf2onnx and onnx", "export") from error
     function = contract_function(original, batch=None, dtype="uint8")
-    with quiet_native_code():
+    with quiet_native_code(shows_on_failure=False):  # what it raises says as much
         proto, _ = tf2onnx.convert.from_function(
             function, input_signature=function.input_signature, opset=OPSET
         )
+    for node in proto.graph.node:
+        if node.domain == "" and not onnx.defs.has(node.op_type):
+            raise ValueError(f"ONNX has no operator {node.op_type}\n{node.name}")
     _named(proto)
     onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json(indent=None)})
     onnx.checker.check_model(proto, full_check=True)

@@ -3,9 +3,9 @@
 int8 has integer weights and activations throughout, but a finer head. By default the converter
 gives logits and scores 8 bits each, and then the two best classes often have equal scores: on MNIST
 241 of 10,000 times with `dense`, 409 with `mlp`. Here the last matrix product keeps its int8
-weights and gives 16-bit logits, and the sigmoid of those ten numbers is computed in float32, which
-is the type of the scores in any case. That leaves no tie. (A 16-bit integer sigmoid leaves 3
-and 10: it cannot tell scores above 0.99997 apart.)
+weights and gives 16-bit logits, and the sigmoid of those ten numbers, or their softmax, is
+computed in float32, which is the type of the scores in any case. That leaves no tie. (A 16-bit
+integer sigmoid leaves 3 and 10: it cannot tell scores above 0.99997 apart.)
 
 The integer scheme is that of Jacob et al., "Quantization and Training of Neural Networks for
 Efficient Integer-Arithmetic-Only Inference" (2018), with one scale a class for the weights.
@@ -69,7 +69,7 @@ def _converter(original: Original, dtype: str) -> Any:
 
 
 def _converted(converter: Any) -> bytes:
-    with quiet_native_code():
+    with quiet_native_code(shows_on_failure=False):  # what it raises says as much
         data: bytes = converter.convert()
     return data
 
@@ -93,19 +93,20 @@ def _closed(model: Any) -> bytes:
 
 def _refine_head(model: Any) -> None:
     """Rewrite … → FULLY_CONNECTED (int8) → LOGISTIC (int8) → DEQUANTIZE → scores as
-    … → QUANTIZE (int16) → FULLY_CONNECTED (int16) → DEQUANTIZE → LOGISTIC (float32) → scores.
+    … → QUANTIZE (int16) → FULLY_CONNECTED (int16) → DEQUANTIZE → LOGISTIC (float32) → scores;
+    likewise with SOFTMAX.
     """
     from tensorflow.lite.python import schema_py_generated as schema
 
     graph = model.subgraphs[0]
     tail = [_operator_name(schema, model, operator) for operator in graph.operators[-3:]]
-    if tail != ["FULLY_CONNECTED", "LOGISTIC", "DEQUANTIZE"]:
+    if tail not in (["FULLY_CONNECTED", last, "DEQUANTIZE"] for last in ("LOGISTIC", "SOFTMAX")):
         raise ModelError(
-            f"int8: the network ends in {' → '.join(tail)}, where a dense layer of sigmoids "
-            "(FULLY_CONNECTED → LOGISTIC → DEQUANTIZE) was expected"
+            f"the network ends in {' → '.join(tail)}, where a dense layer with sigmoids or a "
+            "softmax (FULLY_CONNECTED → LOGISTIC or SOFTMAX → DEQUANTIZE) was expected"
         )
-    product, sigmoid, dequantize = graph.operators[-3:]
-    logits, scores_int8, scores = product.outputs[0], sigmoid.outputs[0], dequantize.outputs[0]
+    product, last, dequantize = graph.operators[-3:]
+    logits, scores_int8, scores = product.outputs[0], last.outputs[0], dequantize.outputs[0]
 
     # The calibrated 8-bit range of the logits, symmetric and in 16 bits.
     scale, zero_point = _quantisation(graph.tensors[logits])
@@ -127,8 +128,8 @@ def _refine_head(model: Any) -> None:
     between = graph.tensors[scores_int8]
     between.name, between.type, between.quantization = b"logits", schema.TensorType.FLOAT32, None
     dequantize.inputs, dequantize.outputs = product.outputs, np.array([scores_int8], np.int32)
-    sigmoid.inputs, sigmoid.outputs = dequantize.outputs, np.array([scores], np.int32)
-    graph.operators[-3:] = [widen, product, dequantize, sigmoid]
+    last.inputs, last.outputs = dequantize.outputs, np.array([scores], np.int32)
+    graph.operators[-3:] = [widen, product, dequantize, last]
 
 
 def _operator_name(schema: Any, model: Any, operator: Any) -> str:

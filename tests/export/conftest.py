@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import MadeOnce
+from tests.conftest import MadeOnce, write_idx
+from tests.support.lessons import few
 from tests.support.pages import Opens, chromium, opened, opener
 from tinydigits_export.bundle import export
 from tinydigits_export.c.backend import MissingTool, host_compiler
 from tinydigits_export.keras_model import Original, open_original
-from tinydigits_train.data import Dataset, load_data
+from tinydigits_train.data import FILES, Dataset, load_data
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 from tinydigits_train.training import save, train
@@ -32,6 +33,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def mnist(mnist_dir: Path) -> Dataset:
     return load_data(str(mnist_dir))
+
+
+@pytest.fixture
+def few_dir(mnist: Dataset, tmp_path: Path) -> str:
+    """A folder with some of MNIST."""
+    data, folder = few(mnist), tmp_path / "few"
+    folder.mkdir()
+    arrays = (data.train.images, data.train.labels, data.test.images, data.test.labels)
+    for name, array in zip(FILES, arrays, strict=True):
+        write_idx(folder / name, array)
+    return str(folder)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def test_every_artefact_classifies_alike(bundle: Path, mnist: Dataset, name: str
 
 
 def test_a_whole_bundle_verifies(bundle: Path, mnist: Dataset) -> None:
-    for path in (bundle, bundle / "digits.onnx"):
+    for path in (bundle / "digits.keras", bundle / "digits.onnx"):
         receipt = verify(open_bundle(path), mnist.test)
         assert receipt.failures == {}
     assert set(receipt.info.artifacts) == {"digits.onnx"}
@@ -155,9 +155,11 @@ def test_what_is_missing_is_named(copied: Path, mnist: Dataset, tmp_path: Path) 
         verify(open_bundle(tmp_path), mnist.test)
 
 
-def test_a_failed_proof_leaves_nothing(
+def test_a_failed_proof_costs_that_file_alone(
     keras_path: Path, mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What holds is written and what does not is named. If nothing holds, nothing is left."""
+
     def damaged(original: object) -> bytes:
         weights = original.model.get_weights()  # type: ignore[attr-defined]
         original.model.set_weights([w * np.float32(1.01) for w in weights])  # type: ignore[attr-defined]
@@ -169,8 +171,14 @@ def test_a_failed_proof_leaves_nothing(
     for folder in (tmp_path / "new", tmp_path):
         before = sorted(tmp_path.iterdir())
         with pytest.raises(ProofError, match=r"nothing was written: digits\.tflite: max \|Δ"):
-            export(open_original(keras_path), folder, ("onnx", "tflite"), mnist)
+            export(open_original(keras_path), folder, ("tflite",), mnist)
         assert sorted(tmp_path.iterdir()) == before
+    receipt = export(open_original(keras_path), tmp_path, ("onnx", "tflite"), mnist)
+    assert receipt.written == ("digits.onnx",)
+    assert "max |Δ" in str(receipt.failures["digits.tflite"])
+    assert not (tmp_path / "digits.tflite").exists()
+    info = read_info(tmp_path / "digits.json")
+    assert set(info.artifacts) == set(info.parity) == {"digits.onnx"}
 
 
 def test_a_second_export_adds_its_formats(keras_path: Path, mnist: Dataset, tmp_path: Path) -> None:

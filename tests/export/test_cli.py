@@ -12,11 +12,15 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.runtime.cli.test_main import run as run_apart
 from tests.support.commands import run
+from tests.support.lessons import keras_linear
 from tests.train.test_labelled_folder import shapes
+from tinydigits import Classifier
 from tinydigits_export.bundle import export
 from tinydigits_export.formats import FORMATS
 from tinydigits_export.keras_model import open_original
+from tinydigits_export.ranges import RANGES
 from tinydigits_train.data import Dataset
+from tinydigits_train.tensorflow import load_tensorflow
 from tinydigits_train.training import save, train
 
 
@@ -37,6 +41,8 @@ def test_a_folder_of_test_digits_is_decided_as_keras_does(
 def test_export_and_verify_print_the_receipt_and_leave_no_temporary_file(
     keras_path: Path, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """They do so, too, where another backend of Keras is chosen, which may not be installed."""
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
@@ -120,16 +126,79 @@ def test_ones_own_labels_go_all_the_way(tmp_path: Path) -> None:
         (["export", "none.keras", "-o", "out"], 2, "none.keras: No such file"),
         (["export", "a.keras", "-o", "out", "--formats", "onnx,xml"], 2, "'xml': choose from"),
         (["verify", "none"], 2, "none: no such folder or file"),
+        (["verify", "a.keras"], 2, "run `tinydigits export a.keras -o out`, which proves it"),
     ],
 )
 def test_wrong_usage_is_one_clear_error(
     words: list[str], status: int, said: str, mnist_dir: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "a.keras").touch()
     found, rows, errors = run(*words, "--data", str(mnist_dir), cwd=tmp_path)
     assert (found, rows) == (status, "")
     assert said in errors
     assert "Traceback" not in errors
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_a_notebook_is_exported_and_says_what_was_found(
+    few_dir: str, mnist: Dataset, tmp_path: Path
+) -> None:
+    """It was trained on 0..255 with logits at its end, and saved as .h5."""
+    keras = load_tensorflow("a test", "train").keras
+    keras_linear(keras, mnist.train, RANGES["0..255"], None).save(tmp_path / "notebook.h5")
+    words = ("notebook.h5", "-o", "out", "--formats", "onnx,html", "--data", few_dir)
+    status, table, errors = run("export", *words, cwd=tmp_path)
+    assert status == 0, errors
+    assert table.count("  holds") == 2
+    assert "notebook.h5: takes pixels 0..255: reads " in errors
+    assert "ends in logits, which get a softmax" in errors
+    info = Classifier(tmp_path / "out" / "notebook.onnx").info
+    assert (info.activation, info.trained_on) == ("softmax", {"range": "0..255"})
+    assert info.thresholds.min_score > 0.1
+    assert (
+        "scores       softmax: they sum to 1" in run("info", "out/notebook.onnx", cwd=tmp_path)[1]
+    )
+    assert run("verify", "out", "--data", few_dir, cwd=tmp_path) == (0, table, "")
+
+
+def test_a_network_that_a_converter_does_not_know_costs_that_format_alone(
+    few_dir: str, tmp_path: Path
+) -> None:
+    """The error is one sentence that names the format, the layer and what can be written, even if
+    the converter ends its process, as that of int8 does with an LSTM."""
+    keras = load_tensorflow("a test", "train").keras
+    layers = keras.layers
+    networks = {
+        "gelu": [layers.Flatten(), layers.Dense(4, activation="gelu", name="first")],
+        "mixed": [
+            layers.Reshape((28, 28, 1)),
+            layers.Conv2D(2, 3, 3, dtype="mixed_float16", name="half"),
+            layers.Flatten(),
+        ],
+        "lstm": [layers.LSTM(2, name="rows")],
+    }
+    for name, first in networks.items():
+        end = layers.Dense(10, activation="sigmoid", dtype="float32")
+        model = keras.Sequential([keras.Input((28, 28)), *first, end])
+        model.save(tmp_path / f"{name}.keras")
+
+    def exported(name: str, formats: str) -> tuple[int, str, str]:
+        words = (f"{name}.keras", "-o", name, "--formats", formats, "--range", "0..1")
+        return run("export", *words, "--data", few_dir, cwd=tmp_path)
+
+    status, table, errors = exported("gelu", "onnx")
+    assert (status, table) == (2, "")
+    assert errors.startswith("error: gelu.onnx: gelu.keras: layer first (Dense, gelu) cannot be ")
+    assert "this network can be written with --formats tflite,int8" in errors
+    assert not (tmp_path / "gelu").exists()
+    status, _, errors = exported("mixed", "onnx,tflite")
+    assert status == 1
+    assert "layer half (Conv2D, mixed_float16) cannot be converted" in errors
+    status, table, errors = exported("lstm", "onnx,int8")
+    assert (status, table.count("  holds")) == (1, 1)
+    assert "error: lstm.int8.tflite: lstm.keras: layer rows (LSTM) cannot be converted: " in errors
+    assert "the converter crashed" in errors
+    assert "wrote lstm.onnx to lstm" in errors
 
 
 def test_c_and_the_page_are_written_proved_and_proved_again(
@@ -204,4 +273,4 @@ def test_the_smallest_folder_goes_all_the_way_to_c(tmp_path: Path) -> None:
     (tmp_path / "out" / "other.c").touch()
     status, _, errors = run("verify", "out/other.c", *data, cwd=tmp_path)
     assert status == 2
-    assert "out/other.c: no NAME.json beside it lists it" in errors
+    assert "out/other.c: no other.json nor other manifest beside it lists it" in errors

@@ -17,6 +17,11 @@ def write_c(original: Original, info: ModelInfo, data: Dataset) -> tuple[bytes, 
             f"{original.path}: C functions get the name of the model, so it may have letters, "
             "digits and _ only: rename the file"
         )
+    if original.activation == "softmax":
+        raise ModelError(
+            f"{original.path}: ends in a softmax, where C can be written for sigmoids: change the "
+            "last activation and train it again"
+        )
     if is_tiny(original):
         return to_tiny(original, info).contents
     # Each of these refuses networks whose other layers it does not know.
