@@ -7,8 +7,9 @@ import click
 
 from tinydigits import MissingExtra, SourceError
 from tinydigits.cli.completion import folders
+from tinydigits.info import info_path
 from tinydigits_export.formats import FORMATS, by_file
-from tinydigits_export.ranges import RANGES
+from tinydigits_export.ranges import RANGES, UNIT
 
 if TYPE_CHECKING:
     from tinydigits_export.bundle import Receipt
@@ -134,6 +135,69 @@ def verify(ctx: click.Context, model: Path, data: str) -> None:
     _show(receipt)
     _complain(receipt)
     ctx.exit(1 if receipt.failures else 0)
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True,
+    help="The .onnx file to write. NAME.json is written beside it.",
+)  # fmt: skip
+@_data
+@_range
+@click.option(
+    "--mean",
+    type=float,
+    help="The mean that was taken off its pixels, which are 0..1 without --range.",
+)
+@click.option(
+    "--std",
+    type=click.FloatRange(min=0, min_open=True),
+    help="The deviation that its pixels were divided by then.",
+)
+def adopt(
+    model: Path,
+    output: Path,
+    data: str,
+    range_: str | None,
+    mean: float | None,
+    std: float | None,
+) -> None:
+    """Take over an ONNX file that was made elsewhere.
+
+    MODEL is an .onnx file, such as PyTorch writes, with one input of 28×28 values, in any shape,
+    and one score or logit for each class of the data. The new file takes pixels as all models here
+    do, and is checked with the test images of --data.
+
+    \b
+    Examples:
+      tinydigits adopt model.onnx -o mine.onnx
+      tinydigits adopt model.onnx -o mine.onnx --mean 0.1307 --std 0.3081
+
+    \b
+    Exit status:
+      0  the model is written
+      1  the new file differs from the model, or cannot be written
+      2  wrong usage, no data, a missing package, or a model that is no such file
+    """
+    from tinydigits_export.adopt import adopt as adopt_model
+    from tinydigits_train.data import load_data
+
+    if output.suffix != ".onnx":
+        raise click.BadParameter(f"{output}: its name has to end in .onnx", param_hint="--output")
+    chosen = RANGES[range_] if range_ else None
+    if mean is not None or std is not None:
+        chosen = (chosen or UNIT).normalised(mean or 0.0, 1.0 if std is None else std)
+    info, found = adopt_model(
+        model, output, load_data(data, purpose="adopt", extra="export"), chosen
+    )
+    click.echo(f"{model}: {found}", err=True)
+    parity = info.parity[output.name]
+    click.echo(
+        f"{info.name}: {parity.images:,} test images, {parity.accuracy:.2%} read right, "
+        f"agreement {parity.agreement:.2%}, max |Δ| {parity.max_delta:.1e}"
+    )
+    click.echo(f"wrote {output} and {info_path(output)}", err=True)
 
 
 def _complain(receipt: "Receipt") -> None:

@@ -304,4 +304,7 @@ def _checked(
         ", ".join(f"{name} {getattr(dtype, '__name__', dtype)} {shape}" for name, dtype, shape in s)
         for s in (inputs, outputs)
     )
-    raise ModelError(f"{origin}: takes and gives {found}, where {_EXPECTED} was expected")
+    raise ModelError(
+        f"{origin}: takes and gives {found}, where {_EXPECTED} was expected; `tinydigits adopt` "
+        "wraps ONNX files that were made elsewhere"
+    )

@@ -11,9 +11,13 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT, MadeOnce, write_idx
+from tests.support.lessons import keras_linear, linear, onnx_linear
 from tests.support.warm import warm
 from tinydigits.sources.idx import read_images, read_labels
+from tinydigits_export.ranges import RANGES
 from tinydigits_train.data import FILES
+from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.tensorflow import load_tensorflow
 
 COMMAND = str(Path(sys.executable).with_name("tinydigits"))
 TRAINING, TEST = 4_000, 1_000  # digits: as many as there always are, and soon trained on
@@ -47,7 +51,8 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
 @pytest.fixture(scope="session")
 def prepared(few_digits: Path, commands: Path, made_once: MadeOnce) -> Path:
     """`digits.keras` and `tiny.keras` with their records, `out` exported from the former, `digits`
-    with pictures by class, and `inbox` with pictures of no order.
+    with pictures by class, `inbox` with pictures of no order, and networks from elsewhere:
+    `notebook.keras` and `model.onnx`.
     """
 
     def make(folder: Path) -> None:
@@ -58,6 +63,12 @@ def prepared(few_digits: Path, commands: Path, made_once: MadeOnce) -> Path:
             for number, image in enumerate(images[labels == label][:OF_A_CLASS]):
                 Image.fromarray(image).save(folder / "digits" / str(label) / f"{number}.png")
         shutil.copytree(ROOT / "examples" / "scans", folder / "inbox")
+        known = Digits(images, labels)
+        keras = load_tensorflow("a test", "train").keras
+        model = keras_linear(keras, known, RANGES["0..255"], None)
+        model.save(folder / "notebook.keras")
+        weights = linear(known, RANGES["normalised"])
+        onnx_linear(folder / "model.onnx", weights, ["N", 1, 28, 28])
         for typed in PREPARED:
             subprocess.run(
                 [commands / "tinydigits", *typed.split()],

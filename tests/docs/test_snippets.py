@@ -12,10 +12,10 @@ from tests.support.snippets import PAGES, RUN, SHELL, SHOWN, Block, blocks, not_
 # What the reader of a page has already, beside the examples: earlier pages or his own pictures.
 HAS = {
     "classify.md": ("digits", "inbox"),
-    "commands.md": ("digits", "inbox", "digits.keras", "digits.train.json", "out"),
+    "commands.md": ("digits", "inbox", "digits.keras", "digits.train.json", "out", "model.onnx"),
     "contract.md": ("out",),
     "devices.md": ("digits.keras", "digits.train.json", "tiny.keras", "tiny.train.json"),
-    "export.md": ("digits.keras", "digits.train.json"),
+    "export.md": ("digits.keras", "digits.train.json", "notebook.keras", "model.onnx"),
     "library.md": ("out", "digits"),
     "train.md": ("digits",),
 }

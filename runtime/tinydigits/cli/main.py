@@ -30,6 +30,7 @@ _COMMANDS = {
     "train": "tinydigits_train.cli:train",
     "export": "tinydigits_export.cli:export",
     "verify": "tinydigits_export.cli:verify",
+    "adopt": "tinydigits_export.cli:adopt",
 }
 
 _LISTED = 10_000  # names in a folder that a mistyped one is compared with: 0.1 s
