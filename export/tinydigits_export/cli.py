@@ -69,8 +69,12 @@ def export(
     MODEL is a .keras or .h5 file. Each file that is written is run over the test images and
     compared with the Keras model. A file that differs by more than its format allows is not kept.
 
+    MODEL may also be the name of a bundled model (conv, dense), whose files were proved before:
+    they are copied, and TensorFlow is not needed.
+
     \b
     Examples:
+      tinydigits export dense -o out --formats c,html
       tinydigits export digits.keras -o out --formats onnx,c,html
       tinydigits export own.keras -o own --data digits
 
@@ -83,17 +87,23 @@ def export(
 
     from tinydigits_export.bundle import export as export_bundle
     from tinydigits_export.keras_model import open_original
+    from tinydigits_export.ready import bundled_path, hand_out
 
-    original = open_original(model)
-    found = _matching(original, data, "export", original.labels if original.record else None)
-    receipt = export_bundle(original, output, formats, found, range_)
+    model = bundled_path(model)
+    ready = hand_out(model, output, formats)
+    if ready:
+        receipt = ready
+    else:
+        original = open_original(model)
+        found = _matching(original, data, "export", original.labels if original.record else None)
+        receipt = export_bundle(original, output, formats, found, range_)
     if receipt.found:
         click.echo(f"{model}: {receipt.found}", err=True)
     _show(receipt)
     formats_of = by_file(receipt.info.name)
     proved = (name for name in receipt.written if name in formats_of)
     sources = [output / name for name in proved if formats_of[name].on_devices]
-    if sources:
+    if sources and not ready:
         _show_devices(sources, found)
     _complain(receipt)
     click.echo(f"wrote {', '.join(receipt.written)} to {output}", err=True)

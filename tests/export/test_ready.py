@@ -1,0 +1,74 @@
+"""The files of bundled models are handed out at once, and are what an export would write."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import run
+from tinydigits import ModelError
+from tinydigits.info import read_info
+from tinydigits.model import MODELS
+from tinydigits_export import ready
+from tinydigits_export.bundle import export
+from tinydigits_export.keras_model import open_original
+from tinydigits_export.ready import hand_out
+from tinydigits_train.data import Dataset
+
+READY = sorted(path.stem for path in MODELS.glob("*.keras"))
+FORMATS = ("onnx", "tflite", "int8", "c", "html")
+
+
+def test_they_are_copied_with_their_receipts_and_without_tensorflow_or_data(
+    mnist_dir: Path, has_all_of_mnist: bool, tmp_path: Path
+) -> None:
+    assert "dense" in READY
+    words = ["export", "dense", "-o", "out", "--formats", "c,html"]
+    code = (
+        "import sys; from tinydigits.cli.main import main\n"
+        f"main({words!r}, standalone_mode=False)\n"
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    written = ["dense.c", "dense.h", "dense.ino", "dense.md", "dense.html"]
+    assert done.stderr == f"wrote {', '.join(written)} to out\n"
+    assert done.stdout.startswith("dense (dense): 10,000 test images, Keras reads 92.6")
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [*written, "dense.json", "dense.keras", "dense.train.json"]
+    )
+    assert list(read_info(out / "dense.json").artifacts) == written
+    for name in written:
+        assert (out / name).read_bytes() == (MODELS / name).read_bytes()
+    if has_all_of_mnist:
+        table = run("verify", "out", "--data", str(mnist_dir), cwd=tmp_path)
+        assert table == (0, done.stdout, "")
+
+
+def test_a_changed_file_and_a_missing_one_are_not_handed_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = Path(shutil.copytree(MODELS, tmp_path / "models"))
+    monkeypatch.setattr(ready, "MODELS", package)
+    (package / "dense.c").write_text("changed")
+    with pytest.raises(ModelError, match="the file was changed or damaged"):
+        hand_out(package / "dense.keras", tmp_path / "out", ("c",))
+    assert not (tmp_path / "out").exists()
+    assert hand_out(tmp_path / "own.keras", tmp_path / "out", ("c",)) is None
+
+
+@pytest.mark.parametrize("name", READY)
+def test_they_are_what_an_export_writes(
+    name: str, mnist: Dataset, has_all_of_mnist: bool, tmp_path: Path
+) -> None:
+    """Byte by byte, where the versions are those that wrote them and the data is that of then."""
+    receipt = export(open_original(MODELS / f"{name}.keras"), tmp_path, FORMATS, mnist)
+    assert receipt.failures == {}
+    card = read_info(MODELS / f"{name}.json")
+    assert card.artifacts.keys() == receipt.info.artifacts.keys()
+    if has_all_of_mnist and card.created_by == receipt.info.created_by:
+        assert receipt.info.artifacts == card.artifacts, "run `make bundled`"
