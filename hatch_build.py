@@ -1,4 +1,5 @@
-"""Compiles the fit while a wheel is built: runtime/core/fit.c → tinydigits/libfit.so.
+"""Compiles the fit while a wheel is built: runtime/core/fit.c → tinydigits/libfit.so. The wheel
+also has the C itself, which `tinydigits export` writes beside networks.
 
 The library needs neither Python's headers nor its ABI, so one file serves every Python. If no C
 compiler is found, or it fails, the package is built without it and the fit runs in NumPy;
@@ -16,15 +17,20 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+CORE = Path("runtime", "core")
 LIBRARY = Path("runtime", "tinydigits", "libfit.so")
+EXPORTED = "tinydigits_export/c/templates"  # in the wheel; an editable install reads CORE
 FLAGS = ("-std=c99", "-O3", "-fPIC", "-shared", "-DNDEBUG")
 
 
 class FitHook(BuildHookInterface):  # type: ignore[type-arg]
     """Compiles the library before hatchling collects the files of a wheel."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and mark the wheel as one for this platform."""
+        if version == "standard":
+            for name in ("fit.c", "fit.h"):
+                build_data["force_include"][str(Path(self.root, CORE, name))] = f"{EXPORTED}/{name}"
         library = Path(self.root, LIBRARY)
         library.unlink(missing_ok=True)
         if os.environ.get("TINYDIGITS_PURE") == "1" or not _compiled(self.root, library):
@@ -38,7 +44,7 @@ class FitHook(BuildHookInterface):  # type: ignore[type-arg]
 
 def _compiled(root: str, library: Path) -> bool:
     compiler = shlex.split(os.environ.get("CC", "")) or [shutil.which("cc") or "gcc"]
-    command = [*compiler, *FLAGS, str(Path(root, "runtime", "core", "fit.c")), "-o", str(library)]
+    command = [*compiler, *FLAGS, str(Path(root, CORE, "fit.c")), "-o", str(library)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:

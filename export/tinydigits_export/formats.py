@@ -25,7 +25,7 @@ class Format:
     name: str  # the name that `--formats` takes
     use: str  # the machines that such a file is for, for the help of `export`
     ending: str  # the end of the file's name, after the name of the model
-    # Endings of further files, which replace the last ending of the first file.
+    # The names of further files, with * for the name of the model.
     beside: tuple[str, ...]
     # Return the contents of the file and of those beside it.
     write: Callable[[Original, ModelInfo, Dataset], tuple[bytes, ...]]
@@ -37,8 +37,7 @@ class Format:
 
     def files(self, model: str) -> tuple[str, ...]:
         """Return the names of the files for a model of that name, first the one that is proved."""
-        first = model + self.ending
-        return first, *(str(Path(first).with_suffix(ending)) for ending in self.beside)
+        return model + self.ending, *(file.replace("*", model) for file in self.beside)
 
 
 # The same numbers in another order of operations: float32 differs in the last digits.
@@ -63,7 +62,8 @@ _ROWS = (
         open_backend, _INT8,
     ),
     Format(
-        "c", "microcontrollers", ".c", (".h", ".ino", ".md"),
+        "c", "microcontrollers", ".c",
+        ("*.h", "*.ino", "*.md", "*_read.c", "*_read.h", "fit.c", "fit.h"),
         write_c, lambda path, _: CBackend(read_source(path)), _C, on_devices=True,
     ),
     Format(

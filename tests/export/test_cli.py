@@ -208,28 +208,31 @@ def test_c_and_the_page_are_written_proved_and_proved_again(
     words = ("export", str(keras_path), "-o", str(out), "--formats", "c,html", *data)
     status, table, _ = run(*words)
     assert status == 0
-    for ending in (".c", ".h", ".ino", ".md", ".html"):
-        assert f"\ndigits{ending} " in table
+    for file in FORMATS["c"].files("digits"):
+        assert f"\n{file} " in table
+    assert "\ndigits.html " in table
     assert "ATmega328P" in table
     assert run("verify", str(out), *data)[0] == 0
-    for ending in (".c", ".h", ".html"):
-        with (out / f"digits{ending}").open("a", encoding="utf-8") as file:
+    changed = ("digits.c", "digits.h", "digits_read.c", "fit.c", "digits.html")
+    for name in changed:
+        with (out / name).open("a", encoding="utf-8") as file:
             file.write("\n")
     status, _, errors = run("verify", str(out), *data)
     assert status == 1
-    for ending in (".c", ".h", ".html"):
-        assert f"digits{ending}: its SHA-256 is not the one listed" in errors
+    for name in changed:
+        assert f"{name}: its SHA-256 is not the one listed" in errors
     for ending in (".ino", ".md"):
         assert f"digits{ending}: " not in errors
 
 
 def test_c_wants_a_name_that_c_can_have(keras_path: Path, mnist_dir: Path, tmp_path: Path) -> None:
-    named = tmp_path / "my-digits.keras"
-    named.write_bytes(keras_path.read_bytes())
-    words = ("export", str(named), "-o", str(tmp_path / "out"), "--formats", "c")
-    status, _, errors = run(*words, "--data", str(mnist_dir))
-    assert status == 2
-    assert "rename the file" in errors
+    for name, said in {"my-digits": "rename the file", "fit": "writes a fit.c of its own"}.items():
+        named = tmp_path / f"{name}.keras"
+        named.write_bytes(keras_path.read_bytes())
+        words = ("export", str(named), "-o", str(tmp_path / "out"), "--formats", "c")
+        status, _, errors = run(*words, "--data", str(mnist_dir))
+        assert status == 2
+        assert said in errors
     assert not (tmp_path / "out").exists()
 
 
@@ -259,14 +262,11 @@ def test_the_smallest_folder_goes_all_the_way_to_c(tmp_path: Path) -> None:
     words = ("export", "_own.keras", "-o", "out", "--formats", "onnx,c", *data)
     status, table, errors = run(*words, cwd=tmp_path)
     assert status == 0, errors
-    head, *rows = table.splitlines()[1:7]
-    assert [row.split()[0] for row in rows[:5]] == [
-        *("_own.onnx", "_own.c", "_own.h", "_own.ino", "_own.md")
-    ]
+    head, *rows = table.splitlines()[1:11]
+    listed = [row.split()[0] for row in rows]
+    assert listed == ["_own.onnx", *FORMATS["c"].files("_own")]
     hashes = [re.search(r"  [0-9a-f]{12}  ", row) for row in rows]
     assert {found.start() + 2 for found in hashes if found} == {head.index("SHA-256")}
-    listed = [row.split()[0] for row in rows]
-    assert len(listed) == 5
     for name in (*listed, "_own.json", ""):
         status, _, errors = run("verify", f"out/{name}", *data, cwd=tmp_path)
         assert (status, errors) == (0, ""), name

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
-from tinydigits_export.c.source import PIXELS, CSource, filled
+from tinydigits_export.c.source import PIXELS, CSource, filled, scores_of
 
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
@@ -127,9 +127,7 @@ class CBackend:
         """Compute scores. images: uint8 [N, 28, 28] → float32 [N, K]."""
         if not self.gives_logits:
             return np.asarray(np.eye(self.classes, dtype=np.float32)[self.classify(images)[:, 0]])
-        one = 2.0**self._source.fraction
-        logits = np.clip(self.logits(images) / one, -80, 80)  # where float32 still differs
-        return (1 / (1 + np.exp(-logits))).astype(np.float32)
+        return scores_of(self.logits(images), self._source.fraction)
 
     def _call(self, function: str, images: NDArray[np.uint8], result: NDArray[Any]) -> None:
         images = np.ascontiguousarray(images, np.uint8).reshape(len(result), PIXELS)

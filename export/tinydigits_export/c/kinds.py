@@ -9,8 +9,8 @@ from tinydigits_train.data import Dataset
 
 
 def write_c(original: Original, info: ModelInfo, data: Dataset) -> tuple[bytes, ...]:
-    """Return the .c, .h, .ino and .md of a network. Raises ModelError where it is of no kind that
-    can be written as C, or its name cannot begin the names of functions.
+    """Return `CSource.contents` of a network. Raises ModelError where it is of no kind that can be
+    written as C, or its name cannot begin the names of functions.
     """
     if not (info.name.isidentifier() and info.name.isascii()):
         raise ModelError(
@@ -22,6 +22,8 @@ def write_c(original: Original, info: ModelInfo, data: Dataset) -> tuple[bytes, 
             f"{original.path}: ends in a softmax, where C can be written for sigmoids: change the "
             "last activation and train it again"
         )
+    if info.name == "fit":
+        raise ModelError(f"{original.path}: C writes a fit.c of its own: rename the file")
     if is_tiny(original):
         return to_tiny(original, info).contents
     # Each of these refuses networks whose other layers it does not know.

@@ -1,14 +1,17 @@
 """C as text: what the writers of C have in common."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
+from tinydigits.info import Thresholds
 from tinydigits_export.templates import fill
 from tinydigits_train.data import DIGITS
 
@@ -29,16 +32,28 @@ class CSource:
     readme: str
     classes: int  # K
     fraction: int  # the logit 1.0 is 2 ** fraction; 0 where the C gives no logits
+    # _read.c and _read.h: from a camera's frame to an answer. They are separate files, so that a
+    # program with 28×28 pixels at hand pays for no byte of them, and needs no fit.c.
+    read_c: str = ""
+    read_h: str = ""
 
     @property
     def contents(self) -> tuple[bytes, ...]:
-        """The .c, .h, .ino and .md."""
-        return tuple(text.encode() for text in (self.c, self.h, self.sketch, self.readme))
+        """The .c, .h, .ino, .md, _read.c and _read.h, and the fit that the latter two call."""
+        texts = (self.c, self.h, self.sketch, self.readme, self.read_c, self.read_h, *fit_files())
+        return tuple(text.encode() for text in texts)
 
 
 def filled(template: str, values: Mapping[str, Any]) -> str:
     """Return a file of `templates` with its $names replaced by `values`."""
     return fill(TEMPLATES / template, values)
+
+
+def fit_files() -> tuple[str, ...]:
+    """Return fit.c and fit.h. In a wheel they are beside the templates (see hatch_build.py)."""
+    shipped = (TEMPLATES / "fit.c").exists()
+    folder = TEMPLATES if shipped else Path(__file__).parents[3] / "runtime" / "core"
+    return tuple((folder / name).read_text("utf-8") for name in ("fit.c", "fit.h"))
 
 
 def filled_source(kind: str, info: ModelInfo, fraction: int, values: Mapping[str, Any]) -> CSource:
@@ -47,17 +62,50 @@ def filled_source(kind: str, info: ModelInfo, fraction: int, values: Mapping[str
     kind: the name of its templates. values: their $names beside those that all kinds have. Raises
     ModelError where there are more classes than C can be written for.
     """
-    classes = len(info.labels)
     known: dict[str, Any] = {
         **described(info),
+        "probability_note": "255 times its score, the sigmoid of its logit",
         "sigmoid": rows(np.rint(255 / (1 + np.exp(-np.arange(STEPS + 1) / 4))).astype(int)),
         "fraction": fraction,
         **values,
     }
     for part in ("api.h", "noinline.h", "probability.c"):
         known[part.partition(".")[0]] = filled(part, known).removesuffix("\n")
-    c, h, sketch, readme = (filled(f"{kind}.{end}", known) for end in ("c", "h", "ino", "md"))
-    return CSource(info.name, c, h, sketch, readme, classes, fraction)
+    least, rivals = judged(info.thresholds, fraction)
+    known |= {**info.thresholds._asdict(), "least": least, "rivals": rows(rivals)}
+    known["judge"] = filled("read_logits.c", known).removesuffix("\n")
+    return source_of(kind, info, fraction, known)
+
+
+def source_of(kind: str, info: ModelInfo, fraction: int, values: Mapping[str, Any]) -> CSource:
+    """Return the files of a network, with all $names of its templates in `values`."""
+    names = (*(f"{kind}.{ending}" for ending in ("c", "h", "ino", "md")), "read.c", "read.h")
+    c, h, sketch, readme, *read = (filled(name, values) for name in names)
+    return CSource(info.name, c, h, sketch, readme, len(info.labels), fraction, *read)
+
+
+def scores_of(logits: NDArray[np.integer[Any]], fraction: int) -> NDArray[np.float32]:
+    """Return the scores, in [0, 1], of logits in units of 2 ** -fraction."""
+    within = np.clip(logits / 2.0**fraction, -80, 80)  # where float32 still differs
+    return (1 / (1 + np.exp(-within))).astype(np.float32)
+
+
+def judged(thresholds: Thresholds, fraction: int) -> tuple[int, list[int]]:
+    """Return the thresholds as C compares with them: the lowest logit that `min_score` accepts, and
+    the table RIVALS of read_logits.c.
+    """
+    most = 2**31 - 1
+
+    def accepted(logit: int) -> bool:
+        return float(scores_of(np.array([logit]), fraction)[0]) >= thresholds.min_score
+
+    least = bisect_left(range(-most, most), True, key=accepted) - most
+    ratio, best = thresholds.max_ratio, np.arange(-32, 33) / 4
+    with np.errstate(divide="ignore"):  # 0 and 1 are ratios too
+        rivals = -np.log((1 - ratio + np.exp(-best)) / np.float64(ratio))
+    if ratio == 1:  # no second score is above the best
+        rivals[:] = np.inf
+    return least, np.clip(np.rint(1024 * rivals), -(2**15), 2**15 - 1).astype(int).tolist()
 
 
 def described(info: ModelInfo) -> dict[str, Any]:
@@ -71,6 +119,7 @@ def described(info: ModelInfo) -> dict[str, Any]:
         "accuracy": accuracy(info),
         "classes": len(info.labels),
         "last": len(info.labels) - 1,
+        "how": f"FIT_{info.fit.upper()}",
         "labels": ", ".join(map(c_string, info.labels)),
         "label_list": ", ".join(info.labels),
     }

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
-from tinydigits_export.c.source import CSource, described, filled, rows
+from tinydigits_export.c.source import CSource, described, filled, rows, source_of
 from tinydigits_export.keras_model import Original
 from tinydigits_train.tensorflow import load_tensorflow
 from tinydigits_train.tiny import (
@@ -68,6 +68,7 @@ def to_tiny(original: Original, info: ModelInfo) -> CSource:
         )
     values = {
         **described(info),
+        "probability_note": "0: this network gives no scores",
         "ink": INK,
         "units": UNITS,
         "ceiling": CEILING,
@@ -77,8 +78,8 @@ def to_tiny(original: Original, info: ModelInfo) -> CSource:
         "regions": rows(packed(regions - REGION_WEIGHTS[0], bits=2)),
         "head": rows(packed((head - CLASS_WEIGHTS[0]).T, bits=4)),
     }
-    c, h, sketch, readme = (filled(f"tiny.{ending}", values) for ending in ("c", "h", "ino", "md"))
-    return CSource(info.name, c, h, sketch, readme, classes, 0)
+    values["judge"] = filled("read_by_pixel.c", values).removesuffix("\n")
+    return source_of("tiny", info, 0, values)
 
 
 def packed(values: NDArray[np.int64], bits: int) -> list[int]:

@@ -6,7 +6,7 @@
 #define EACH(DO) \
     $registers
 
-NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum_t *sums) {
+NOINLINE static void add_up_$group(const seen_t *part, const int8_t *weight, sum_t *sums) {
     __asm__ __volatile__(
         EACH(LOAD)
         "   ld r23, X+     \n" /* the number of rows; r23 counts down */
@@ -38,7 +38,7 @@ NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum
         "   breq .+2       \n"
         "   rjmp 1b        \n"
         EACH(STORE)
-        : "+x"(seen), "+z"(weight)
+        : "+x"(part), "+z"(weight)
         : "y"(sums), [group] "I"(GROUP)
         : "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
           "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23", "r24", "r25", "memory");
@@ -50,13 +50,13 @@ NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum
 
 #define EACH(DO) $each
 
-NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum_t *sums) {
+NOINLINE static void add_up_$group(const seen_t *part, const int8_t *weight, sum_t *sums) {
     $declared
     uint8_t rows;
     EACH(LOAD)
-    for (rows = 0; rows < seen->rows; rows++) {
-        const uint8_t *value = seen->row[rows].values;
-        const uint8_t *const end = value + seen->row[rows].count;
+    for (rows = 0; rows < part->rows; rows++) {
+        const uint8_t *value = part->row[rows].values;
+        const uint8_t *const end = value + part->row[rows].count;
         do {
             const int32_t factor = *value++;
             if (factor) { /* most values of a map are 0 */
@@ -64,7 +64,7 @@ NOINLINE static void add_up_$group(const seen_t *seen, const int8_t *weight, sum
             }
             weight += GROUP;
         } while (value != end);
-        weight += seen->gap;
+        weight += part->gap;
     }
     EACH(STORE)
 }

@@ -28,9 +28,9 @@
 #define NOINLINE
 #endif
 
-enum { SIDE = 28, INK = $ink, UNITS = $units, CEILING = $ceiling, BANDS = $bands };
+enum { SIDE = 28, INK = $ink, UNITS = $units, CEILING = $ceiling };
 enum { FIRST_EDGE = $first_edge, LAST_EDGE = $last_edge }; /* bands begin at each even number */
-enum { REGION_BYTES = UNITS / 4 };
+enum { BANDS = $bands, REGION_BYTES = $units / 4 };
 
 /* For each region, row by row: a weight of 2 bits for each unit, stored with 2 added. */
 static const uint8_t REGIONS[BANDS * BANDS * REGION_BYTES] PROGMEM = {
@@ -112,7 +112,7 @@ uint8_t ${name}_end(void) {
             if (!(left & 3)) {
                 const int16_t next = *sum;
                 sum++;
-                unit = next < 0 ? 0 : next > CEILING ? CEILING : (uint16_t)next;
+                unit = next < 0 ? (uint16_t)0 : next > CEILING ? (uint16_t)CEILING : (uint16_t)next;
             }
             if (bits & 1) total = (uint16_t)(total + unit);
             unit = (uint16_t)(unit + unit);
