@@ -803,15 +803,19 @@ static int32_t root(Run *runs, int32_t run)
 }
 
 /* Connect runs that touch. The first run of a piece is its root, so pieces come in the order of
- * their first runs. */
+ * their first runs.
+ *
+ * Runs (6 bytes) and pieces (10) take at most 4 bytes for each of (height + 1) · (width + 1) cells.
+ * No other run has the cell to the right of a run: each run takes 2 cells. Pieces do not touch: no run
+ * has the cells below the last run of a piece and to the right of these, and each piece takes 2 cells
+ * more. There are at least as many runs as pieces: of each 4 cells come at most 6 + 10 bytes. */
 static Pieces pieces_of(const uint8_t *grid, int32_t height, int32_t width, Space *space)
 {
     Pieces all = {height, width, 0, 0, 0};
-    all.runs = (Run *)taken(space, height * ((width + 1) / 2) * (int32_t)sizeof(Run));
-    int32_t pieces = ((height + 1) / 2) * ((width + 1) / 2); /* no two touch */
-    all.list = (Piece *)taken(space, pieces * (int32_t)sizeof(Piece));
+    all.runs = (Run *)taken(space, 0);
     Run *runs = all.runs;
-    int32_t count = runs_of(grid, height, width, runs), above = 0;
+    int32_t count = runs_of(grid, height, width, runs), above = 0, pieces = 0;
+    taken(space, count * (int32_t)sizeof(Run));
     for (int32_t at = 0; at < count; at++) {
         const Run *run = &runs[at];
         while (runs[above].row < run->row - 1) /* ends at `at`, if not before */
@@ -826,6 +830,9 @@ static Pieces pieces_of(const uint8_t *grid, int32_t height, int32_t width, Spac
         while (runs[above].row == run->row - 1 && runs[above].last < run->first)
             above++;
     }
+    for (int32_t at = 0; at < count; at++)
+        pieces += runs[at].link == at;
+    all.list = (Piece *)taken(space, pieces * (int32_t)sizeof(Piece));
     for (int32_t at = 0; at < count; at++) { /* link: from the run above to the piece */
         Run *run = &runs[at];
         if (run->link == at) {
@@ -975,8 +982,9 @@ typedef struct {
     bool several;
 } Choice;
 
-/* Choose the main piece and those that belong to it. The grid has at least one cell. */
-static Choice chosen(const uint8_t *grid, int32_t height, int32_t width, uint8_t *kept, Space space)
+/* Choose the main piece and those that belong to it. The grid has at least one cell, and is used up:
+ * in its place comes what lies around the main piece. */
+static Choice chosen(uint8_t *grid, int32_t height, int32_t width, uint8_t *kept, Space space)
 {
     Pieces all = pieces_of(grid, height, width, &space);
     const Piece *main = 0;
@@ -1000,7 +1008,7 @@ static Choice chosen(const uint8_t *grid, int32_t height, int32_t width, uint8_t
         mark(main, &all, kept);
         return choice;
     }
-    uint8_t *around = (uint8_t *)taken(&space, height * width);
+    uint8_t *around = grid;
     mark_around(main, &all, around, space);
     if (is_straight(main, &all)) {
         const Piece *curved = 0;

@@ -69,20 +69,24 @@ size_t fit_workspace(int32_t width, int32_t height, int32_t channels);
     ((w) * (h) + 4096 +                                                                         \
      FIT_MAX_((w) * (h) * ((bands) > 1 ? 3 : 0),                                                \
               FIT_MAX_(FIT_PADDED_(w, h, FIT_MAX_(w, h)),                                       \
-                       FIT_PIECES_(FIT_CELLS_(w, h, FIT_MAX_(w, h))))))
+                       FIT_PIECES_(FIT_CELLS_(w, FIT_MAX_(w, h)), FIT_CELLS_(h, FIT_MAX_(w, h))))))
 /* A closing pads 5/32 of the longer side above and below, and at least 3 px. Strokes are thickened
- * by 1/16 of it, and then four times as much is added above and below together, and twice as much
- * at the sides. */
-#define FIT_PADDED_(w, h, longer) (((h) + (longer) * 5 / 16 + 6) * ((w) + (longer) / 8 + 2))
+ * by 1/16 of it, rounded to the nearest, with four times as much added above and below together, and
+ * twice as much at the sides. */
+#define FIT_PADDED_(w, h, longer)                                                               \
+    FIT_MAX_(((h) + (longer) * 5 / 16 + 6) * (w),                                               \
+             ((h) + (longer) / 4 + 2) * ((w) + (longer) / 8 + 1))
 /* Cells are as many pixels wide as makes at most 64 of them. A side of 255 may be that of a picture
- * which is larger: then a part of it may have smaller cells, of which as many fit into it. */
-#define FIT_CELLS_(w, h, longer)                                                                \
-    ((longer) < 255 ? FIT_ALONG_(w, ((longer) + 63) / 64) * FIT_ALONG_(h, ((longer) + 63) / 64) \
-                    : FIT_MIN_((size_t)4096, FIT_ALONG_(w, 2) * FIT_ALONG_(h, 2)))
-#define FIT_ALONG_(length, side) (((length) + (side) - 1) / (side))
-/* Four grids, and the larger of: runs (6 bytes for every second cell), pieces (10 for every fourth)
- * and what lies around one, padded; or two grids and the counts of two times 21 · 104 lines. */
-#define FIT_PIECES_(cells) (4 * (cells) + FIT_MAX_(10 * (cells), 2 * (cells) + 4608))
+ * which is larger: then a part of it may have smaller cells. */
+#define FIT_CELLS_(side, longer)                                                                \
+    ((longer) < 255 ? ((side) + ((longer) + 63) / 64 - 1) / (((longer) + 63) / 64)              \
+                    : FIT_MIN_(side, (size_t)64))
+/* Four grids, and the larger of: runs and pieces, and the neighbourhood of one, padded by 30/100 of
+ * the longer side above and below; or two grids and the counts of two times 21 · 104 lines. */
+#define FIT_PIECES_(w, h)                                                                       \
+    (4 * (w) * (h) +                                                                            \
+     FIT_MAX_(4 * ((w) + 1) * ((h) + 1) + (w) * ((h) + FIT_MAX_(w, h) * 6 / 10 + 2),            \
+              2 * (w) * (h) + 4608))
 
 #ifdef __cplusplus
 }
