@@ -2,12 +2,18 @@
 
 from benchmarks.harness.plan import Plan, artefact, bundle, data
 from benchmarks.harness.results import Finding, Table, Value, columns
+from tinydigits_export.devices.camera import FRAMES, SIZES, measured_frames
 from tinydigits_export.devices.table import IMAGES, IMAGES_BY_ROW, TooSmall, measured_file
 
 COLUMNS = columns(
     "file; device; flash, B:,d; static, B:,d; stack, B:,d; mean cycles:,d; worst:,d; ms:,.2f",
     "at MHz:,.1f",
 )
+CAMERA = columns(
+    "file; frame; device; flash, B:,d; workspace, B:,d; static, B:,d; stack, B:,d; mean cycles:,d; "
+    "worst:,d; ms:,.1f; at MHz:,.1f",
+)
+READER = "conv"  # the network whose camera is measured
 
 
 def measure(plan: Plan) -> Finding:
@@ -25,14 +31,31 @@ def measure(plan: Plan) -> Finding:
                 figures = (row.flash, row.static, row.stack, round(row.mean), row.worst)
                 clock = row.target.clock / 1e6
                 rows.append((file, row.target.name, *figures, row.milliseconds, clock))
+    name = READER if READER in plan.names else plan.names[0]
+    plan.say(f"{name}: with a camera, in simulation")
+    sizes = SIZES[:1] if plan.short else SIZES
+    seen = [
+        (
+            *(row.file, "×".join(map(str, row.size)), row.target.name, row.flash, row.workspace),
+            *(row.static, row.stack, round(row.mean), row.worst, row.milliseconds),
+            row.target.clock / 1e6,
+        )
+        for row in measured_frames(bundle(plan, name), name, images[:FRAMES], sizes)
+    ]
     return Finding(
         "devices",
         what="The needs of the C formats on microcontrollers: flash for code and weights, static "
         "variables and stack beside the image, and cycles for one image (on Cortex-M: "
         "instructions). `worst` is an image full of ink, or the slowest one. For `tiny`, "
-        "flash and variables include the whole program. "
+        "flash and variables include the whole program. From a camera's frame, the fit alone and "
+        "with the network: the frame takes width × height bytes beside the workspace, and `worst` "
+        "is a frame of noise, or the slowest one. "
         + (f"Some do not fit: {'; '.join(refused)}." if refused else ""),
-        on=f"{len(images)} MNIST test digits; `conv` on {min(len(images), IMAGES_BY_ROW)}",
+        on=f"{len(images)} MNIST test digits; `conv` on {min(len(images), IMAGES_BY_ROW)}; "
+        f"frames with {min(len(images), FRAMES)} of them, drawn dark on paper",
         how="each image once, in simulators that count; every run gives the same figures",
-        tables=(Table("devices", "in simulation", COLUMNS, tuple(rows)),),
+        tables=(
+            Table("devices", "in simulation", COLUMNS, tuple(rows)),
+            Table("devices camera", "from a grey frame, in simulation", CAMERA, tuple(seen)),
+        ),
     )
