@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,14 @@ int main(void) {
 }
 """
 KINDS = ("dense", "conv", "tiny")
+# Debian's name of its cross compiler, and of the processor in QEMU. s390x is big-endian.
+PROCESSORS = (
+    ("arm-linux-gnueabihf", "arm"),
+    ("aarch64-linux-gnu", "aarch64"),
+    ("riscv64-linux-gnu", "riscv64"),
+    ("s390x-linux-gnu", "s390x"),
+)
+EVERY = ROOT / "tests" / "support" / "every_network.c"
 THRESHOLDS = Thresholds(0.7, 0.6)
 # Some warnings come only where code is optimised; once is enough.
 COMPILERS = (
@@ -137,6 +146,46 @@ def test_all_of_it_compiles_without_a_warning(
     options = ["-Wsign-conversion", "-Wshadow", *WARNINGS[1:], *compiler[1:]]
     command = [compiler[0], *options, *dict.fromkeys(files)]
     subprocess.run(command, cwd=tmp_path, check=True)
+
+
+@pytest.fixture(scope="module")
+def here(
+    sources: dict[str, CSource],
+    frames: list[Frame],
+    mnist: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, bytes, bytes]:
+    """The folder with all C, what every_network.c reads, and what it writes on this machine."""
+    folder = tmp_path_factory.mktemp("here")
+    for source in sources.values():
+        files_of(source, folder)
+    (folder / "main.c").write_text(EVERY.read_text("utf-8"))
+    fed = mnist.test.images[:300].tobytes()
+    fed += b"".join(frame.tobytes() for frame in frames if frame.shape == (96, 96))
+    return folder, fed, written_by(["gcc"], [], folder, fed)
+
+
+def written_by(compiler: list[str], runner: list[str], folder: Path, fed: bytes) -> bytes:
+    files = [str(path) for path in sorted(folder.glob("*.c"))]
+    command = [*compiler, "-std=c99", "-O1", "-static", *files, "-o", str(folder / "main")]
+    subprocess.run(command, check=True)
+    return subprocess.run(
+        [*runner, str(folder / "main")], input=fed, capture_output=True, check=True
+    ).stdout
+
+
+@pytest.mark.parametrize(("target", "processor"), PROCESSORS)
+def test_every_processor_gives_the_same_bytes(
+    target: str, processor: str, here: tuple[Path, bytes, bytes]
+) -> None:
+    """All logits over 300 digits, and what is fitted and answered of all frames."""
+    folder, fed, expected_bytes = here
+    compiler, runner = f"{target}-gcc", f"qemu-{processor}"
+    if not (shutil.which(compiler) and shutil.which(runner)):
+        pytest.skip(f"needs {compiler} and {runner}: apt-get install gcc-{target} qemu-user")
+    found = written_by([compiler], [runner], folder, fed)
+    assert sha256(found).hexdigest() == sha256(expected_bytes).hexdigest()
+    assert len(found) > 300 * 81
 
 
 def test_thresholds_are_those_of_python_but_for_4_in_1000(
