@@ -27,7 +27,7 @@ from tinydigits.quiet import quiet_native_code
 from tinydigits.regular import open_regular
 from tinydigits.text import similar
 
-BUNDLED = ("conv", "dense")  # the models in this package, most accurate first
+BUNDLED = ("conv", "light", "dense")  # the models in this package, most accurate first
 MODELS = Path(__file__).with_name("models")
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 

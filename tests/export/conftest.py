@@ -93,9 +93,19 @@ def conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
 @pytest.fixture(scope="session")
 def read_conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
     """`conv` with the weights of the bundled model: it takes too long to train in a test."""
+    return _bundled("conv", tmp_path_factory.mktemp("conv"))
+
+
+@pytest.fixture(scope="session")
+def read_light(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """`light` likewise."""
+    return _bundled("light", tmp_path_factory.mktemp("light"))
+
+
+def _bundled(recipe: str, folder: Path) -> Original:
     import onnx
 
-    graph = onnx.load(str(resources.files("tinydigits") / "models" / "conv.onnx")).graph
+    graph = onnx.load(str(resources.files("tinydigits") / "models" / f"{recipe}.onnx")).graph
     known = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     found = [
         known[name]
@@ -105,7 +115,7 @@ def read_conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
         if name in known
     ]
     keras = load_tensorflow("a test", "train").keras
-    model = RECIPES["conv"].build(keras, 100, 10)
+    model = RECIPES[recipe].build(keras, 100, 10)
     for layer in model.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D):
             layer.set_weights([found.pop(0).transpose(2, 3, 0, 1)])
@@ -116,7 +126,7 @@ def read_conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
             layer.set_weights([ones, bias, 0 * ones, ones - layer.epsilon])
         elif isinstance(layer, keras.layers.Dense):
             layer.set_weights(found)
-    path = tmp_path_factory.mktemp("conv") / "conv.keras"
+    path = folder / f"{recipe}.keras"
     model.save(path)
     return open_original(path)
 

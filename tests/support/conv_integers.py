@@ -1,4 +1,4 @@
-"""What the C of the conv recipe computes, in NumPy: the same integers."""
+"""What the C of the recipes conv and light computes, in NumPy: the same integers."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ def logits_of(model: QuantisedConv, images: NDArray[np.uint8]) -> Integers:
     maps = images[..., np.newaxis].astype(np.int64)
     for number, layer in enumerate(model.convolutions, 1):
         maps = np.clip((_convolved(maps, layer.weights) + layer.biases) >> SHIFT, 0, 255)
-        if number == 2:
+        if number in model.layout.pooled:
             maps = _pooled(maps)
     sums = np.einsum("nyxc,yxc->nc", maps, model.places) + model.place_biases
     result: Integers = (sums >> SHIFT) @ model.head + model.biases

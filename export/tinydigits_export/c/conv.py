@@ -1,4 +1,4 @@
-"""Keras → C: the conv recipe as a .c and a .h that read an image row by row, in 2 kB of RAM.
+"""Keras → C: the recipes conv and light as a .c and a .h that read an image row by row, in 2 kB.
 
 It keeps only those rows of each map that the next layer still needs (Alwani et al., "Fused-Layer
 CNN Accelerators", 2016).
@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits_export.c.quantise_conv import (
-    HALF,
-    QUARTER,
+    CONV,
+    SHIFT,
     SIDE,
     Convolution,
+    Layout,
     QuantisedConv,
     quantise_conv,
 )
@@ -28,11 +29,13 @@ from tinydigits_export.c.source import (
 from tinydigits_export.keras_model import Original
 
 NAMES = ("first", "second", "third", "fourth", "fifth")
+# Templates that the C of both recipes has in common, in the order in which they need each other.
+PARTS = ("conv_types.c", "conv_tables.c", "conv_macros.c", "conv_logits.c")
 MAX_GROUP = 8  # maps at most that are summed at once: as many as an AVR has registers for
 
 
 def to_conv(original: Original, info: ModelInfo, train_images: NDArray[np.uint8]) -> CSource:
-    """Write a network of the conv recipe as C. train_images: uint8 [N, 28, 28], never test images.
+    """Write a network of one of the recipes as C. train_images: uint8 [N, 28, 28], never test ones.
 
     Raises ModelError if it is another network.
     """
@@ -55,7 +58,7 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
     tables += model.places.size + 4 * maps[4] + 2 * model.head.size + 4 * classes
     values = {
         **{f"maps_{number}": count for number, count in enumerate(maps, 1)},
-        "state_bytes": state_bytes(maps),
+        "state_bytes": state_bytes(model.layout, maps),
         "table_bytes": tables + STEPS + 1,
         "bounds": _bounds(model),
         "tables": "\n".join(map(_tables, NAMES, model.convolutions, groups)),
@@ -63,24 +66,43 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
         "place_biases": rows(model.place_biases.tolist()),
         "head": rows(model.head.T.ravel().tolist()),
         "biases": rows(model.biases.tolist()),
-        "sums": "".join(map(_sums, sorted(set(groups)))),
-        "convolutions": "\n".join(map(_calls, NAMES, model.convolutions, groups)),
     }
-    return filled_source("conv", info, model.fraction, values)
+    if model.layout is CONV:
+        values["paper"] = rows(_paper(model))
+        values["table_bytes"] += maps[1]
+        values["stack"] = "170 bytes of stack on an AVR, 400 on an ARM"
+    else:
+        values["stack"] = "150 bytes of stack on an AVR, 430 on an ARM"
+    code, calls = model.layout.recipe, _conv_call if model.layout is CONV else _light_call
+    values["sums"] = "".join(_sums(code, size) for size in sorted(set(groups)))
+    values["convolutions"] = "\n".join(map(calls, NAMES, model.convolutions, groups))
+    return filled_source("conv", info, model.fraction, values, code, PARTS)
 
 
-def state_bytes(maps: list[int]) -> int:
+def state_bytes(layout: Layout, maps: list[int]) -> int:
     """Return the bytes of static RAM on an AVR, where a sum has three bytes."""
-    image, first, second = 5 * SIDE, 3 * HALF * maps[0], 3 * QUARTER * maps[1]
-    third, fourth = 3 * QUARTER * maps[2], 3 * QUARTER * maps[3]
-    seen = 2 + 5 * 3
-    return image + first + second + third + fourth + 3 * maps[4] + 1 + seen
+    half, quarter = layout.half, layout.quarter
+    image, fourth, features = 5 * SIDE, 3 * quarter * maps[3], 3 * maps[4]
+    if layout is CONV:
+        between = 9 * maps[0] + 3 * half * maps[1] + (2 * half + 3) * maps[2]
+    else:
+        seen = 2 + 5 * 3
+        between = 3 * half * maps[0] + 3 * quarter * (maps[1] + maps[2]) + seen
+    return image + between + fourth + features + 1
 
 
 def group(layer: Convolution) -> int:
     """Return how many maps are summed at once: the most that divide them and fit in registers."""
     maps = layer.weights.shape[3]
     return max(size for size in range(1, MAX_GROUP + 1) if maps % size == 0)
+
+
+def _paper(model: QuantisedConv) -> list[int]:
+    """Return the second maps far from any ink."""
+    first, second = model.convolutions[:2]
+    blank = np.clip(first.biases >> SHIFT, 0, 255)
+    sums = np.einsum("i,yxio->o", blank, second.weights) + second.biases
+    return [int(value) for value in np.clip(sums >> SHIFT, 0, 255)]
 
 
 def _tables(name: str, layer: Convolution, size: int) -> str:
@@ -94,17 +116,31 @@ def _tables(name: str, layer: Convolution, size: int) -> str:
     )
 
 
-def _sums(size: int) -> str:
+def _sums(code: str, size: int) -> str:
     values = {
         "group": size,
         "registers": registers(size),
         "each": " ".join(f"DO({k})" for k in range(size)),
         "declared": f"int32_t {', '.join(f'sum_{k}' for k in range(size))};",
+        "convolve": filled(f"{code}_place.c", {"group": size}),
     }
     return filled("conv_sums.c", values)
 
 
-def _calls(name: str, layer: Convolution, size: int) -> str:
+def _conv_call(name: str, layer: Convolution, size: int) -> str:
+    number = NAMES.index(name)
+    # The second layer always reads 3 places of the first maps; x is the middle one.
+    width = ("SIDE", "3", "HALF", "HALF", "QUARTER")[number]
+    read = f"MAPS_{number}" if number else "1"
+    groups = layer.weights.shape[3] // size
+    return (
+        f"static void {name}(const uint8_t *const rows[3], uint8_t x, uint8_t *maps) {{\n"
+        f"    convolve_{size}(rows, x, {width}, {read}, {groups}, {name.upper()}_WEIGHTS, "
+        f"{name.upper()}_BIASES, maps);\n}}\n"
+    )
+
+
+def _light_call(name: str, layer: Convolution, size: int) -> str:
     inputs = layer.weights[..., 0].size
     groups = layer.weights.shape[3] // size
     return (

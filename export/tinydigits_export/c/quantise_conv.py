@@ -1,4 +1,4 @@
-"""The conv recipe in integers: what the C computes, and how the integers are found.
+"""The recipes conv and light in integers: what the C computes, and how the integers are found.
 
 Weights are int8, activations uint8, and every convolution ends in `(sum + bias) >> 8`, cut off at
 0 and 255: no multiplication to rescale, and on an 8-bit processor not even a shift. That costs
@@ -23,17 +23,52 @@ from tinydigits_train.tensorflow import load_tensorflow
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-CHAIN = (
-    "Conv2D → ReLU → Conv2D → ReLU → MaxPooling2D → Conv2D → ReLU → Conv2D → ReLU → Conv2D → ReLU "
-    "→ DepthwiseConv2D → Flatten → Dense"
-)
 SIDE = 28  # px
-HALF, QUARTER = 12, 6  # places each way, after the first convolution and after the pooling
 CALIBRATION = 2_000  # training images that the scales are taken from
 SHIFT = 8  # bits, after every sum
 BATCH = 250  # images at once
 MAX_SUM = 2**23 - 1  # 24 bits on an AVR
 MAX_HEAD = 2**15 - 1  # weights of the last layer have 16 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the layers of one of the recipes lie: five convolutions, all but the first of 3×3 with a
+    border of zeros.
+    """
+
+    recipe: str
+    first: tuple[int, str, int]  # side, padding and step of the first convolution
+    pooled: tuple[int, ...]  # the convolutions, from 1, that max pooling over 2×2 follows
+    half: int  # places each way before the last pooling
+    quarter: int  # after it: those that the depthwise convolution reads
+
+    @property
+    def chain(self) -> str:
+        """The kinds of its layers, as a message shows them."""
+        convolutions = (
+            "Conv2D → ReLU" + " → MaxPooling2D" * (number in self.pooled) for number in range(1, 6)
+        )
+        return " → ".join([*convolutions, "DepthwiseConv2D → Flatten → Dense"])
+
+    def fits(self, layers: Sequence[Any]) -> bool:
+        """Tell whether layers with weights, of the kinds of the chain, are like this."""
+        size, padding, step = self.first
+        shapes = [tuple(layer.get_weights()[0].shape) for layer in layers]
+        return (
+            all(layer.dilation_rate == (1, 1) for layer in layers[:6])
+            and (shapes[0][:2], layers[0].padding) == ((size, size), padding)
+            and layers[0].strides == (step, step)
+            and all(shape[:2] == (3, 3) for shape in shapes[1:5])
+            and all(layer.padding == "same" for layer in layers[1:5])
+            and all(layer.strides == (1, 1) for layer in layers[1:6])
+            and shapes[5][:2] == (self.quarter, self.quarter)
+            and shapes[5][3] == 1
+        )
+
+
+CONV = Layout("conv", (3, "same", 1), (2, 4), 14, 7)
+LIGHT = Layout("light", (5, "valid", 2), (2,), 12, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +88,12 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class QuantisedConv:
-    """A network of the conv recipe in integers."""
+    """A network of one of the recipes in integers."""
 
-    # Five: one of 5×5, and four of 3×3. Max pooling over 2×2 follows the second.
+    layout: Layout
     convolutions: tuple[Convolution, ...]
-    places: Integers  # int8 range, [6, 6, C]: a weight for each place of each of the C last maps
+    # int8 range, [quarter, quarter, C]: a weight for each place of each of the C last maps
+    places: Integers
     # int24 range, [C]; with half a unit, as above. feature = (sum + bias) >> 8, of either sign.
     place_biases: Integers
     head: Integers  # int16 range, [C, K]
@@ -91,10 +127,10 @@ class QuantisedConv:
 def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> QuantisedConv:
     """Find the integers. train_images: uint8 [N, 28, 28], never test images: they set the ranges.
 
-    Raises ModelError if the network is not of the conv recipe, or its numbers are too large.
+    Raises ModelError if the network is of neither recipe, or its numbers are too large.
     """
     model = folded(original.model)
-    layers = _layers(original, model)
+    layout, layers = _layers(original, model)
     ranges = _ranges(model, layers[:5], train_images[:: max(1, len(train_images) // CALIBRATION)])
     scales = np.full(1, 1 / 255)  # of each map: what one unit of it is worth
     convolutions = []
@@ -113,7 +149,9 @@ def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> Quanti
     kernel = kernel * (scales * 2**SHIFT)[:, np.newaxis]
     for fraction in range(24, 9, -1):
         head, biases = _whole(kernel * 2**fraction), _whole(bias * 2**fraction)
-        found = QuantisedConv(tuple(convolutions), places, place_biases, head, biases, fraction)
+        found = QuantisedConv(
+            layout, tuple(convolutions), places, place_biases, head, biases, fraction
+        )
         if np.abs(head).max() <= MAX_HEAD and found.fits:
             return found
     raise ModelError(
@@ -122,29 +160,20 @@ def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> Quanti
     )
 
 
-def _layers(original: Original, model: Any) -> list[Any]:
-    """Return the layers with weights: five convolutions, the depthwise one over all places, and the
-    dense one."""
+def _layers(original: Original, model: Any) -> tuple[Layout, list[Any]]:
+    """Return the layout, and the layers with weights: five convolutions, the depthwise one over all
+    places, and the dense one."""
     kinds = [type(layer).__name__ for layer in model.layers]
     found = " → ".join(kind for kind in kinds if kind != "InputLayer")
     layers = [layer for layer in model.layers if layer.get_weights()]
-    shapes = [tuple(layer.get_weights()[0].shape) for layer in layers]
-    expected = found == CHAIN and (
-        model.input_shape[1:] == (SIDE, SIDE, 1)
-        and all(layer.dilation_rate == (1, 1) for layer in layers[:6])
-        and (shapes[0][:2], layers[0].padding, layers[0].strides) == ((5, 5), "valid", (2, 2))
-        and all(shape[:2] == (3, 3) for shape in shapes[1:5])
-        and all(layer.padding == "same" for layer in layers[1:5])
-        and all(layer.strides == (1, 1) for layer in layers[1:6])
-        and shapes[5][:2] == (QUARTER, QUARTER)
-        and shapes[5][3] == 1
+    for layout in (CONV, LIGHT):
+        is_shape = found == layout.chain and model.input_shape[1:] == (SIDE, SIDE, 1)
+        if is_shape and layout.fits(layers):
+            return layout, layers
+    raise ModelError(
+        f"{original.path}: holds {found} with {original.model.count_params():,} parameters, where "
+        "C can be written for one Dense layer, or for the layers of the recipes `conv` and `light`"
     )
-    if not expected:
-        raise ModelError(
-            f"{original.path}: holds {found} with {original.model.count_params():,} parameters, "
-            "where C can be written for one Dense layer, or for the layers of the recipe `conv`"
-        )
-    return layers
 
 
 def _ranges(model: Any, layers: Sequence[Any], images: NDArray[np.uint8]) -> list[Floats]:

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,18 @@ def fit_files() -> tuple[str, ...]:
     return tuple((folder / name).read_text("utf-8") for name in ("fit.c", "fit.h"))
 
 
-def filled_source(kind: str, info: ModelInfo, fraction: int, values: Mapping[str, Any]) -> CSource:
+def filled_source(
+    kind: str,
+    info: ModelInfo,
+    fraction: int,
+    values: Mapping[str, Any],
+    code: str | None = None,
+    parts: Sequence[str] = (),
+) -> CSource:
     """Return the files of a network that gives logits.
 
-    kind: the name of its templates. values: their $names beside those that all kinds have. Raises
+    kind: the name of its templates; code: that of the template of its .c, where it is another one;
+    parts: those of the $names in it. values: their $names beside those that all kinds have. Raises
     ModelError where there are more classes than C can be written for.
     """
     known: dict[str, Any] = {
@@ -69,17 +77,20 @@ def filled_source(kind: str, info: ModelInfo, fraction: int, values: Mapping[str
         "fraction": fraction,
         **values,
     }
-    for part in ("api.h", "noinline.h", "probability.c"):
+    for part in ("api.h", "noinline.h", "probability.c", *parts):
         known[part.partition(".")[0]] = filled(part, known).removesuffix("\n")
     least, rivals = judged(info.thresholds, fraction)
     known |= {**info.thresholds._asdict(), "least": least, "rivals": rows(rivals)}
     known["judge"] = filled("read_logits.c", known).removesuffix("\n")
-    return source_of(kind, info, fraction, known)
+    return source_of(kind, info, fraction, known, code)
 
 
-def source_of(kind: str, info: ModelInfo, fraction: int, values: Mapping[str, Any]) -> CSource:
+def source_of(
+    kind: str, info: ModelInfo, fraction: int, values: Mapping[str, Any], code: str | None = None
+) -> CSource:
     """Return the files of a network, with all $names of its templates in `values`."""
-    names = (*(f"{kind}.{ending}" for ending in ("c", "h", "ino", "md")), "read.c", "read.h")
+    names = (f"{code or kind}.c", *(f"{kind}.{ending}" for ending in ("h", "ino", "md")))
+    names = (*names, "read.c", "read.h")
     c, h, sketch, readme, *read = (filled(name, values) for name in names)
     return CSource(info.name, c, h, sketch, readme, len(info.labels), fraction, *read)
 

@@ -14,7 +14,7 @@
  *           $created_by
  * Accuracy: $accuracy
  * Flash:    $table_bytes bytes of tables, and about 4 kB of code
- * RAM:      $state_bytes bytes of static variables, and 150 bytes of stack on an AVR, 430 on an ARM
+ * RAM:      $state_bytes bytes of static variables, and $stack
  *
  * C99 without any library. It never allocates, prints or uses floats. It reads one image at a time.
  */
