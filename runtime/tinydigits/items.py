@@ -2,7 +2,9 @@
 Chunk is read by one worker at a time.
 """
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +15,8 @@ from tinydigits.errors import ImageError
 from tinydigits.images import ImageLike
 from tinydigits.remote.location import Location
 
-CHUNK_BYTES = 8 * 1024 * 1024  # encoded bytes in memory: a chunk that holds more is complete
+CHUNK_BYTES = 1024 * 1024  # encoded bytes: a chunk that has more is complete
+LOOKED_AT = 8  # of so many files in a row, the size of one is looked up: it counts for all of them
 
 
 class Item(NamedTuple):
@@ -60,29 +63,46 @@ class Skipped:
 
 
 def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
-    """Yield chunks of at most `size` pictures, with at most CHUNK_BYTES before the last of them.
-    The ends of chunks depend on the items alone.
+    """Yield chunks of at most `size` pictures, with about CHUNK_BYTES at most: a worker takes as
+    long for a few photographs as for many small pictures. A chunk ends after each `size` pictures,
+    however many chunks they make. The ends depend on the items alone.
     """
     names: list[str | None] = []
     images: list[ImageLike | Location | ImageError] = []
-    all_regular, held = True, 0
+    all_regular, held, on_disk, left = True, 0, 0, size
     for item in items:
         if isinstance(item, Stack):
             if names:
                 yield Chunk(names, images, all_regular)
                 names, images, all_regular, held = [], [], True, 0
+            left = size
             yield from _sliced(item, size)
             continue
         name, image, regular = item
+        if isinstance(image, bytes):
+            held += len(image)
+        else:
+            if len(names) % LOOKED_AT == 0:
+                on_disk = _size_on_disk(image)
+            held += on_disk
         names.append(name)
         images.append(image)
         all_regular &= regular
-        held += len(image) if isinstance(image, bytes) else 0
-        if len(names) >= size or held >= CHUNK_BYTES:
+        left -= 1
+        if left == 0 or held >= CHUNK_BYTES:
             yield Chunk(names, images, all_regular)
             names, images, all_regular, held = [], [], True, 0
+            left = left or size
     if names:
         yield Chunk(names, images, all_regular)
+
+
+def _size_on_disk(image: object) -> int:
+    """Return the bytes of a file: 0 where it is none, or cannot be looked up."""
+    if isinstance(image, str | os.PathLike):
+        with suppress(OSError, ValueError):
+            return os.stat(image).st_size  # noqa: PTH116 - a Path takes twice as long
+    return 0
 
 
 def _sliced(stack: Stack, size: int) -> Iterator[Chunk]:

@@ -13,8 +13,8 @@ from tinydigits.reading import ChunkReader, Keep, Read
 Workers = int | Literal["auto"]
 
 SMALL_JOB = 2000  # images: fewer are read in this process sooner than workers would start
-SHORT_WORK = 0.5  # s: the same limit for large pictures
-PROBES = 8
+SHORT_WORK = 0.3  # s: the same limit for large pictures
+PROBES = 3
 HASTE = 0.1  # s: chunks that take longer to arrive are read at once, in this process
 
 
