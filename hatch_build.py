@@ -20,7 +20,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 CORE = Path("runtime", "core")
 LIBRARY = Path("runtime", "tinydigits", "libfit.so")
 EXPORTED = "tinydigits_export/c/templates"  # in the wheel; an editable install reads CORE
-FLAGS = ("-std=c99", "-O3", "-fPIC", "-shared", "-DNDEBUG")
+FLAGS = ("-std=c99", "-O3", "-funroll-loops", "-fPIC", "-shared", "-DNDEBUG")
 
 
 class FitHook(BuildHookInterface):  # type: ignore[type-arg]

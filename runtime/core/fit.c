@@ -131,9 +131,10 @@ static const uint8_t *row_of(const Picture *picture, int32_t y)
 
 /* ---- resampling.py ---- */
 
-/* Write the means of blocks of `count` pixels, from the sums of their columns. */
+/* Write the means of blocks of `count` pixels, from the sums of their columns: those of each band
+ * lie together, `plane` bytes from those of the one before. */
 static void means_of_sums(const uint32_t *columns, int32_t blocks, int32_t across, int32_t bands,
-                          uint32_t count, uint8_t *to)
+                          uint32_t count, uint8_t *to, int32_t plane)
 {
     /* A sum is below 256 · count. The reciprocal is too large by at most 1, and so the product by
      * less than 256 · count: as long as that is below 2³² ÷ count, it does not matter. */
@@ -143,7 +144,8 @@ static void means_of_sums(const uint32_t *columns, int32_t blocks, int32_t acros
             uint32_t sum = count / 2;
             for (int32_t x = 0; x < across; x++)
                 sum += columns[x * bands + band];
-            *to++ = (uint8_t)(count < 4096 ? (sum * reciprocal) >> 32 : sum / count);
+            to[band * plane + block] = (uint8_t)(count < 4096 ? (sum * reciprocal) >> 32
+                                                              : sum / count);
         }
     }
 }
@@ -154,31 +156,96 @@ static void added(uint32_t *RESTRICT sums, const uint8_t *RESTRICT row, int32_t 
         sums[at] += row[at];
 }
 
-/* Write [ceil(height / side), ceil(width / side), bands]. `side` is at most 1/64 of the longer
+/* Write every `step`th of the levels that have one band, and likewise those of the other bands. */
+static void parted(const uint8_t *levels, int32_t count, int32_t step, int32_t bands, uint8_t *to,
+                   int32_t plane)
+{
+    if (bands == 1) {
+        for (int32_t at = 0; at < count; at++)
+            to[at] = levels[at * step];
+        return;
+    }
+    uint8_t *RESTRICT first = to, *RESTRICT second = to + plane, *RESTRICT third = to + 2 * plane;
+    for (int32_t at = 0; at < count; at++, levels += 3 * step) {
+        first[at] = levels[0];
+        second[at] = levels[1];
+        third[at] = levels[2];
+    }
+}
+
+#define NARROW 4 /* px: a block of so many a side, and its sum, is known to be small */
+
+static void added_to(uint16_t *RESTRICT sums, const uint8_t *RESTRICT row, int32_t count)
+{
+    for (int32_t at = 0; at < count; at++)
+        sums[at] = (uint16_t)(sums[at] + row[at]);
+}
+
+/* Write the means of whole blocks of side × side pixels, side at most NARROW: as in means_of_sums,
+ * but for each place where a block could begin, since that many are counted at once. sums: twice
+ * [width · bands]. A sum is at most 16 · 255 + 8, and the reciprocal too large by at most 1: their
+ * product is too large by less than 2¹⁶ ÷ 16, which does not matter. */
+static void narrow_means(const Picture *picture, int32_t top, int32_t side, uint16_t *sums,
+                         uint8_t *to, int32_t plane)
+{
+    int32_t bands = picture->bands, values = picture->width * bands;
+    int32_t places = values - (side - 1) * bands;
+    uint16_t *RESTRICT columns = sums, *RESTRICT means = sums + values;
+    uint16_t half = (uint16_t)(side * side / 2);
+    uint16_t reciprocal = (uint16_t)(65536 / (side * side) + 1);
+    for (int32_t at = 0; at < values; at++)
+        columns[at] = half;
+    for (int32_t y = top; y < top + side; y++)
+        added_to(columns, row_of(picture, y), values);
+    const uint16_t *second = columns + bands, *third = second + bands, *fourth = third + bands;
+    half = (uint16_t)(half * (side - 1)); /* it was added in each column */
+    for (int32_t at = 0; at < places && side == 2; at++) {
+        uint16_t sum = (uint16_t)(columns[at] + second[at] - half);
+        means[at] = (uint16_t)((uint32_t)sum * reciprocal >> 16);
+    }
+    for (int32_t at = 0; at < places && side == 3; at++) {
+        uint16_t sum = (uint16_t)(columns[at] + second[at] + third[at] - half);
+        means[at] = (uint16_t)((uint32_t)sum * reciprocal >> 16);
+    }
+    for (int32_t at = 0; at < places && side == 4; at++) {
+        uint16_t sum = (uint16_t)(columns[at] + second[at] + third[at] + fourth[at] - half);
+        means[at] = (uint16_t)((uint32_t)sum * reciprocal >> 16);
+    }
+    uint8_t *RESTRICT levels = (uint8_t *)columns; /* no longer needed: 2 · values bytes */
+    for (int32_t at = 0; at < places; at++)
+        levels[at] = (uint8_t)means[at];
+    parted(levels, picture->width / side, side, bands, to, plane);
+}
+
+/* Write [bands, ceil(height / side), ceil(width / side)]. `side` is at most 1/64 of the longer
  * side (1/128 of a picture's), so a block has at most 2²⁸ ÷ 64 pixels = 2²²: its sum is below 2³². */
 static void block_means(const Picture *picture, int32_t side, uint8_t *to)
 {
     int32_t bands = picture->bands, width = picture->width, values = width * bands;
+    int32_t blocks = width / side, cut = width % side; /* what is left at the right */
+    int32_t row = blocks + (cut > 0), plane = parts_of(picture->height, side) * row;
     uint32_t *columns = picture->columns;
-    if (side == 1) {
-        for (int32_t y = 0; y < picture->height; y++)
-            copied(to + (size_t)y * (size_t)values, row_of(picture, y), values);
-        return;
-    }
-    for (int32_t top = 0; top < picture->height; top += side) {
+    for (int32_t top = 0; top < picture->height; top += side, to += row) {
         int32_t rows = least_of(side, picture->height - top);
-        for (int32_t at = 0; at < values; at++)
+        if (side == 1) {
+            parted(row_of(picture, top), width, 1, bands, to, plane);
+            continue;
+        }
+        bool narrow = side <= NARROW && rows == side && blocks > 0;
+        if (narrow)
+            narrow_means(picture, top, side, (uint16_t *)columns, to, plane);
+        if (narrow && cut == 0)
+            continue;
+        int32_t from = narrow ? (width - cut) * bands : 0;
+        for (int32_t at = from; at < values; at++)
             columns[at] = 0;
         for (int32_t y = top; y < top + rows; y++)
-            added(columns, row_of(picture, y), values);
-        int32_t left = width - width % side;
-        means_of_sums(columns, left / side, side, bands, (uint32_t)(rows * side), to);
-        to += left / side * bands;
-        if (left < width) { /* what is left at the right */
-            int32_t cut = width - left;
-            means_of_sums(columns + left * bands, 1, cut, bands, (uint32_t)(rows * cut), to);
-            to += bands;
-        }
+            added(columns + from, row_of(picture, y) + from, values - from);
+        if (!narrow)
+            means_of_sums(columns, blocks, side, bands, (uint32_t)(rows * side), to, plane);
+        if (cut > 0)
+            means_of_sums(columns + blocks * side * bands, 1, cut, bands, (uint32_t)(rows * cut),
+                          to + blocks, plane);
     }
 }
 
@@ -193,13 +260,15 @@ static void raised(uint8_t *RESTRICT highest, const uint8_t *RESTRICT row, int32
 }
 
 /* Write the highest level of each block or, where flip is 255, the lowest: 255 - block_maxima of
- * 255 - picture. lines: [2, width · bands]. */
+ * 255 - picture, [bands, ceil(height / side), ceil(width / side)]. lines: [2, width · bands]. */
 static void block_maxima(const Picture *picture, int32_t side, uint8_t flip, uint8_t *lines,
                          uint8_t *to)
 {
     int32_t bands = picture->bands, values = picture->width * bands;
+    int32_t across = parts_of(picture->width, side);
+    int32_t plane = parts_of(picture->height, side) * across;
     uint8_t *line = lines, *blocks = lines + values;
-    for (int32_t top = 0; top < picture->height; top += side) {
+    for (int32_t top = 0; top < picture->height; top += side, to += across) {
         int32_t bottom = least_of(top + side, picture->height);
         filled(line, values, 0);
         for (int32_t y = top; y < bottom; y++)
@@ -207,9 +276,9 @@ static void block_maxima(const Picture *picture, int32_t side, uint8_t flip, uin
         copied(blocks, line, values);
         for (int32_t x = bands; x < side * bands && x < values; x += bands)
             raised(blocks, line + x, values - x, 0);
-        for (int32_t left = 0; left < values; left += side * bands)
-            for (int32_t band = 0; band < bands; band++)
-                *to++ = blocks[left + band] ^ flip;
+        for (int32_t at = 0; at < values && flip; at++)
+            blocks[at] ^= flip;
+        parted(blocks, across, side, bands, to, plane);
     }
 }
 
@@ -279,6 +348,8 @@ static void raised_by_next(uint8_t *RESTRICT to, const uint8_t *RESTRICT from, i
  * reaches over all of a picture need not reach further. */
 static int32_t margin_of(int32_t length, int32_t reach) { return least_of(reach, length - 1); }
 
+#define TOGETHER 4 /* lines that are dilated at once: they and their copies have 2 · 4 · 335 bytes */
+
 /* Replace each level by the highest within `reach`, in a square. padded: [height + 2 · margin,
  * width], the picture in the rows from `margin` on; the result lies in the rows from 0 on. */
 static void dilated(uint8_t *padded, int32_t height, int32_t width, int32_t reach, Space space)
@@ -290,28 +361,32 @@ static void dilated(uint8_t *padded, int32_t height, int32_t width, int32_t reac
     while (step < window) { /* window by window twice as wide; the last of what is left */
         int32_t next = least_of(step, window - step);
         rows -= next;
-        for (int32_t y = 0; y < rows; y++)
-            raised(padded + y * width, padded + (y + next) * width, width, 0);
+        for (int32_t y = 0; y < rows; y += next) /* as many rows as do not overlap */
+            raised(padded + y * width, padded + (y + next) * width,
+                   least_of(next, rows - y) * width, 0);
         step += next;
     }
     margin = margin_of(width, reach), window = 2 * margin + 1;
-    uint8_t *line = (uint8_t *)taken(&space, width + 2 * margin);
-    uint8_t *other = (uint8_t *)taken(&space, width + 2 * margin);
-    for (int32_t y = 0; y < height && margin > 0; y++) {
-        uint8_t *row = padded + y * width;
-        int32_t columns = width + 2 * margin;
-        filled(line, margin, 0);
-        copied(line + margin, row, width);
-        filled(line + margin + width, margin, 0);
+    int32_t across = width + 2 * margin;
+    uint8_t *line = (uint8_t *)taken(&space, TOGETHER * across);
+    uint8_t *other = (uint8_t *)taken(&space, TOGETHER * across);
+    for (int32_t y = 0; y < height && margin > 0; y += TOGETHER) {
+        int32_t lines = least_of(TOGETHER, height - y), columns = lines * across;
+        filled(line, columns, 0);
+        for (int32_t at = 0; at < lines; at++)
+            copied(line + at * across + margin, padded + (y + at) * width, width);
         for (step = 1; step < window;) {
+            /* A level that takes of the next line is one of the last 2 · margin in its own. */
             int32_t next = least_of(step, window - step);
             columns -= next;
             step += next;
-            raised_by_next(step < window ? other : row, line, columns, next);
+            raised_by_next(other, line, columns, next);
             uint8_t *swapped = line;
             line = other;
             other = swapped;
         }
+        for (int32_t at = 0; at < lines; at++)
+            copied(padded + (y + at) * width, line + at * across, width);
     }
 }
 
@@ -506,44 +581,59 @@ static Mix mix_of(int32_t red, int32_t green, int32_t blue, const int64_t *momen
     return mix;
 }
 
-/* Sum the products of how colours depart from those around them, over every `step`th pixel. */
-static void moments_of(const uint8_t *colours, int32_t height, int32_t width, int64_t *moments)
+static int32_t product_of(const uint8_t *one, const uint8_t *two, int32_t count)
+{
+    int32_t sum = 0; /* at most 31 · 31 · 255² */
+    for (int32_t at = 0; at < count; at++)
+        sum += (int16_t)one[at] * (int16_t)two[at];
+    return sum;
+}
+
+/* Sum the products of how colours depart from those around them, over every `step`th pixel. That
+ * is Σ(a - a')(b - b') = Σab - a'Σb - b'Σa + count · a'b', below 2²⁸. colours: [3, height, width].
+ * A sample has at most 127 × 127 px, a cell of it 31 × 31. */
+static void moments_of(const uint8_t *colours, int32_t height, int32_t width, int64_t *moments,
+                       Space space)
 {
     int32_t step = most_of(1, longer_of(height, width) / SAMPLE);
     int32_t rows = parts_of(height, step), columns = parts_of(width, step);
     int32_t side = most_of(1, longer_of(rows, columns) / 4);
+    uint8_t *cell = (uint8_t *)taken(&space, 3 * side * side);
     for (int32_t at = 0; at < 9; at++)
         moments[at] = 0;
     for (int32_t top = 0; top < rows; top += side) {
         for (int32_t left = 0; left < columns; left += side) {
             int32_t bottom = least_of(top + side, rows), right = least_of(left + side, columns);
-            int32_t count = (bottom - top) * (right - left), sums[3] = {0, 0, 0};
-            for (int32_t y = top; y < bottom; y++)
-                for (int32_t x = left; x < right; x++)
-                    for (int32_t band = 0; band < 3; band++)
-                        sums[band] += colours[(y * step * width + x * step) * 3 + band];
-            int32_t around[3], products[9] = {0, 0, 0, 0, 0, 0, 0, 0, 0};
-            for (int32_t band = 0; band < 3; band++)
+            int32_t count = (bottom - top) * (right - left), sums[3], around[3];
+            for (int32_t band = 0; band < 3; band++) {
+                uint8_t *to = cell + band * count;
+                for (int32_t y = top; y < bottom; y++, to += right - left)
+                    parted(colours + (band * height + y * step) * width + left * step,
+                           right - left, step, 1, to, 0);
+                sums[band] = 0;
+                for (int32_t at = 0; at < count; at++)
+                    sums[band] += cell[band * count + at];
                 around[band] = (sums[band] + count / 2) / count;
-            for (int32_t y = top; y < bottom; y++) {
-                for (int32_t x = left; x < right; x++) {
-                    const uint8_t *pixel = colours + (y * step * width + x * step) * 3;
-                    for (int32_t a = 0; a < 3; a++)
-                        for (int32_t b = 0; b < 3; b++)
-                            products[3 * a + b] += (pixel[a] - around[a]) * (pixel[b] - around[b]);
+            }
+            for (int32_t a = 0; a < 3; a++) {
+                for (int32_t b = 0; b <= a; b++) {
+                    int32_t product = product_of(cell + a * count, cell + b * count, count)
+                                      - around[a] * sums[b] - around[b] * sums[a]
+                                      + count * around[a] * around[b];
+                    moments[3 * a + b] += product;
+                    moments[3 * b + a] += a == b ? 0 : product;
                 }
             }
-            for (int32_t at = 0; at < 9; at++)
-                moments[at] += products[at];
         }
     }
 }
 
-/* Mix the channels so that ink and paper differ most: [height, width, 3] → [height, width]. */
-static void grey_of(const uint8_t *colours, int32_t height, int32_t width, uint8_t *to)
+/* Mix the channels so that ink and paper differ most: [3, height, width] → [height, width]. */
+static void grey_of(const uint8_t *colours, int32_t height, int32_t width, uint8_t *RESTRICT to,
+                    Space space)
 {
     int64_t moments[9];
-    moments_of(colours, height, width, moments);
+    moments_of(colours, height, width, moments, space);
     Mix best = mix_of(1, 1, 1, moments);
     for (int32_t red = -2; red <= 2; red++) {
         for (int32_t green = -2; green <= 2; green++) {
@@ -560,18 +650,26 @@ static void grey_of(const uint8_t *colours, int32_t height, int32_t width, uint8
         }
     }
     int32_t total = 0, lowest = 0;
-    const int32_t weights[3] = {best.red, best.green, best.blue};
+    int32_t weights[3] = {best.red, best.green, best.blue};
     for (int32_t band = 0; band < 3; band++) {
         total += weights[band] < 0 ? -weights[band] : weights[band];
         lowest += 255 * least_of(weights[band], 0);
     }
+    if (total == 1) { /* twice one weight, which is 1, is the same, and its reciprocal is below 2¹⁶ */
+        total = 2;
+        for (int32_t band = 0; band < 3; band++)
+            weights[band] *= 2;
+    }
     /* Divides at most 255 · 6 + 3 by at most 6. The reciprocal is too large by at most 1, and so the
      * product by less than 2¹⁶ ÷ 6, which does not matter. */
-    int32_t reciprocal = 65536 / total + 1;
-    for (int32_t at = 0; at < height * width; at++) {
-        const uint8_t *pixel = colours + 3 * at;
-        int32_t mixed = pixel[0] * best.red + pixel[1] * best.green + pixel[2] * best.blue;
-        to[at] = (uint8_t)(((mixed - lowest + total / 2) * reciprocal) >> 16);
+    uint16_t reciprocal = (uint16_t)(65536 / total + 1);
+    int16_t more = (int16_t)(total / 2 - lowest), red = (int16_t)weights[0];
+    int16_t green = (int16_t)weights[1], blue = (int16_t)weights[2];
+    int32_t size = height * width;
+    const uint8_t *reds = colours, *greens = colours + size, *blues = colours + 2 * size;
+    for (int32_t at = 0; at < size; at++) {
+        uint16_t mixed = (uint16_t)(reds[at] * red + greens[at] * green + blues[at] * blue + more);
+        to[at] = (uint8_t)((uint32_t)mixed * reciprocal >> 16);
     }
 }
 
@@ -1323,7 +1421,7 @@ static void reduce(const Picture *picture, int32_t shrink, bool extremes, bool d
     else
         block_means(picture, shrink, levels);
     if (picture->bands == 3)
-        grey_of(levels, grey.height, grey.width, grey.levels);
+        grey_of(levels, grey.height, grey.width, grey.levels, space);
 }
 
 /* Look for ink that the mean of a block hides. Return as find_ink does. */

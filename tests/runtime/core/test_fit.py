@@ -55,7 +55,7 @@ def _numpy(monkeypatch: pytest.MonkeyPatch) -> None:
 def fast(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """fit_stream as it is shipped: with vectors."""
     _needs("gcc")
-    return built(tmp_path_factory.mktemp("fast"), ["gcc"], "-O3", *WARNINGS)
+    return built(tmp_path_factory.mktemp("fast"), ["gcc"], "-O3", "-funroll-loops", *WARNINGS)
 
 
 @pytest.fixture(scope="module")
