@@ -62,9 +62,10 @@ typedef struct {
     int32_t height, width;
     int32_t channels; /* as stored: 1, 3 or 4 */
     int32_t bands;    /* that count: 1 where all are equal, else 3 */
+    int32_t step;     /* from pixel to pixel in a row of row_of: bands, or 4 where all are opaque */
     int32_t ground;   /* 0 or 255: what transparent pixels are laid over */
     uint8_t *row;     /* [3 · width], unless there is one channel */
-    uint32_t *columns; /* [bands · width]: sums down the columns */
+    uint32_t *columns; /* [step · width]: sums down the columns; `row` is the last of four */
 } Picture;
 
 /* A grey picture in the workspace: at most 255 px a side, but for what is added around it. */
@@ -111,12 +112,12 @@ static void inverted(uint8_t *levels, int32_t count)
         levels[at] = (uint8_t)(255 - levels[at]);
 }
 
-/* Return row y as [width · bands], flattened: in the picture itself where nothing is to be done. */
+/* Return row y as [width · step], flattened: in the picture itself where nothing is to be done. */
 static const uint8_t *row_of(const Picture *picture, int32_t y)
 {
     const uint8_t *from = picture->pixels + (size_t)y * picture->stride;
     int32_t channels = picture->channels, bands = picture->bands;
-    if (channels == bands)
+    if (channels == picture->step)
         return from;
     uint8_t *to = picture->row;
     for (int32_t x = 0; x < picture->width; x++) {
@@ -133,17 +134,18 @@ static const uint8_t *row_of(const Picture *picture, int32_t y)
 
 /* Write the means of blocks of `count` pixels, from the sums of their columns: those of each band
  * lie together, `plane` bytes from those of the one before. */
-static void means_of_sums(const uint32_t *columns, int32_t blocks, int32_t across, int32_t bands,
-                          uint32_t count, uint8_t *to, int32_t plane)
+static void means_of_sums(const Picture *picture, const uint32_t *columns, int32_t blocks,
+                          int32_t across, uint32_t count, uint8_t *to, int32_t plane)
 {
     /* A sum is below 256 · count. The reciprocal is too large by at most 1, and so the product by
      * less than 256 · count: as long as that is below 2³² ÷ count, it does not matter. */
     uint64_t reciprocal = ((uint64_t)1 << 32) / count + 1;
-    for (int32_t block = 0; block < blocks; block++, columns += across * bands) {
-        for (int32_t band = 0; band < bands; band++) {
+    int32_t step = picture->step;
+    for (int32_t block = 0; block < blocks; block++, columns += across * step) {
+        for (int32_t band = 0; band < picture->bands; band++) {
             uint32_t sum = count / 2;
             for (int32_t x = 0; x < across; x++)
-                sum += columns[x * bands + band];
+                sum += columns[x * step + band];
             to[band * plane + block] = (uint8_t)(count < 4096 ? (sum * reciprocal) >> 32
                                                               : sum / count);
         }
@@ -156,7 +158,8 @@ static void added(uint32_t *RESTRICT sums, const uint8_t *RESTRICT row, int32_t 
         sums[at] += row[at];
 }
 
-/* Write every `step`th of the levels that have one band, and likewise those of the other bands. */
+/* Write every `step`th level and, where there are three bands, likewise the next one and the one
+ * after that. */
 static void parted(const uint8_t *levels, int32_t count, int32_t step, int32_t bands, uint8_t *to,
                    int32_t plane)
 {
@@ -166,7 +169,7 @@ static void parted(const uint8_t *levels, int32_t count, int32_t step, int32_t b
         return;
     }
     uint8_t *RESTRICT first = to, *RESTRICT second = to + plane, *RESTRICT third = to + 2 * plane;
-    for (int32_t at = 0; at < count; at++, levels += 3 * step) {
+    for (int32_t at = 0; at < count; at++, levels += step) {
         first[at] = levels[0];
         second[at] = levels[1];
         third[at] = levels[2];
@@ -183,13 +186,13 @@ static void added_to(uint16_t *RESTRICT sums, const uint8_t *RESTRICT row, int32
 
 /* Write the means of whole blocks of side × side pixels, side at most NARROW: as in means_of_sums,
  * but for each place where a block could begin, since that many are counted at once. sums: twice
- * [width · bands]. A sum is at most 16 · 255 + 8, and the reciprocal too large by at most 1: their
+ * [width · step]. A sum is at most 16 · 255 + 8, and the reciprocal too large by at most 1: their
  * product is too large by less than 2¹⁶ ÷ 16, which does not matter. */
 static void narrow_means(const Picture *picture, int32_t top, int32_t side, uint16_t *sums,
                          uint8_t *to, int32_t plane)
 {
-    int32_t bands = picture->bands, values = picture->width * bands;
-    int32_t places = values - (side - 1) * bands;
+    int32_t step = picture->step, values = picture->width * step;
+    int32_t places = values - (side - 1) * step;
     uint16_t *RESTRICT columns = sums, *RESTRICT means = sums + values;
     uint16_t half = (uint16_t)(side * side / 2);
     uint16_t reciprocal = (uint16_t)(65536 / (side * side) + 1);
@@ -197,7 +200,7 @@ static void narrow_means(const Picture *picture, int32_t top, int32_t side, uint
         columns[at] = half;
     for (int32_t y = top; y < top + side; y++)
         added_to(columns, row_of(picture, y), values);
-    const uint16_t *second = columns + bands, *third = second + bands, *fourth = third + bands;
+    const uint16_t *second = columns + step, *third = second + step, *fourth = third + step;
     half = (uint16_t)(half * (side - 1)); /* it was added in each column */
     for (int32_t at = 0; at < places && side == 2; at++) {
         uint16_t sum = (uint16_t)(columns[at] + second[at] - half);
@@ -214,21 +217,21 @@ static void narrow_means(const Picture *picture, int32_t top, int32_t side, uint
     uint8_t *RESTRICT levels = (uint8_t *)columns; /* no longer needed: 2 · values bytes */
     for (int32_t at = 0; at < places; at++)
         levels[at] = (uint8_t)means[at];
-    parted(levels, picture->width / side, side, bands, to, plane);
+    parted(levels, picture->width / side, side * step, picture->bands, to, plane);
 }
 
 /* Write [bands, ceil(height / side), ceil(width / side)]. `side` is at most 1/64 of the longer
  * side (1/128 of a picture's), so a block has at most 2²⁸ ÷ 64 pixels = 2²²: its sum is below 2³². */
 static void block_means(const Picture *picture, int32_t side, uint8_t *to)
 {
-    int32_t bands = picture->bands, width = picture->width, values = width * bands;
+    int32_t step = picture->step, width = picture->width, values = width * step;
     int32_t blocks = width / side, cut = width % side; /* what is left at the right */
     int32_t row = blocks + (cut > 0), plane = parts_of(picture->height, side) * row;
     uint32_t *columns = picture->columns;
     for (int32_t top = 0; top < picture->height; top += side, to += row) {
         int32_t rows = least_of(side, picture->height - top);
         if (side == 1) {
-            parted(row_of(picture, top), width, 1, bands, to, plane);
+            parted(row_of(picture, top), width, step, picture->bands, to, plane);
             continue;
         }
         bool narrow = side <= NARROW && rows == side && blocks > 0;
@@ -236,16 +239,16 @@ static void block_means(const Picture *picture, int32_t side, uint8_t *to)
             narrow_means(picture, top, side, (uint16_t *)columns, to, plane);
         if (narrow && cut == 0)
             continue;
-        int32_t from = narrow ? (width - cut) * bands : 0;
+        int32_t from = narrow ? (width - cut) * step : 0;
         for (int32_t at = from; at < values; at++)
             columns[at] = 0;
         for (int32_t y = top; y < top + rows; y++)
             added(columns + from, row_of(picture, y) + from, values - from);
         if (!narrow)
-            means_of_sums(columns, blocks, side, bands, (uint32_t)(rows * side), to, plane);
+            means_of_sums(picture, columns, blocks, side, (uint32_t)(rows * side), to, plane);
         if (cut > 0)
-            means_of_sums(columns + blocks * side * bands, 1, cut, bands, (uint32_t)(rows * cut),
-                          to + blocks, plane);
+            means_of_sums(picture, columns + blocks * side * step, 1, cut,
+                          (uint32_t)(rows * cut), to + blocks, plane);
     }
 }
 
@@ -260,11 +263,11 @@ static void raised(uint8_t *RESTRICT highest, const uint8_t *RESTRICT row, int32
 }
 
 /* Write the highest level of each block or, where flip is 255, the lowest: 255 - block_maxima of
- * 255 - picture, [bands, ceil(height / side), ceil(width / side)]. lines: [2, width · bands]. */
+ * 255 - picture, [bands, ceil(height / side), ceil(width / side)]. lines: [2, width · step]. */
 static void block_maxima(const Picture *picture, int32_t side, uint8_t flip, uint8_t *lines,
                          uint8_t *to)
 {
-    int32_t bands = picture->bands, values = picture->width * bands;
+    int32_t step = picture->step, values = picture->width * step;
     int32_t across = parts_of(picture->width, side);
     int32_t plane = parts_of(picture->height, side) * across;
     uint8_t *line = lines, *blocks = lines + values;
@@ -274,22 +277,22 @@ static void block_maxima(const Picture *picture, int32_t side, uint8_t flip, uin
         for (int32_t y = top; y < bottom; y++)
             raised(line, row_of(picture, y), values, flip);
         copied(blocks, line, values);
-        for (int32_t x = bands; x < side * bands && x < values; x += bands)
+        for (int32_t x = step; x < side * step && x < values; x += step)
             raised(blocks, line + x, values - x, 0);
         for (int32_t at = 0; at < values && flip; at++)
             blocks[at] ^= flip;
-        parted(blocks, across, side, bands, to, plane);
+        parted(blocks, across, side * step, picture->bands, to, plane);
     }
 }
 
 static Picture as_picture(Grey grey, uint32_t *columns)
 {
-    Picture picture = {grey.levels, (size_t)grey.stride, grey.height, grey.width, 1, 1, 0, 0, 0};
+    Picture picture = {grey.levels, (size_t)grey.stride, grey.height, grey.width, 1, 1, 1, 0, 0, 0};
     picture.columns = columns;
     return picture;
 }
 
-static void luminance(const uint8_t *row, int32_t width, uint8_t *to);
+static void luminance(const uint8_t *row, int32_t width, int32_t step, uint8_t *to);
 
 static void weighed(uint32_t *RESTRICT sums, const uint8_t *RESTRICT row, int32_t count,
                     int32_t weight)
@@ -318,7 +321,7 @@ static void area_means(const Picture *picture, int32_t height, int32_t width, ui
         for (int32_t y = from / height; y * height < end; y++) {
             const uint8_t *row = row_of(picture, y);
             if (picture->bands == 3) {
-                luminance(row, picture->width, picture->row);
+                luminance(row, picture->width, picture->step, picture->row);
                 row = picture->row;
             }
             weighed(columns, row, picture->width, overlap(y, height, from, end));
@@ -1311,9 +1314,15 @@ static bool digit_of(Grey ink, int32_t faintest, Space space)
 /* Lay transparency over black or white, and tell whether all channels are equal. */
 static void flatten(Picture *picture)
 {
-    if (picture->channels == 1)
-        return;
-    if (picture->channels == 4) {
+    bool opaque = picture->channels == 4;
+    for (int32_t y = 0; y < picture->height && opaque; y++) {
+        const uint8_t *row = picture->pixels + (size_t)y * picture->stride;
+        uint8_t all = 255;
+        for (int32_t x = 0; x < picture->width; x++)
+            all &= row[4 * x + 3];
+        opaque = all == 255;
+    }
+    if (picture->channels == 4 && !opaque) {
         uint64_t visible = 0, colours = 0; /* below 3 · 255² · 2²⁸ */
         for (int32_t y = 0; y < picture->height; y++) {
             const uint8_t *row = picture->pixels + (size_t)y * picture->stride;
@@ -1324,23 +1333,24 @@ static void flatten(Picture *picture)
         }
         picture->ground = colours < 128 * 3 * visible ? 255 : 0;
     }
-    picture->bands = 3;
-    for (int32_t y = 0; y < picture->height; y++) {
+    picture->bands = picture->channels > 1 ? 3 : 1;
+    picture->step = opaque ? 4 : picture->bands;
+    for (int32_t y = 0; y < picture->height && picture->bands == 3; y++) {
         const uint8_t *row = row_of(picture, y);
-        int32_t differ = 0;
+        int32_t differ = 0, step = picture->step;
         for (int32_t x = 0; x < picture->width; x++)
-            differ |= (row[3 * x] ^ row[3 * x + 1]) | (row[3 * x + 1] ^ row[3 * x + 2]);
+            differ |= (row[step * x] ^ row[step * x + 1]) | (row[step * x + 1] ^ row[step * x + 2]);
         if (differ)
             return;
     }
-    picture->bands = 1;
+    picture->bands = picture->step = 1;
 }
 
 /* to may be the row itself: a pixel is read before it is written over. */
-static void luminance(const uint8_t *row, int32_t width, uint8_t *to)
+static void luminance(const uint8_t *row, int32_t width, int32_t step, uint8_t *to)
 {
-    for (int32_t x = 0; x < width; x++)
-        to[x] = (uint8_t)((row[3 * x] * 77 + row[3 * x + 1] * 150 + row[3 * x + 2] * 29 + 128) >> 8);
+    for (int32_t x = 0; x < width; x++, row += step)
+        to[x] = (uint8_t)((row[0] * 77 + row[1] * 150 + row[2] * 29 + 128) >> 8);
 }
 
 static void untouched(fit_result *result)
@@ -1359,7 +1369,7 @@ static void copy_pixels(const Picture *picture, fit_result *result)
     for (int32_t y = 0; y < SIDE; y++) {
         const uint8_t *row = row_of(picture, y);
         if (picture->bands == 3)
-            luminance(row, SIDE, result->pixels + y * SIDE);
+            luminance(row, SIDE, picture->step, result->pixels + y * SIDE);
         else
             copied(result->pixels + y * SIDE, row, SIDE);
     }
@@ -1625,11 +1635,10 @@ int fit_digit(const uint8_t *pixels, int32_t width, int32_t height, int32_t chan
     if (how == FIT_NONE && !ready)
         return 0;
     Space space = {(uint8_t *)workspace};
-    Picture picture = {pixels, stride, height, width, channels, 1, 0, 0, 0};
+    Picture picture = {pixels, stride, height, width, channels, 1, 1, 0, 0, 0};
     picture.columns = (uint32_t *)taken(&space, 0);
-    space.free += (size_t)width * (channels > 1 ? 12 : 4);
-    picture.row = space.free;
-    space.free += (size_t)width * (channels > 1 ? 3 : 0);
+    picture.row = space.free + (size_t)width * (channels > 1 ? 12 : 0);
+    space.free += (size_t)width * (channels > 1 ? 16 : 4);
     flatten(&picture);
 
     filled(result->pixels, SIDE * SIDE, 0);

@@ -61,8 +61,8 @@ size_t fit_workspace(int32_t width, int32_t height, int32_t channels);
 #define FIT_MAX_(a, b) ((a) > (b) ? (a) : (b))
 #define FIT_MIN_(a, b) ((a) < (b) ? (a) : (b))
 #define FIT_WORK_(side) FIT_MIN_((size_t)(side), (size_t)255)
-/* One row of column sums (uint32_t), and one of pixels where the picture has colours. */
-#define FIT_ROWS_(width, channels) ((size_t)(width) * ((channels) > 1 ? 15 : 4))
+/* One row of column sums (uint32_t): four a pixel, or a row of pixels, where there are colours. */
+#define FIT_ROWS_(width, channels) ((size_t)(width) * ((channels) > 1 ? 16 : 4))
 /* The grey picture, and the largest of: the picture in colours, padded for the widest window, and
  * divided into cells. 4096 bytes are for counts of levels, single rows, and rounding up. */
 #define FIT_SPACE_(w, h, bands)                                                                 \

@@ -5,6 +5,8 @@ ctypes lets go of the interpreter's lock during a call, so that threads fit at t
 
 import ctypes
 import os
+import sys
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -39,6 +41,24 @@ class _Result(ctypes.Structure):
     )
 
 
+class _ArrowArray(ctypes.Structure):
+    """`ArrowArray` of Arrow's C data interface."""
+
+
+_ArrowArray._fields_ = (
+    *((name, ctypes.c_int64) for name in ("length", "null_count", "offset")),
+    *((name, ctypes.c_int64) for name in ("n_buffers", "n_children")),
+    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+    ("children", ctypes.POINTER(ctypes.POINTER(_ArrowArray))),
+    *((name, ctypes.c_void_p) for name in ("dictionary", "release", "private_data")),
+)
+_pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+_pointer_of.argtypes, _pointer_of.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_void_p
+
+
+_own = threading.local()  # a thread's workspace, less than 1 MB but for a very wide picture
+
+
 class Answer(NamedTuple):
     """The fields of `fitting.Fitted`."""
 
@@ -60,7 +80,7 @@ def library() -> ctypes.CDLL | None:
     found.fit_workspace.restype = ctypes.c_size_t
     found.fit_digit.argtypes = [
         *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_size_t),
-        *(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(_Result)),
+        *(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Result)),
     ]
     return found
 
@@ -77,11 +97,15 @@ def fitted(image: Image.Image, how: str, invert: bool | None) -> Answer | None:
     compiled, (width, height), channels = library(), image.size, _CHANNELS.get(image.mode)
     if compiled is None or channels is None or width * height > MOST_PIXELS:
         return None
-    pixels, result = _pixels(image, channels), _Result()
-    space = ctypes.create_string_buffer(compiled.fit_workspace(width, height, channels))
+    pixels = _shared(image) if image.mode == "RGB" and image.size != (28, 28) else None
+    pixels, channels = (_copied(image, channels), channels) if pixels is None else (pixels, 4)
+    result, needed = _Result(), compiled.fit_workspace(width, height, channels)
+    space = getattr(_own, "space", None)
+    if space is None or len(space) < needed:  # new memory for each picture would be slow
+        space = _own.space = np.empty(needed, np.uint8)
     done = compiled.fit_digit(
         pixels.ctypes.data, width, height, channels, width * channels,
-        HOW[how], INVERT[invert], space, result,
+        HOW[how], INVERT[invert], space.ctypes.data, result,
     )  # fmt: skip
     if not done:
         return None
@@ -94,7 +118,7 @@ def fitted(image: Image.Image, how: str, invert: bool | None) -> Answer | None:
     )
 
 
-def _pixels(image: Image.Image, channels: int) -> NDArray[np.uint8]:
+def _copied(image: Image.Image, channels: int) -> NDArray[np.uint8]:
     """Return the pixels, row after row. Pillow's own copy takes twice its memory, so that a large
     picture is copied a few rows at a time.
     """
@@ -105,3 +129,23 @@ def _pixels(image: Image.Image, channels: int) -> NDArray[np.uint8]:
         pixels[top : top + len(rows)] = rows.reshape(len(rows), -1)
         top += len(rows)
     return pixels
+
+
+def _shared(image: Image.Image) -> NDArray[np.uint8] | None:
+    """Return the pixels of mode RGB where Pillow holds them, for as long as the image lives: each
+    with a fourth byte that says that it is opaque. None where Pillow cannot give them so.
+    """
+    try:
+        _, capsule = image.__arrow_c_array__()  # type: ignore[attr-defined, unused-ignore]
+    except (AttributeError, ValueError):  # before Pillow 11.2; more than 16 MiB
+        return None
+    array = _ArrowArray.from_address(_pointer_of(capsule, b"arrow_array"))
+    if array.n_children != 1 or array.offset:
+        return None
+    size, held = image.width * image.height, array.children[0].contents
+    if array.length != size or held.length != 4 * size:
+        return None
+    held_bytes = memoryview((ctypes.c_uint8 * (4 * size)).from_address(held.buffers[1]))
+    pixels = np.frombuffer(held_bytes, np.uint32)
+    opaque = int(np.bitwise_and.reduce(pixels)).to_bytes(4, sys.byteorder)[3] == 255
+    return pixels.view(np.uint8) if opaque else None

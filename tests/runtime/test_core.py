@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,25 @@ def test_info_says_which_is_in_use(value: str, name: str) -> None:
     environment = {core.PURE: value, "PATH": "/usr/bin:/bin"}
     done = subprocess.run([COMMAND, "info"], env=environment, capture_output=True, check=True)
     assert f"fitted by    {name}\n" in done.stdout.decode()
+
+
+def test_a_picture_in_colour_is_fitted_where_it_lies_as_from_a_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The fourth byte of a pixel is 0 where Pillow never wrote it: then a copy is fitted."""
+    (drawn,) = (picture.convert("RGB") for picture, _ in scenes("dust", 1))
+    unwritten = Image.new("RGB", drawn.size, None)
+    shown = [fit(picture) for picture in (drawn, unwritten)]
+    assert core._shared(unwritten) is None
+    monkeypatch.setattr(core, "_shared", lambda _: None)
+    for there, copied in zip(shown, (fit(drawn), fit(unwritten)), strict=True):
+        assert np.array_equal(there.pixels, copied.pixels)
+        assert there[1:] == copied[1:]
+
+
+def test_several_threads_fit_at_the_same_time_as_one_does(compiled: list[Fitted]) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for fitted in pool.map(lambda _: all_fitted(), range(4)):
+            for one, other in zip(compiled, fitted, strict=True):
+                assert np.array_equal(one.pixels, other.pixels)
+                assert one[1:] == other[1:]
