@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tinydigits.bounds import LEAST_MEMORY, ROW_BYTES
 from tinydigits.quiet import memory_file, quiet_native_code
+from tinydigits.regular import open_regular
 
 # PNG chunks that do not change how pixels look, with their lengths in bytes: Pillow refuses other
 # lengths. PLTE, tRNS and eXIf are left to Pillow, and so are texts: some hold an orientation.
@@ -62,6 +63,33 @@ class OpenCV:
             os.ftruncate(2, 0)
             return None
         return None if pixels is None or pixels.ndim != 2 or pixels.dtype != np.uint8 else pixels
+
+
+def suits(images: Any) -> bool:
+    """Return whether the first of a chunk's pictures looks as if OpenCV decoded it: it is grey.
+    The import takes as long as a hundred photographs in colour, which are left to Pillow.
+    """
+    first = images[0] if isinstance(images, list) and images else None
+    if isinstance(first, str | os.PathLike):
+        try:
+            descriptor, _ = open_regular(first)
+        except OSError:
+            return False
+        try:
+            first = os.read(descriptor, _HEAD)
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+    if not isinstance(first, bytes):
+        return False
+    frame = first.find(b"\xff\xc0", 0, _HEAD)  # of a JPEG; its components are counted there
+    return (first.startswith(_PNG) and first[24:29] == _GREY_8_BIT) or (
+        first.startswith(b"\xff\xd8\xff") and frame > 0 and first[frame + 9 : frame + 10] == b"\x01"
+    )
+
+
+_HEAD = 4096  # bytes: the frame of a JPEG without EXIF lies within
 
 
 def load_opencv() -> Any:

@@ -15,7 +15,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import product
+from itertools import chain, product
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any
@@ -23,8 +23,8 @@ from typing import Any
 from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.images import use_opencv
 from tinydigits.items import Chunk
-from tinydigits.opencv import load_opencv
-from tinydigits.quiet import is_own_process
+from tinydigits.opencv import load_opencv, suits
+from tinydigits.quiet import is_own_process, own_process
 from tinydigits.reading import ChunkReader, Keep, Read
 
 IN_FLIGHT = 2  # chunks that a worker has: one that it reads and one that waits
@@ -89,10 +89,11 @@ def shared(
     reader: ChunkReader[Read], chunks: Iterator[Chunk], count: int, keep: Keep
 ) -> Iterator[tuple[Chunk, Read]]:
     """Yield each chunk with its reading, in order, read by `count` workers."""
-    if is_own_process():
+    first = next(chunks, None)
+    if is_own_process() and first is not None and suits(first.images):
         with suppress(Exception):  # as in `use_opencv`, which each worker calls
             load_opencv()  # before there are workers, which then need not
-    pool = _Pool(reader, keep, chunks)
+    pool = _Pool(reader, keep, chunks if first is None else chain([first], chunks))
     try:
         pool.start(count)
         while True:
@@ -261,7 +262,7 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills this
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _unblock_signals()
-    use_opencv()
+    own_process()
     for end in inherited:  # while any process holds them open, they never read as closed
         end.close()
     arrived: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
@@ -276,6 +277,7 @@ def _work(
     # A thread receives at once what the parent sends, so that the two never wait for each other.
     threading.Thread(target=receive, daemon=True).start()
     connection.send((READY, None))
+    has_opencv = False
     while True:
         number, packed = arrived.get()
         reading: Any
@@ -284,6 +286,9 @@ def _work(
         except Exception:  # objects of other libraries raise what they like
             reading = None
         else:
+            if not has_opencv and suits(chunk.images):
+                use_opencv()
+                has_opencv = True
             try:
                 reading = reader.read(_followed(chunk, number, at), keep)
             except BaseException as error:

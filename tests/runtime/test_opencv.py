@@ -5,6 +5,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from tinydigits import Classifier, ImageError
 from tinydigits.images import decode
-from tinydigits.opencv import OpenCV, _plain_jpeg
+from tinydigits.opencv import OpenCV, _plain_jpeg, suits
 
 pytest.importorskip("cv2", reason="OpenCV is not installed: the extra `fast`")
 
@@ -198,3 +199,22 @@ def test_a_scan_with_a_marker_that_does_not_belong_there_is_left_to_pillow() -> 
     whole = ZOO["JPEG L (28, 28)"]
     assert _plain_jpeg(whole, 784)
     assert not _plain_jpeg(whole[:-12] + b"\xff\x74" + whole[-10:], 784)
+
+
+def test_opencv_is_loaded_for_grey_pictures_alone(tmp_path: Path) -> None:
+    grey = Image.fromarray(np.full((40, 30), 200, np.uint8))
+    for picture, suited in ((grey, True), (grey.convert("RGB"), False)):
+        for ending in ("png", "jpg"):
+            path = tmp_path / f"picture.{ending}"
+            picture.save(path)
+            for first in (str(path), path, path.read_bytes()):
+                assert suits([first, b""]) is suited
+    for none in (
+        [],
+        [str(tmp_path)],
+        [str(tmp_path / "none")],
+        [picture],
+        [b""],
+        np.zeros((2, 28, 28)),
+    ):
+        assert suits(none) is False

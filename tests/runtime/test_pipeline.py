@@ -260,7 +260,7 @@ def test_thumbnails_are_small_and_of_every_mode(classifier: Classifier) -> None:
 def test_workers_that_die_before_they_are_ready_are_an_error(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "use_opencv", lambda: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(workers, "own_process", lambda: os.kill(os.getpid(), signal.SIGKILL))
     before = children()
     with pytest.raises(TinydigitsError, match="die before they are ready"):
         list(classifier.classify(stack(10), batch_size=1, workers=2))
