@@ -2,8 +2,8 @@
 Chunk is read by one worker at a time.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tinydigits.errors import ImageError
 from tinydigits.images import ImageLike
+from tinydigits.pages import Page
 from tinydigits.remote.location import Location
 
 CHUNK_BYTES = 8 * 1024 * 1024  # encoded bytes in memory: a chunk that holds more is complete
@@ -51,12 +52,8 @@ class Chunk(NamedTuple):
     """Whether all were regular files when they were found."""
 
 
-@dataclass(slots=True)
-class Skipped:
-    """Counts of what folders and archives hold that is not read, for the summary."""
-
-    hidden: int = 0  # files and folders whose name begins with a dot
-    other: int = 0  # files without an image's ending, links to folders, FIFOs, sockets and devices
+Skipped = Counter[str]
+"""Counts, for the summary, of what is not read, by its kind: see `names.not_walked`."""
 
 
 def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
@@ -77,12 +74,21 @@ def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
         names.append(name)
         images.append(image)
         all_regular &= regular
-        held += len(image) if isinstance(image, bytes) else 0
+        held += held_in(image, images[-2] if len(images) > 1 else None)
         if len(names) >= size or held >= CHUNK_BYTES:
             yield Chunk(names, images, all_regular)
             names, images, all_regular, held = [], [], True, 0
     if names:
         yield Chunk(names, images, all_regular)
+
+
+def held_in(image: object, before: object = None) -> int:
+    """Return the encoded bytes that a picture holds in memory. The pages of a document share them:
+    they count for the first, which has no page of the same `before` it.
+    """
+    if isinstance(image, Page):
+        image = b"" if isinstance(before, Page) and before.source is image.source else image.source
+    return len(image) if isinstance(image, bytes) else 0
 
 
 def _sliced(stack: Stack, size: int) -> Iterator[Chunk]:

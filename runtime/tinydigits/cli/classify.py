@@ -23,7 +23,7 @@ from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import Stopper, stoppable
 from tinydigits.cli.summary import no_image, say, skipped_text, summary
 from tinydigits.items import Chunk, Skipped, chunked
-from tinydigits.names import Kind, kind_of
+from tinydigits.names import LATER_FRAMES, Kind, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
 from tinydigits.remote.location import Location, place_of
@@ -207,6 +207,7 @@ def classify(
             with stopper.held():
                 write(answers)
                 counts.update(prediction.status for prediction in answers.predictions)
+                skipped[LATER_FRAMES] += answers.reading.in_part
                 show(f"{counts.total():,} images")
             if watch:  # it comes again when its writer has ended
                 _say_unsorted(outputs.unsorted)

@@ -13,7 +13,7 @@ from tinydigits.cli.summary import skipped_text
 from tinydigits.evaluation import Tally
 from tinydigits.items import Skipped, chunked
 from tinydigits.judging import Prediction
-from tinydigits.names import Kind, kind_of
+from tinydigits.names import LATER_FRAMES, Kind, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep, Settings
 from tinydigits.remote.location import place_of
@@ -79,6 +79,7 @@ def evaluate(
         for answers in answered:
             for prediction in answers.predictions:
                 tally.add(prediction, truth(prediction))
+            skipped[LATER_FRAMES] += answers.reading.in_part
             if write is not None:
                 write(answers)
         result = tally.result()  # in here, so that a run without pictures writes no report

@@ -14,7 +14,7 @@ from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
 from tinydigits.images import MOST_PIXELS, Limits
 from tinydigits.model import BUNDLED
-from tinydigits.names import Kind, kind_by_ending, kind_of
+from tinydigits.names import Kind, file_of, kind_by_ending, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
 from tinydigits.remote.location import Location
@@ -176,7 +176,7 @@ def check_there(inputs: Iterable[str]) -> None:
     for name in inputs:
         if kind_of(name) not in (Kind.STDIN, Kind.REMOTE):
             try:
-                os.lstat(name)
+                os.lstat(file_of(name))
             except OSError as error:
                 raise SourceError(
                     f"{name}: {error.strerror}; check the name (nothing was read or written)"

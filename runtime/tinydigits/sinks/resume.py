@@ -21,6 +21,7 @@ from typing import BinaryIO, Literal, NamedTuple
 from tinydigits.errors import ResumeError, SinkError, SinkRefused
 from tinydigits.items import Chunk
 from tinydigits.judging import Answers
+from tinydigits.names import file_of
 from tinydigits.sinks.files import only_writer, replaced, writing
 from tinydigits.sinks.output import journal_settings, write_all
 from tinydigits.sinks.rows import COLUMNS, Shown, header, row_format
@@ -104,7 +105,7 @@ class Journal:
             for row in self._rows(file):
                 self.found[row.status] += 1
                 self._end = row.end
-                if os.path.lexists(row.path):
+                if os.path.lexists(file_of(row.path)):
                     names.add(row.path)
         self._keep(self._end)
         for chunk in chunks:
@@ -176,7 +177,7 @@ def _csv_values(row: str) -> dict[str, str]:
 def _changed_after(since: int, name: str | None) -> bool:
     """Return whether a file was changed, renamed or replaced after `since`, in ns since 1970."""
     try:
-        return Path(name or "").stat().st_ctime_ns > since
+        return Path(file_of(name or "")).stat().st_ctime_ns > since
     except OSError:
         return True  # it is an error row
 

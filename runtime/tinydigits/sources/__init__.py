@@ -1,7 +1,8 @@
 """Sources: inputs, as they are named on the command line or in a list, become a stream of Items.
 
-Folders are walked by `folders`; archives and arrays are streamed by `archives` and `arrays`.
-`remote.listing` lists what is at an address, and `remote.fetching` fetches it, chunk by chunk.
+Folders are walked by `folders`; archives and arrays are streamed by `archives` and `arrays`, and
+`documents` counts pages. `remote.listing` lists what is at an address, and `remote.fetching`
+fetches it, chunk by chunk.
 """
 
 import os
@@ -12,7 +13,8 @@ from typing import BinaryIO, NamedTuple
 from tinydigits.errors import SourceError
 from tinydigits.images import Limits
 from tinydigits.items import Chunk, Item, Skipped, Stack
-from tinydigits.names import Kind, kind_of, kind_of_file, shown
+from tinydigits.names import Kind, kind_by_ending, kind_of, kind_of_file, page_in, shown
+from tinydigits.pages import Page
 from tinydigits.remote.location import Location, Place, place_of
 from tinydigits.sources.folders import walked
 
@@ -43,7 +45,7 @@ def open_inputs(inputs: Iterable[Place], opening: Opening) -> Generator[Item | S
 
 def named_files(name: Place, opening: Opening) -> Iterator[Place | Item]:
     """Yield the files that an input stands for, none of which is opened: pictures in a folder come
-    as Items; what is in a list, in a bucket, or named itself as it is called.
+    as Items; documents, and what is in a list, in a bucket, or named itself, as they are called.
     """
     kind = kind_of(name, stdin=opening.stdin is not None)
     if kind is Kind.STDIN:
@@ -60,7 +62,9 @@ def named_files(name: Place, opening: Opening) -> Iterator[Place | Item]:
 
 
 def open_file(place: Place, opening: Opening) -> Iterator[Item | Stack]:
-    """Yield the pictures in one file, which is an archive, an array, or a picture."""
+    """Yield the pictures in one file, which is an archive, an array, a document, or a picture. One
+    whose ending says nothing may be a document, or the page of one.
+    """
     kind = kind_of_file(place)
     if kind is Kind.ARCHIVE:
         from tinydigits.sources.archives import members
@@ -70,6 +74,13 @@ def open_file(place: Place, opening: Opening) -> Iterator[Item | Stack]:
         from tinydigits.sources.arrays import stacks
 
         return stacks(place, opening.skipped)
+    unknown = isinstance(place, str) and kind_by_ending(place) is None
+    if unknown and (page := page_in(str(place))):
+        return iter((Item(str(place), Page(*page)),))
+    if unknown or kind is Kind.DOCUMENT:
+        from tinydigits.sources.documents import pages
+
+        return pages(place, opening.limits.max_bytes)
     return iter((Item(shown(place), place),))
 
 

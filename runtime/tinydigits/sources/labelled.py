@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from tinydigits.errors import SourceError
-from tinydigits.names import has_image_ending, natural_key
+from tinydigits.names import is_hidden, kind_in_walk, natural_key
 from tinydigits.text import names_in, printable
 
 
@@ -55,9 +55,9 @@ def _classes(folder: str) -> Iterator[str]:
     """Yield the names of the sub-folders that are walked. Raises OSError, SourceError."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            if is_hidden(entry.name):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield entry.name
-            elif has_image_ending(entry.name):
+            elif kind_in_walk(entry.name) is not None:
                 truth_of(folder, entry.path)  # raises: it has none

@@ -73,7 +73,7 @@ def test_no_image_exits_2_and_writes_nothing(tmp_path: Path) -> None:
     status, rows, errors = run("classify", str(tmp_path), "-o", str(output))
     assert (status, rows) == (2, "")
     assert "no image found" in errors
-    assert "1 hidden, 1 other files" in errors
+    assert "1 hidden, 1 other file" in errors
     assert not output.exists()
 
 
