@@ -35,8 +35,8 @@ def memory(file: Any, scale: int) -> int:
 
 def decode_heif(file: Any, scale: int) -> Image.Image:
     """Decode the photograph at 1/scale of its size: each pixel is the mean of a square of them."""
+    pixels: Any = memoryview(file.data)  # decodes it, and may change its size
     (width, height), mode, stride = file.size, file.mode, file.stride
-    pixels: Any = memoryview(file.data)
     picture = Image.new(mode, (-(-width // scale), -(-height // scale)))
     rows = scale * max(1, STRIP // (width * scale))
     for top in range(0, height, rows):

@@ -251,15 +251,15 @@ def _from_heif(data: bytes, limits: Limits, reduced: bool) -> Image.Image:
     from tinydigits import heif
 
     file = heif.open_heif(data)
-    size = file.size
-    _check_pixels(size[0], size[1], limits)
+    _check_pixels(file.size[0], file.size[1], limits)
 
     def needed(scale: int) -> int:
         return len(data) + heif.memory(file, scale)
 
-    scale = _scale(size, needed, limits, reduced)
+    scale = _scale(file.size, needed, limits, reduced)
     check_metadata(file)
-    return _marked(_plain(heif.decode_heif(file, scale)), scale, size, len(file) > 1)
+    image = _plain(heif.decode_heif(file, scale))
+    return _marked(image, scale, file.size, len(file) > 1)
 
 
 def _from_tiff(data: bytes, limits: Limits, page: Page | None) -> Image.Image:

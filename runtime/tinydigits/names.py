@@ -101,7 +101,8 @@ def kind_in_walk(name: str) -> Kind | None:
 
 def not_walked(name: str) -> str:
     """Return the kind, for the summary, of a file that a walk does not take."""
-    return _KINDS.get("." + name.rpartition(".")[2].lower(), OTHER)
+    _, dot, ending = name.rpartition(".")
+    return _KINDS.get(dot + ending.lower(), OTHER)
 
 
 def is_hidden(name: str) -> bool:

@@ -6,10 +6,12 @@ fetches it, chunk by chunk.
 """
 
 import os
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
+from tinydigits.contents import format_of
 from tinydigits.errors import SourceError
 from tinydigits.images import Limits
 from tinydigits.items import Chunk, Item, Skipped, Stack
@@ -18,6 +20,9 @@ from tinydigits.pages import Page
 from tinydigits.remote.location import Location, Place, place_of
 from tinydigits.sources.folders import walked
 
+BLOCK = 1 << 16  # bytes of a list that are read at once
+# With what a list begins that a program on Windows has written, and its encoding if not UTF-8.
+_MARKS = {b"\xef\xbb\xbf": None, b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 NAME_BYTES = 1 << 20  # 1 MiB: the longest name in a list; a signed address has a few thousand
 
 
@@ -87,12 +92,12 @@ def open_file(place: Place, opening: Opening) -> Iterator[Item | Stack]:
 def listed(lines: BinaryIO) -> Iterator[str]:
     """Yield the names in a list as they arrive: one a line, or each ended by NUL if the first block
     that arrives holds one. Empty lines are no names. Names are bytes of the file system, and are
-    kept where they are not UTF-8.
+    kept where they are not UTF-8; a list that begins with a byte-order mark is UTF-8 or UTF-16.
 
-    Raises SourceError where NAME_BYTES hold no whole name.
+    Raises SourceError where NAME_BYTES hold no whole name, and where the list is a picture.
     """
     rest, end, empty = b"", b"", 0
-    while block := lines.read1(1 << 16):  # type: ignore[attr-defined]
+    for block in _blocks(lines):
         end = end or (b"\0" if b"\0" in block else b"\n")
         *names, rest = (rest + block).split(end)
         empty += len(block)
@@ -107,6 +112,28 @@ def listed(lines: BinaryIO) -> Iterator[str]:
             )
     if rest := rest if end == b"\0" else rest.rstrip(b"\r"):
         yield os.fsdecode(rest)
+
+
+def _blocks(lines: BinaryIO) -> Iterator[bytes]:
+    """Yield what arrives, in the encoding of the file system and without a byte-order mark."""
+    read: Callable[[int], bytes] = lines.read1  # type: ignore[attr-defined]
+    block = read(BLOCK)
+    while block and any(mark.startswith(block) for mark in _MARKS) and block not in _MARKS:
+        if not (more := read(1)):
+            break
+        block += more
+    if (what := format_of(block)) not in (None, "BMP", "PPM"):  # names may begin like those
+        raise SourceError(
+            f"-: a list of files was expected, and this is a {what} itself: name it, as in "
+            "`tinydigits classify FILE`"
+        )
+    mark = next(filter(block.startswith, _MARKS), b"")
+    encoding, block = _MARKS.get(mark), block.removeprefix(mark)
+    decoder = encoding and getincrementaldecoder(encoding)("replace")
+    while True:
+        yield os.fsencode(decoder.decode(block)) if decoder else block
+        if not (block := read(BLOCK)):
+            return
 
 
 def at_hand(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:
