@@ -51,6 +51,13 @@ def test_a_photograph_of_a_phone_is_read(classifier: Classifier, format_: str) -
     assert (row.label, row.status) == ("5", "ok")
 
 
+def test_heic_of_16_bits_is_read(classifier: Classifier) -> None:
+    for size in (SIZE, (401, 530)):
+        shades = np.asarray(drawn(5, size).convert("L")).astype(np.uint16) * 257
+        row = classifier(encoded("HEIF", Image.fromarray(shades)))
+        assert (row.label, row.status) == ("5", "ok")
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA"])
 def test_heic_of_every_mode_is_the_picture_that_was_saved(mode: str) -> None:
     picture = drawn(3).convert(mode)
