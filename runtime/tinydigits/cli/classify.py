@@ -27,7 +27,7 @@ from tinydigits.names import LATER_FRAMES, Kind, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
 from tinydigits.remote.location import Location, place_of
-from tinydigits.sinks.output import Format, format_of
+from tinydigits.sinks.output import JOURNALS, Format, format_of
 from tinydigits.sinks.outputs import Outputs
 from tinydigits.sinks.rows import Shown
 from tinydigits.sources import Opening, at_hand, open_inputs
@@ -50,7 +50,8 @@ WATCH_BATCH = 32  # images in a chunk: few, so that rows and signals wait less
     "--format",
     "format_",
     type=click.Choice(get_args(Format)),
-    help="Format of the rows. Default: by the ending of -o, otherwise text.",
+    help="Format of the rows. Default: by the ending of -o, otherwise text. csv-excel is CSV with "
+    "the mark by which spreadsheets know UTF-8.",
 )
 @click.option("--scores", is_flag=True, help="Show the score of every class.")
 @click.option(
@@ -134,10 +135,11 @@ def classify(
 
     Each image gives one row, in the order of the inputs.
 
-    INPUTS are images; folders, which are searched with their sub-folders; .zip, .tar, .tar.gz and
-    .tar.zst archives; IDX files such as those of MNIST; .npy and .npz files of uint8 [N, 28, 28];
-    or -, which reads a list of files from stdin: one a line, or each ended by a NUL byte. An input
-    can also be an address: s3://, gs://, https:// or any other that an fsspec package reads.
+    INPUTS are images; TIFF and PDF documents, each page of which is an image; folders, which are
+    searched with their sub-folders; .zip, .tar, .tar.gz and .tar.zst archives; IDX files such as
+    those of MNIST; .npy and .npz files of uint8 [N, 28, 28]; or -, which reads a list of files from
+    stdin: one a line, or each ended by a NUL byte. An input can also be an address: s3://, gs://,
+    https:// or any other that an fsspec package reads.
 
     \b
     Examples:
@@ -167,7 +169,7 @@ def classify(
     began = time.monotonic()
     classifier = Classifier.of(settings)
     shown = Shown(classifier.info.labels, scores, top_k)
-    resumes = resume or (watch and output is not None and format_ in ("csv", "jsonl"))
+    resumes = resume or (watch and output is not None and format_ in JOURNALS)
     outputs = Outputs(
         shown,
         format_,

@@ -18,6 +18,7 @@ from tinydigits.names import Kind, file_of, kind_by_ending, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
 from tinydigits.remote.location import Location
+from tinydigits.sinks.output import JOURNALS
 from tinydigits.sinks.rows import Shown
 from tinydigits.version import __version__
 
@@ -204,7 +205,7 @@ def check_usage(options: dict[str, Any]) -> None:
         if any(os.path.realpath(name) == os.path.realpath(each) for each in inputs):
             raise click.UsageError(f"{name} is an input and would be replaced: name another file")
     resume, watch = options.get("resume"), options.get("watch")
-    if resume and (not output or options["format_"] not in ("csv", "jsonl")):
+    if resume and (not output or options["format_"] not in JOURNALS):
         raise click.UsageError("--resume needs -o FILE.csv or -o FILE.jsonl")
     if resume and (watch or report or options["sort_into"] or options["save_fit"]):
         raise click.UsageError(

@@ -26,7 +26,7 @@ from tinydigits.sinks.files import only_writer, replaced, writing
 from tinydigits.sinks.output import journal_settings, write_all
 from tinydigits.sinks.rows import COLUMNS, Shown, header, row_format
 
-JournalFormat = Literal["csv", "jsonl"]
+JournalFormat = Literal["csv", "csv-excel", "jsonl"]
 Settings = Mapping[str, object]
 
 _SETTINGS = "user.tinydigits.run"  # the attribute of a finished file that holds its settings
@@ -148,12 +148,12 @@ class Journal:
             row += line
             end += len(line)
             # While the count of quotes is odd, the line end is within quotes and part of a name.
-            quotes += line.count(b'"') if self._format == "csv" else 0
+            quotes += line.count(b'"') if self._format != "jsonl" else 0
             if quotes % 2 or not line.endswith(b"\n"):
                 continue
             text = row.decode("utf-8", "surrogateescape")
             try:
-                values = _csv_values(text) if self._format == "csv" else json.loads(text)
+                values = _csv_values(text) if self._format != "jsonl" else json.loads(text)
                 yield WrittenRow(values["path"], values["status"], end)
             except (ValueError, KeyError, TypeError):
                 raise ResumeError(

@@ -8,12 +8,13 @@ from typing import Literal, NamedTuple
 from tinydigits.judging import Answers, Prediction
 from tinydigits.text import json_line, printable
 
-RowFormat = Literal["text", "csv", "jsonl"]
+RowFormat = Literal["text", "csv", "csv-excel", "jsonl"]
 Formatter = Callable[[Prediction], str]
 Write = Callable[[Answers], None]
 """The type of every sink: a function that takes the Answers of each chunk."""
 
 COLUMNS = ("path", "label", "score", "status", "reason", "inverted")
+MARK = "\ufeff"  # by which spreadsheets know UTF-8
 SCORE_DIGITS = 6  # decimals in CSV and JSONL: float32 has about seven
 _QUOTED = re.compile(r'["\r\n]')
 
@@ -52,14 +53,15 @@ class Shown(NamedTuple):
 def row_format(format_: RowFormat, shown: Shown) -> Formatter:
     """Return a function that makes one row, with its line end, of a Prediction."""
     rows: dict[RowFormat, Callable[[Prediction, Shown], str]]
-    rows = {"text": _text_row, "csv": _csv_row, "jsonl": _jsonl_row}
+    rows = {"text": _text_row, "csv": _csv_row, "csv-excel": _csv_row, "jsonl": _jsonl_row}
     row = rows[format_]
     return lambda prediction: row(prediction, shown)
 
 
 def header(format_: RowFormat, shown: Shown) -> str:
     """Return the text that comes before the first row."""
-    return _csv_line(shown.columns()) if format_ == "csv" else ""
+    mark = MARK if format_ == "csv-excel" else ""
+    return mark + _csv_line(shown.columns()) if format_.startswith("csv") else ""
 
 
 def _text_row(prediction: Prediction, shown: Shown) -> str:
