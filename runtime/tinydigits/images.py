@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
@@ -224,11 +223,13 @@ def _from_bytes(
 
 
 def _by_pillow(format_: str, data: bytes, limits: Limits, reduced: bool = False) -> Image.Image:
-    if format_ == "AVIF" and find_spec("PIL._avif") is None:
-        raise MissingExtra("an AVIF picture", "Pillow 11.3 or later", "formats")
     plugin, name = _DECODERS[format_]
     file = header_of(format_, data)
-    image = getattr(import_module(f"PIL.{plugin}ImagePlugin"), name)(file, "")
+    try:
+        module = import_module(f"PIL.{plugin}ImagePlugin")
+    except ImportError as error:
+        raise MissingExtra("an AVIF picture", "Pillow 11.3 or later", "formats") from error
+    image = getattr(module, name)(file, "")
     _check_pixels(image.width, image.height, limits)
     size = image.size
     scale = _scale(size, lambda each: memory(image, data, each), limits, reduced, format_ == "JPEG")

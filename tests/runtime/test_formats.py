@@ -133,6 +133,7 @@ def test_the_second_picture_of_a_stereo_camera_is_no_later_frame() -> None:
     ("package", "format_", "said"),
     [
         ("pillow_heif", "HEIF", 'a HEIC photograph needs pillow-heif: pip install "tinydigits'),
+        ("PIL.AvifImagePlugin", "AVIF", "an AVIF picture needs Pillow 11.3 or later: pip install"),
         ("pypdfium2", "PDF", 'a PDF document needs pypdfium2: pip install "tinydigits[formats]"'),
     ],
 )
