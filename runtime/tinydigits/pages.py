@@ -135,7 +135,12 @@ def _pdf(data: bytes) -> Iterator[Any]:
     except ImportError as error:
         raise MissingExtra("a PDF document", "pypdfium2", "formats") from error
     with _one_at_a_time:
-        pdf = pypdfium2.PdfDocument(data)
+        try:
+            pdf = pypdfium2.PdfDocument(data)
+        except pypdfium2.PdfiumError as error:
+            if "password" in str(error):
+                raise ImageError("a PDF with a password: save it without one") from error
+            raise
         try:
             yield pdf
         finally:

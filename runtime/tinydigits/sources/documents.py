@@ -5,10 +5,12 @@ them.
 """
 
 import io
+import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from tinydigits.errors import ImageError, TinydigitsError
+from tinydigits.images import Limits
 from tinydigits.items import Item
 from tinydigits.names import shown
 from tinydigits.pages import MOST_PAGES, Page, directories
@@ -16,24 +18,22 @@ from tinydigits.remote.location import Location, Place
 from tinydigits.sources.members import open_place
 
 
-def pages(place: Place, max_bytes: int = 0) -> Iterator[Item]:
-    """Yield each page of a file, or the file itself where it is no document or cannot be read. From
-    an address, `max_bytes` are read at the most.
+def pages(place: Place, max_bytes: int = Limits().max_bytes) -> Iterator[Item]:
+    """Yield each page of a file; or the file itself where it is no document, cannot be read, or has
+    more than `max_bytes`: who reads it says what is wrong.
     """
     name = shown(place)
     try:
         with open_place(place) as file:
-            if not isinstance(place, Location):
-                yield from _pages(name, place, file)
-                return
-            data = file.read(max_bytes + 1)
+            if isinstance(place, Location):
+                data = file.read(max_bytes + 1)
+                found = [*pages_in(name, data)] if len(data) <= max_bytes else []
+            else:
+                is_small = os.fstat(file.fileno()).st_size <= max_bytes
+                found = [*_pages(name, place, file)] if is_small else []
     except (TinydigitsError, OSError):
-        yield Item(name, place)  # who reads it says what is wrong
-        return
-    if len(data) > max_bytes:
-        yield Item(name, place)
-    else:
-        yield from pages_in(name, data)
+        found = []
+    yield from found or [Item(name, place)]
 
 
 def pages_in(name: str, data: bytes) -> Iterator[Item]:

@@ -225,6 +225,15 @@ def test_a_damaged_document_is_an_error_row(
     assert {row.status for row in rows} == {"error"}
 
 
+@pytest.mark.parametrize("name", ["a.tiff", "b.PDF"])
+def test_a_document_over_the_limit_is_one_row_and_is_not_read(folder: Path, name: str) -> None:
+    path = folder / name
+    os.truncate(path, 1 << 40)  # sparse: reading it would take all memory
+    (row,) = Classifier("conv").classify([str(path)])
+    assert row.path == str(path)
+    assert "over the limit of 67,108,864 (--max-bytes)" in str(row.reason)
+
+
 def test_inputs_open_no_page_themselves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinydigits.pages.pdf_page", lambda *_: pytest.fail("it was rendered"))
     items = list(open_inputs([str(folder)], Opening(Limits(), Skipped())))
