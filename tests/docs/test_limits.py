@@ -44,13 +44,13 @@ def test_the_limits_are_those_of_the_code() -> None:
         (f"{MAX_MODEL_BYTES // MiB} MiB |", "a model"),
         (f"{MOST_DIRECTORY // MiB} MiB, about 400,000 members", "the directory of a zip"),
         (f"would take | {MEMORY // 10**6} MB | `--max-pixels`", "memory"),
-        (
-            f"{PIXEL_BYTES} bytes for each pixel of that limit: less than 500 MB below 50",
-            "its limit",
-        ),
+        (f"to {PIXEL_BYTES} bytes for each pixel of the limit", "memory, by the limit on pixels"),
         (f"pages of a document | {MOST_PAGES:,} |", "pages"),
         (f"rendered at {DPI} dpi", "the resolution of a page"),
-        (f"or {LEAST_MEMORY // MiB} MiB where a low", "memory, where the limit on pixels is low"),
+        (
+            f"or to {LEAST_MEMORY // MiB} MiB where a low",
+            "memory, where the limit on pixels is low",
+        ),
         (f"{ROW_BYTES} bytes for each row", "memory for rows"),
         (f"{HEADER_BYTES // MiB} MiB, or {HEADER_BYTES // READ_BYTES // 10_000}0,000", "a header"),
         (f"EXIF | {EXIF_BYTES // MiB} MiB", "EXIF"),
