@@ -13,19 +13,21 @@ _READ = re.compile(
     rb"|(?P<PDF>.{0,1019}?%PDF-)",
     re.DOTALL,
 )
+_PICTURE = "which is not read: save it as PNG or JPEG"
+_ARCHIVE = "which is not read: unpack it, and name the folder"
 # Those of files that are taken for pictures and are not read, and what to do about them.
-_UNREAD = (
-    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL picture", "save it as PNG or JPEG"),
-    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture", "save it as PNG or JPEG"),
-    (rb"8BPS", "a Photoshop picture", "save it as PNG or JPEG"),
-    (rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<svg", "an SVG drawing", "save it as PNG"),
-    (rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ", "a video", "save its frames as pictures"),
-    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and name the folder"),
-    (rb"Rar!\x1a\x07", "a RAR archive", "unpack it, and name the folder"),
-    (rb"BZh[1-9]1AY|\xfd7zXZ\0", "a bzip2 or xz file", "unpack it, and name what is in it"),
-    (rb"\x1f\x8b|\x28\xb5\x2f\xfd", "a gzip or zstd file", "name a tar .tar.gz or .tar.zst"),
-    (rb"PK\x03\x04", "a zip archive", "let its name end in .zip"),
-)
+_UNREAD = {
+    rb"\xff\x0a|\0\0\0\x0cJXL ": f"a JPEG XL picture, {_PICTURE}",
+    rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51": f"a JPEG 2000 picture, {_PICTURE}",
+    rb"8BPS": f"a Photoshop picture, {_PICTURE}",
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<svg": f"an SVG drawing, {_PICTURE}",
+    rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ": "a video, which is not read: save its frames",
+    rb"7z\xbc\xaf\x27\x1c": f"a 7z archive, {_ARCHIVE}",
+    rb"Rar!\x1a\x07": f"a RAR archive, {_ARCHIVE}",
+    rb"BZh[1-9]1AY|\xfd7zXZ\0": f"a bzip2 or xz file, {_ARCHIVE}",
+    rb"\x1f\x8b|\x28\xb5\x2f\xfd": "a compressed file: a tar has to end in .tar.gz or .tar.zst",
+    rb"PK\x03\x04": "a zip archive, or a document of an office: an archive has to end in .zip",
+}
 
 
 def format_of(data: bytes) -> str | None:
@@ -36,7 +38,5 @@ def format_of(data: bytes) -> str | None:
 
 def other_kind(data: bytes) -> str | None:
     """Say what kind of file that is not read begins like this, and what to do about it."""
-    for magic, what, advice in _UNREAD:
-        if re.match(magic, data[:HEAD], re.DOTALL):
-            return f"{what}, which is not read: {advice}"
-    return None
+    matching = (what for magic, what in _UNREAD.items() if re.match(magic, data[:HEAD], re.DOTALL))
+    return next(matching, None)

@@ -158,7 +158,7 @@ def test_without_its_package_a_format_says_what_to_install(
         (b"\0\0\0 ftypisom", "a video"),
         (b"7z\xbc\xaf\x27\x1c", "a 7z archive, which is not read: unpack it"),
         (b"Rar!\x1a\x07\x01\0", "a RAR archive"),
-        (b"PK\x03\x04", r"a zip archive, .* end in \.zip"),
+        (b"PK\x03\x04", r"a zip archive, .* has to end in \.zip"),
     ],
 )
 def test_what_is_no_picture_is_called_by_its_name(data: bytes, said: str, tmp_path: Path) -> None:
