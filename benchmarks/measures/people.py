@@ -24,7 +24,8 @@ def measure(plan: Plan) -> Finding:
         raise MissingInput(
             "needs pictures by people: pass --people DIR, a folder with a sub-folder for each label"
         )
-    names = [str(item.name) for item in walked(str(plan.people), Skipped())]
+    found = walked(str(plan.people), Skipped())
+    names = [each if isinstance(each, str) else str(each.name) for each in found]
     names = names[::10] if plan.short else names
     pictures: list[ImageLike] = [*names]
     truth = [Path(name).parent.name for name in names]

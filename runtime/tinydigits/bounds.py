@@ -13,8 +13,10 @@ from PIL import Image
 
 from tinydigits.errors import ImageError
 
-PIXEL_BYTES = 10  # of memory for each pixel of the limit: 500 MB for 50 million
+MEMORY = 500_000_000  # bytes: the most that a picture takes; a process has 85 million beside it
+PIXEL_BYTES = 10  # of memory for each pixel of a limit that was asked for
 LEAST_MEMORY = 1 << 26  # 64 MiB: a low limit on pixels refuses no file for less than this
+MAX_PIXELS = 120_000_000  # the limit by default: phones write 108 million
 ROW_BYTES = 24  # of memory: the addresses of a row in three pictures
 
 SMALL_FILE = 1 << 18  # bytes: what the header of a smaller file can ask for does no harm
@@ -110,36 +112,48 @@ def check_metadata(image: Any) -> None:
         raise ImageError(f"{size:,} bytes of metadata, over the limit of {METADATA:,}")
 
 
-def check_memory(image: Image.Image, data: bytes, max_pixels: int) -> None:
-    """Check what it takes to decode an opened picture, to convert it and to fit it."""
-    needed = len(data) + _memory(image, data)
-    most = max(PIXEL_BYTES * max_pixels, LEAST_MEMORY)
-    if needed > most:
+def most_memory(max_pixels: int) -> int:
+    """Return the bytes that a picture may take: MEMORY, or less where the limit on pixels is low.
+    Who raises that limit allows PIXEL_BYTES for each pixel of it.
+    """
+    most = PIXEL_BYTES * max_pixels
+    return max(LEAST_MEMORY, most if max_pixels > MAX_PIXELS else min(most, MEMORY))
+
+
+def check_memory(size: tuple[int, int], needed: int, max_pixels: int) -> None:
+    """Raise ImageError where a picture needs more memory than it may take."""
+    if needed > (most := most_memory(max_pixels)):
+        allowing = needed // PIXEL_BYTES + 1
+        if needed > MEMORY:
+            allowing = max(allowing, MAX_PIXELS + 1)
         raise ImageError(
-            f"{image.width:,}×{image.height:,} pixels would take {needed / 1e6:,.0f} MB of memory, "
-            f"over the limit of {most / 1e6:,.0f} (--max-pixels)"
+            f"{size[0]:,}×{size[1]:,} pixels would take {needed / 1e6:,.0f} MB of memory, over the "
+            f"limit of {most / 1e6:,.0f} (--max-pixels {allowing} allows it)"
         )
 
 
-def _memory(image: Image.Image, data: bytes) -> int:
-    """Return the bytes of memory that the picture takes at the most, in Pillow and in `fit`. The
-    table in docs/limits.md is this function, and a test measures it.
+def memory(image: Image.Image, data: bytes, scale: int = 1) -> int:
+    """Return the bytes of memory that the picture takes at the most, encoded, in Pillow and in
+    `fit`. The table in docs/limits.md is this function, and a test measures it. `scale`: a JPEG is
+    decoded at 1/scale of its size.
     """
-    pixels, mode = image.width * image.height, image.mode
+    whole, mode = image.width * image.height, image.mode
+    pixels = whole // scale**2
     own = 1 if mode in ("1", "L", "P") else 2 if mode.startswith("I;16") else 4
     grey = mode in ("1", "L") and "transparency" not in image.info
     tiles = getattr(image, "tile", None)  # none where the picture is loaded
     codec = tiles[0][0] if tiles else ""
     buffers = 0.0
-    if image.format == "WEBP":
+    if image.format in ("WEBP", "AVIF"):
         buffers = 12 * pixels  # two canvases, and the frame as bytes
     elif codec in ("ppm", "ppm_plain", "bmp_rle"):
         buffers = 2 * (own + 1) * pixels  # Python decodes these, into a bytearray and then bytes
     elif codec == "jpeg" and data:
-        buffers = _coefficients(image, data) * pixels
+        buffers = _coefficients(image, data) * whole
     elif codec == "libtiff":
         buffers = _tiff_buffer(image)
-    return ROW_BYTES * image.height + int(max((2 if grey else 8) * pixels, own * pixels + buffers))
+    taken = max((2 if grey else 8) * pixels, own * pixels + buffers)
+    return len(data) + ROW_BYTES * image.height + int(taken)
 
 
 def _coefficients(image: Any, data: bytes) -> float:

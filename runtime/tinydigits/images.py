@@ -2,11 +2,11 @@
 
 A picture may be hostile. So it is decoded only after four questions: is it a regular file, is it
 small enough, which format do its first bytes name, and how many pixels does its header promise?
-Only the formats below are tried: Pillow's other decoders are never reached.
+Only the formats of `contents` are tried: Pillow's other decoders are never reached.
 """
 
+import io
 import os
-import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,24 +17,37 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tinydigits.bounds import allow_pixels, check_memory, check_metadata, header_of
-from tinydigits.errors import ImageError, reason
+from tinydigits.bounds import (
+    HEADER_BYTES,
+    MAX_PIXELS,
+    Header,
+    allow_pixels,
+    check_memory,
+    check_metadata,
+    header_of,
+    memory,
+    most_memory,
+)
+from tinydigits.contents import HEAD, format_of, other_kind
+from tinydigits.errors import ImageError, MissingExtra, reason
+from tinydigits.pages import Page, directories, pdf_page, tiff_page
 from tinydigits.regular import open_regular
 
 if TYPE_CHECKING:
     from tinydigits.opencv import OpenCV
 
 Picture = TypeVar("Picture")
-ImageLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
+ImageLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8] | Page
 
 REDUCED = "reduced"  # the key of `Image.info` that holds a Reduction
+MORE = "more"  # the key of `Image.info` that is True where a file holds more frames or pages
 ENOUGH = 256  # px: the longer side that a JPEG keeps where it may be decoded at a reduced scale
 STRIP = 1 << 16  # pixels that are copied at once where a large picture is converted
 MOST_PIXELS = 2 * 89_478_485  # Image.open, which is not used here, refuses more
 
 
 class Reduction(NamedTuple):
-    """The scale at which a JPEG was decoded, and its whole size."""
+    """The scale at which a JPEG or HEIC was decoded, and its whole size."""
 
     scale: int
     """2, 4 or 8: each pixel stands for a square of so many."""
@@ -49,10 +62,10 @@ class Reduction(NamedTuple):
 class Limits(NamedTuple):
     """The most that one image may cost before it is refused."""
 
-    max_pixels: int = 50_000_000
+    max_pixels: int = MAX_PIXELS
     """Width × height as the header promises it, which is checked before anything is decoded. More
-    than MOST_PIXELS are always refused, and what would take more than 10 bytes of memory for each
-    of these pixels (`bounds.check_memory`)."""
+    than MOST_PIXELS are always refused, and so is a picture that would take too much memory
+    (`bounds.most_memory`)."""
 
     max_bytes: int = 64 * 1024 * 1024
     """The size of the encoded image."""
@@ -67,9 +80,11 @@ def decode(source: ImageLike, limits: Limits | None = None) -> Image.Image:
     """Decode one picture.
 
     `source` is a path, the encoded bytes, a binary file object, a Pillow image (returned loaded),
-    or a uint8 array [H, W] (grey) or [H, W, 3|4] (RGB, RGBA). An animation gives its first frame.
+    a uint8 array [H, W] (grey) or [H, W, 3|4] (RGB, RGBA), or a Page. An animation gives its first
+    frame, and a document its first page.
 
-    The result is upright (EXIF orientation is applied) and has mode L, RGB or RGBA.
+    The result is upright (EXIF orientation is applied) and has mode L, RGB or RGBA. A JPEG or HEIC
+    that would take too much memory has 1/2, 1/4 or 1/8 of its size.
 
     Raises ImageError where the source is no such picture, is damaged, or exceeds `limits`.
     """
@@ -83,8 +98,9 @@ def decoded(
     """Decode one picture, as `decode` does. But a grey one of 28×28 is returned as uint8 [28, 28],
     and with OpenCV a larger grey one as uint8 [H, W]. `regular`: see `Item.regular`.
 
-    reduced: whether a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as its longer
-    side keeps ENOUGH px. That takes a quarter of the time, and `info[REDUCED]` says that it was.
+    reduced: whether a JPEG or HEIC is to be decoded at 1/2, 1/4 or 1/8 of its size, as long as its
+    longer side keeps ENOUGH px. For a JPEG, that takes a quarter of the time. Otherwise one is only
+    where the whole would take too much memory. `info[REDUCED]` says that it was.
     """
     if isinstance(source, str):  # a million times in a large run
         return _from_bytes(_read_file(source, limits, regular), limits, reduced)
@@ -94,18 +110,20 @@ def decoded(
         _check_pixels(source.width, source.height, limits)
 
         def loaded() -> Image.Image:
-            check_memory(source, b"", _most_pixels(limits))
+            check_memory(source.size, memory(source, b""), _most_pixels(limits))
             return _plain(_upright(source))
 
         return _guarded(source.format or "image", loaded)
+    if isinstance(source, Page):
+        return _from_bytes(_read(source.source, limits), limits, reduced, source)
     return _from_bytes(_read(source, limits), limits, reduced)
 
 
-def _read(source: os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> bytes:
+def _read(source: str | os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> bytes:
     """Return the encoded image, at most `limits.max_bytes` long."""
     if isinstance(source, bytes):
         data = source
-    elif isinstance(source, os.PathLike):
+    elif isinstance(source, str | os.PathLike):
         data = _read_file(source, limits)
     elif callable(getattr(source, "read", None)):
         data = _read_object(source, limits)
@@ -127,7 +145,8 @@ def _read_file(path: str | os.PathLike[str], limits: Limits, found_regular: bool
         try:
             if size > limits.max_bytes:
                 raise ImageError(
-                    f"{size:,} bytes, over the limit of {limits.max_bytes:,} (--max-bytes)"
+                    other_kind(os.read(descriptor, HEAD))
+                    or f"{size:,} bytes, over the limit of {limits.max_bytes:,} (--max-bytes)"
                 )
             data = os.read(descriptor, size + 1)
             while len(data) < size and (more := os.read(descriptor, size)):
@@ -172,58 +191,132 @@ _opencv: "OpenCV | None" = None
 
 
 def _from_bytes(
-    data: bytes, limits: Limits, reduced: bool = False
+    data: bytes, limits: Limits, reduced: bool = False, page: Page | None = None
 ) -> Image.Image | NDArray[np.uint8]:
-    longest = 2 * ENOUGH if reduced else None  # Pillow reduces what is longer
+    longest = 2 * ENOUGH if reduced else None  # what is longer is reduced, by Pillow
     if _opencv is not None:
         grey = _opencv.grey(data, _most_pixels(limits), longest)
         if grey is not None:
             return grey
-    magic = _MAGIC.match(data)
-    if magic is None or magic.lastgroup is None:
+    format_ = format_of(data)
+    if format_ is None:
         raise ImageError(
             "an empty file"
             if not data
-            else f"not a PNG, JPEG, BMP, TIFF, WebP, GIF or PNM image: starts with {data[:8]!r}"
+            else other_kind(data)
+            or f"not a PNG, JPEG, BMP, TIFF, WebP, GIF or PNM image: starts with {data[:8]!r}"
         )
+    if format_ == "TIFF":
+        from tinydigits.quiet import quiet_native_code
 
-    format_ = magic.lastgroup
+        with quiet_native_code(shows_on_failure=False):  # libtiff prints what is damaged
+            image = _guarded(format_, lambda: _from_tiff(data, limits, page))
+    elif format_ == "PDF":
+        image = _guarded(format_, lambda: _from_pdf(data, limits, page))
+    elif format_ == "HEIF":
+        image = _guarded("HEIC", lambda: _from_heif(data, limits, reduced))
+    else:
+        image = _guarded(format_, lambda: _by_pillow(format_, data, limits, reduced))
+    if image.size == (28, 28) and image.mode == "L" and MORE not in image.info:
+        return np.frombuffer(image.tobytes(), np.uint8).reshape(28, 28)
+    return image
 
-    def opened() -> Image.Image | NDArray[np.uint8]:
-        plugin, name = _DECODERS[format_]
-        file = header_of(format_, data)
-        image = getattr(import_module(f"PIL.{plugin}ImagePlugin"), name)(file, "")
-        _check_pixels(image.width, image.height, limits)
-        check_memory(image, data, _most_pixels(limits))
-        allow_pixels(image, file, len(data))
-        scale, (width, height) = 1, image.size
-        if reduced and format_ == "JPEG":
-            scale = max(
-                each for each in (1, 2, 4, 8) if max(width, height) >= ENOUGH * each or each == 1
-            )
-            image.draft(None, (width // scale, height // scale))
-        image.load()
-        check_metadata(image)
-        decoded_size = image.size
-        if not _ORIENTATION.isdisjoint(image.info):
-            image = _upright(image)
-        image = _plain(image)  # each step frees the picture of the one before
-        if scale > 1:
-            turned = image.size != decoded_size
-            image.info[REDUCED] = Reduction(
-                scale, *((height, width) if turned else (width, height))
-            )
-        if image.size == (28, 28) and image.mode == "L":
-            return np.frombuffer(image.tobytes(), np.uint8).reshape(28, 28)
-        return image
 
-    if format_ != "TIFF":
-        return _guarded(format_, opened)
-    from tinydigits.quiet import quiet_native_code
+def _by_pillow(format_: str, data: bytes, limits: Limits, reduced: bool = False) -> Image.Image:
+    plugin, name = _DECODERS[format_]
+    file = header_of(format_, data)
+    try:
+        module = import_module(f"PIL.{plugin}ImagePlugin")
+    except ImportError as error:
+        raise MissingExtra("an AVIF picture", "Pillow 11.3 or later", "formats") from error
+    image = getattr(module, name)(file, "")
+    _check_pixels(image.width, image.height, limits)
+    size = image.size
+    scale = _scale(size, lambda each: memory(image, data, each), limits, reduced, format_ == "JPEG")
+    allow_pixels(image, file, len(data))
+    if scale > 1:
+        image.draft(None, (size[0] // scale, size[1] // scale))
+    image.load()
+    check_metadata(image)
+    more = format_ in _ANIMATED and _is_animated(image, file)
+    decoded_size = image.size
+    if not _ORIENTATION.isdisjoint(image.info):
+        image = _upright(image)
+    if image.size != decoded_size:
+        size = size[::-1]
+    image = _plain(image)  # each step frees the picture of the one before
+    return _marked(image, scale, size, more)
 
-    with quiet_native_code(shows_on_failure=False):  # libtiff prints what is damaged
-        return _guarded(format_, opened)
 
+def _from_heif(data: bytes, limits: Limits, reduced: bool) -> Image.Image:
+    from tinydigits import heif
+
+    file = heif.open_heif(data)
+    _check_pixels(file.size[0], file.size[1], limits)
+
+    def needed(scale: int) -> int:
+        return len(data) + heif.memory(file, scale)
+
+    scale = _scale(file.size, needed, limits, reduced)
+    check_metadata(file)
+    image = _plain(heif.decode_heif(file, scale))
+    return _marked(image, scale, file.size, len(file) > 1)
+
+
+def _from_tiff(data: bytes, limits: Limits, page: Page | None) -> Image.Image:
+    if page is not None:
+        return _by_pillow("TIFF", tiff_page(data, page), limits)
+    image = _by_pillow("TIFF", data, limits)
+    return _marked(image, more=len(directories(io.BytesIO(data))) > 1)
+
+
+def _from_pdf(data: bytes, limits: Limits, page: Page | None) -> Image.Image:
+    def check(width: int, height: int) -> None:
+        _check_pixels(width, height, limits)
+        check_memory((width, height), len(data) + 8 * width * height, _most_pixels(limits))
+
+    image, count = pdf_page(data, page.number if page else 1, check)
+    return _marked(image, more=page is None and count > 1)
+
+
+def _scale(
+    size: tuple[int, int],
+    needed: Callable[[int], int],
+    limits: Limits,
+    reduced: bool,
+    reducible: bool = True,
+) -> int:
+    """Return the scale at which to decode: 1, 2, 4 or 8. Raises ImageError where that takes too
+    much memory; `needed` returns how many bytes a scale takes.
+    """
+    most = _most_pixels(limits)
+    scales = [1, *(each for each in (2, 4, 8) if reducible and max(size) >= ENOUGH * each)]
+    allowed = scales[-1:] if reduced else [s for s in scales if needed(s) <= most_memory(most)]
+    scale = allowed[0] if allowed else scales[-1]
+    check_memory(size, needed(scale), most)
+    return scale
+
+
+def _marked(
+    image: Image.Image, scale: int = 1, size: tuple[int, int] = (0, 0), more: bool = False
+) -> Image.Image:
+    """Write down in `info` how a picture was decoded, and nothing that its file says of that."""
+    if scale > 1:
+        image.info[REDUCED] = Reduction(scale, *size)
+    if more:
+        image.info[MORE] = True
+    return image
+
+
+def _is_animated(image: Image.Image, file: io.BytesIO) -> bool:
+    if isinstance(file, Header):
+        file.left = HEADER_BYTES
+    with suppress(Exception):  # damage after the first frame does not matter
+        return bool(getattr(image, "is_animated", False))
+    return False
+
+
+_ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
 
 # Pillow finds an orientation in these. It turns a TIFF itself.
 _ORIENTATION = frozenset({"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"})
@@ -237,15 +330,8 @@ _DECODERS = {
     "WEBP": ("WebP", "WebPImageFile"),
     "GIF": ("Gif", "GifImageFile"),
     "PPM": ("Ppm", "PpmImageFile"),
+    "AVIF": ("Avif", "AvifImageFile"),
 }
-
-
-# The first bytes of each format, by Pillow's name for it.
-_MAGIC = re.compile(
-    rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<BMP>BM)|(?P<TIFF>II[*+]\0|MM\0\*)"
-    rb"|(?P<WEBP>RIFF.{4}WEBP)|(?P<GIF>GIF8[79]a)|(?P<PPM>P[1-6]\s)",
-    re.DOTALL,
-)
 
 
 def _from_array(array: NDArray[np.uint8], limits: Limits) -> Image.Image | NDArray[np.uint8]:
@@ -347,6 +433,8 @@ def _guarded(format_: str, run: Callable[[], Picture]) -> Picture:
         return run()
     except ImageError:
         raise
+    except MissingExtra as error:
+        raise ImageError(str(error)) from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"more pixels than any limit allows: {error}") from error
     except MemoryError as error:

@@ -3,9 +3,9 @@ Chunk is read by one worker at a time.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from tinydigits.errors import ImageError
 from tinydigits.images import ImageLike
+from tinydigits.pages import Page
 from tinydigits.remote.location import Location
 
 CHUNK_BYTES = 1024 * 1024  # encoded bytes: a chunk that has more is complete
+PAGE_BYTES = 64 * 1024  # what a page of a document counts as: it takes as long as such a picture
 LOOKED_AT = 8  # of so many files in a row, the size of one is looked up: it counts for all of them
 
 
@@ -54,12 +56,8 @@ class Chunk(NamedTuple):
     """Whether all were regular files when they were found."""
 
 
-@dataclass(slots=True)
-class Skipped:
-    """Counts of what folders and archives hold that is not read, for the summary."""
-
-    hidden: int = 0  # files and folders whose name begins with a dot
-    other: int = 0  # files without an image's ending, links to folders, FIFOs, sockets and devices
+Skipped = Counter[str]
+"""Counts, for the summary, of what is not read, by its kind: see `names.not_walked`."""
 
 
 def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
@@ -79,8 +77,9 @@ def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
             yield from _sliced(item, size)
             continue
         name, image, regular = item
-        if isinstance(image, bytes):
-            held += len(image)
+        if isinstance(image, bytes | Page):
+            held += held_in(image, images[-1] if images else None)
+            held += PAGE_BYTES if isinstance(image, Page) else 0
         else:
             if len(names) % LOOKED_AT == 0:
                 on_disk = _size_on_disk(image)
@@ -103,6 +102,15 @@ def _size_on_disk(image: object) -> int:
         with suppress(OSError, ValueError):
             return os.stat(image).st_size  # noqa: PTH116 - a Path takes twice as long
     return 0
+
+
+def held_in(image: object, before: object = None) -> int:
+    """Return the encoded bytes that a picture holds in memory. The pages of a document share them:
+    they count for the first, which has no page of the same `before` it.
+    """
+    if isinstance(image, Page):
+        image = b"" if isinstance(before, Page) and before.source is image.source else image.source
+    return len(image) if isinstance(image, bytes) else 0
 
 
 def _sliced(stack: Stack, size: int) -> Iterator[Chunk]:

@@ -28,6 +28,9 @@ class Kind(Enum):
     ARRAYS = auto()
     """A file that holds pictures which need no decoding."""
 
+    DOCUMENT = auto()
+    """A file each page of which is a picture."""
+
     PICTURE = auto()
     """Any other name: a file that is named is read as one picture, whatever its ending."""
 
@@ -42,13 +45,28 @@ ENDINGS = {
             for gz in ("", ".gz")
         ),
     ),
-    # A walk through a folder, archive or bucket takes these alone.
+    # A walk through a folder, archive or bucket takes these two alone.
+    Kind.DOCUMENT: (".pdf", ".tif", ".tiff"),
     Kind.PICTURE: (
-        *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"),
-        *(".pgm", ".ppm", ".pbm", ".pnm"),
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".dib", ".webp"),
+        *(".gif", ".heic", ".heif", ".hif", ".avif", ".pgm", ".ppm", ".pbm", ".pnm"),
     ),
 }
-_PICTURES = frozenset(ENDINGS[Kind.PICTURE])
+_WALKED = {end: kind for kind in (Kind.PICTURE, Kind.DOCUMENT) for end in ENDINGS[kind]}
+
+HIDDEN, LINK, OTHER = "hidden", "link to a folder", "other file"
+LATER_FRAMES = "file after its first frame"
+# What a walk does not take, by the kinds that the summary names.
+_NOT_WALKED = {
+    "video": ".mp4 .mov .m4v .avi .mkv .webm .3gp .mts .wmv .mpg .mpeg",
+    "raw photograph": ".dng .cr2 .cr3 .nef .arw .orf .rw2 .raf .pef .srw",
+    "picture of another format": ".jxl .jp2 .j2k .psd .xcf .tga .ico .icns .exr .hdr .dds .qoi",
+    "drawing": ".svg .svgz .eps .ai .emf .wmf .cdr",
+    "document": ".doc .docx .odt .rtf .pages .ppt .pptx .odp .xls .xlsx .ods .ps .djvu .epub",
+    "archive": ".zip .tar .gz .tgz .zst .bz2 .tbz2 .xz .txz .7z .rar .cbz .cbr .iso",
+    "file of arrays": ".npy .npz .idx .ubyte",
+}
+_KINDS = {end: kind for kind, ends in _NOT_WALKED.items() for end in ends.split()}
 
 
 def kind_of(name: Place, stdin: bool = True) -> Kind:
@@ -63,22 +81,49 @@ def kind_of(name: Place, stdin: bool = True) -> Kind:
 
 
 def kind_of_file(place: Place) -> Kind:
-    """Return ARCHIVE, ARRAYS or PICTURE: what a file holds, here or remote, by its ending."""
+    """Return what a file holds, here or remote, by its ending: PICTURE where that says nothing."""
     return kind_by_ending(str(place)) or Kind.PICTURE
 
 
 def kind_by_ending(name: str) -> Kind | None:
     """Return the kind of file that a name's ending stands for; None for any other ending."""
-    if has_image_ending(name):  # nearly all names have one
-        return Kind.PICTURE
+    if kind := kind_in_walk(name):  # nearly all names have one
+        return kind
     name = name.lower()
     return next((kind for kind, endings in ENDINGS.items() if name.endswith(endings)), None)
 
 
-def has_image_ending(name: str) -> bool:
-    """Return whether a walk takes a file of this name for a picture."""
+def kind_in_walk(name: str) -> Kind | None:
+    """Return PICTURE or DOCUMENT where a walk takes a file of this name, and None where not."""
     stem, dot, ending = name.rpartition(".")
-    return bool(stem) and (dot + ending).lower() in _PICTURES
+    return _WALKED.get((dot + ending).lower()) if stem else None
+
+
+def not_walked(name: str) -> str:
+    """Return the kind, for the summary, of a file that a walk does not take."""
+    _, dot, ending = name.rpartition(".")
+    return _KINDS.get(dot + ending.lower(), OTHER)
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder is hidden: macOS puts copies without pictures in archives."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def page_in(name: str) -> tuple[str, int] | None:
+    """Return the document and the number that the name of a row such as `scan.pdf#3` means; None
+    for a file of that name, and for any other name.
+    """
+    document, mark, number = name.rpartition("#")
+    if not mark or not (number.isascii() and number.isdigit()) or os.path.lexists(name):
+        return None
+    return (document, int(number)) if os.path.lexists(document) else None
+
+
+def file_of(name: str) -> str:
+    """Return the file in which the picture of a row is."""
+    page = page_in(name)
+    return page[0] if page else name
 
 
 def shown(place: Place) -> str:

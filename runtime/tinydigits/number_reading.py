@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from tinydigits.errors import ImageError
-from tinydigits.images import decode
+from tinydigits.images import MORE, decode
 from tinydigits.items import Chunk
 from tinydigits.model import Backend
 from tinydigits.reading import NOTHING, Keep, Settings, thumbnail
@@ -30,6 +30,9 @@ class NumberReading(NamedTuple):
     thumbnails: list[bytes | None] | None = None
     """A WebP of each original, of at most THUMBNAIL px a side; None where it cannot be read."""
 
+    in_part: int = 0
+    """The number of files that hold more frames or pages than the one that was read."""
+
 
 @dataclass(frozen=True, slots=True)
 class NumberReader:
@@ -47,6 +50,7 @@ class NumberReader:
         sheets: list[Sheet | str] = []
         sizes: list[tuple[int, int] | None] = []
         thumbnails: list[bytes | None] = []
+        in_part = 0
         for source in chunk.images:
             size = shown = None
             try:
@@ -54,6 +58,7 @@ class NumberReader:
                     raise source
                 assert not isinstance(source, Location)  # `sources.at_hand` has fetched it
                 picture = decode(source, self.settings.limits)
+                in_part += picture.info.get(MORE) is True
                 shown = thumbnail(picture, THUMBNAIL) if keep.thumbnails else None
                 sheet = read_sheet(
                     picture, self.settings.invert, self.lines == "many", self.backend.scores
@@ -66,7 +71,7 @@ class NumberReader:
                 sheets.append("too large for this machine's memory")
             sizes.append(size)
             thumbnails.append(shown)
-        return NumberReading(sheets, sizes, thumbnails if keep.thumbnails else None)
+        return NumberReading(sheets, sizes, thumbnails if keep.thumbnails else None, in_part)
 
     def give_up(self, chunk: Chunk, why: str, keep: Keep) -> NumberReading:
         """Return the reading of a chunk whose pictures cannot be read."""

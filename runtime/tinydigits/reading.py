@@ -15,7 +15,7 @@ from PIL import Image
 from tinydigits.core import Doubt
 from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.fitting import CLOSER, SIDE, Fit, fit, model_inputs
-from tinydigits.images import REDUCED, Limits, Reduction, decoded
+from tinydigits.images import MORE, REDUCED, Limits, Reduction, decoded
 from tinydigits.items import Chunk
 from tinydigits.model import Backend
 from tinydigits.remote.location import Location
@@ -84,6 +84,9 @@ class Reading(NamedTuple):
     thumbnails: list[bytes | None] | None = None
     """A small WebP of each original; None where a picture cannot be read."""
 
+    in_part: int = 0
+    """The number of files that hold more frames or pages than the one that was read."""
+
 
 Read = TypeVar("Read", covariant=True)
 
@@ -124,14 +127,16 @@ class Reader:
         """
         found: dict[int, Found | str] = {}
         thumbnails: list[bytes | None] | None = [] if keep.thumbnails else None
-        stack = _fitted(chunk, self.settings, found, thumbnails)
+        in_part: list[int] = []
+        stack = _fitted(chunk, self.settings, found, thumbnails, in_part)
         readable = [place for place in range(len(stack)) if not isinstance(found.get(place), str)]
         if len(readable) == len(stack):
             scores = self.backend.scores(stack)
         else:
             scores = np.zeros((len(stack), self.backend.classes), np.float32)
             scores[readable] = self.backend.scores(stack[readable])
-        return Reading(scores, found, stack if keep.fitted else None, thumbnails)
+        fitted = stack if keep.fitted else None
+        return Reading(scores, found, fitted, thumbnails, len(in_part))
 
     def give_up(self, chunk: Chunk, why: str, keep: Keep) -> Reading:
         """Return the reading of a chunk whose pictures cannot be read."""
@@ -149,8 +154,11 @@ def _fitted(
     settings: Settings,
     found: dict[int, Found | str],
     thumbnails: list[bytes | None] | None,
+    in_part: list[int],
 ) -> NDArray[np.uint8]:
-    """Return uint8 [N, 28, 28]; fill `found` and, if there is one, the list of thumbnails."""
+    """Return uint8 [N, 28, 28]; fill `found`, the list of thumbnails if there is one, and the
+    places of files that hold more frames or pages.
+    """
     if isinstance(chunk.images, np.ndarray):
         if thumbnails is not None:
             thumbnails.extend(thumbnail(Image.fromarray(image)) for image in chunk.images)
@@ -169,14 +177,19 @@ def _fitted(
                 source, (str, bytes, os.PathLike)
             )
             picture = decoded(source, settings.limits, chunk.regular, reduced)
+            if isinstance(picture, Image.Image) and picture.info.get(MORE) is True:
+                in_part.append(place)
+                if picture.mode == "L" and picture.size == (SIDE, SIDE):
+                    picture = np.asarray(picture)
             if thumbnails is not None:
                 shown = thumbnail(_as_image(picture))
             if isinstance(picture, np.ndarray) and picture.shape == (SIDE, SIDE):
                 stack[place] = picture
                 ready.append(place)
             elif not _fit_one(_as_image(picture), place, stack, settings, found):
-                whole = decoded(source, settings.limits, chunk.regular)
-                _fit_one(_as_image(whole), place, stack, settings, found)
+                del picture  # so that its memory can be used again
+                picture = decoded(source, settings.limits, chunk.regular)
+                _fit_one(_as_image(picture), place, stack, settings, found, True)
         except ImageError as error:
             found[place] = str(error)
         except MemoryError:  # several copies of a decoded picture are made
@@ -212,19 +225,22 @@ def _fit_one(
     stack: NDArray[np.uint8],
     settings: Settings,
     found: dict[int, Found | str],
+    last: bool = False,
 ) -> bool:
-    """Fit one picture. Return False where it was decoded at a reduced scale, and its digit is too
-    small for that.
+    """Fit one picture. Return False where it was decoded at a reduced scale, its digit is too small
+    for that, and this is not the `last` attempt.
     """
     assert settings.fit is not None
     fitted = fit(picture, settings.fit, settings.invert)
     reduction = picture.info.get(REDUCED)
     if isinstance(reduction, Reduction):  # a PNG may hold a text of that name
-        if fitted.box is None or max(np.ptp(fitted.box[::2]), np.ptp(fitted.box[1::2])) < CLOSER:
+        box = fitted.box
+        if not last and (box is None or max(np.ptp(box[::2]), np.ptp(box[1::2])) < CLOSER):
             return False
-        scale, width, height = reduction
-        left, top, right, bottom = (edge * scale for edge in fitted.box)
-        fitted = fitted._replace(box=(left, top, min(right, width), min(bottom, height)))
+        if box is not None:
+            scale, width, height = reduction
+            left, top, right, bottom = (edge * scale for edge in box)
+            fitted = fitted._replace(box=(left, top, min(right, width), min(bottom, height)))
     stack[place] = fitted.pixels
     decisions = Found(*fitted[1:])
     if decisions != Found():

@@ -22,7 +22,7 @@ from typing import Any
 
 from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.images import use_opencv
-from tinydigits.items import Chunk
+from tinydigits.items import Chunk, held_in
 from tinydigits.opencv import load_opencv, suits
 from tinydigits.quiet import is_own_process, own_process
 from tinydigits.reading import ChunkReader, Keep, Read
@@ -312,7 +312,7 @@ def _followed(chunk: Chunk, number: int, at: Any) -> Chunk:
 
 
 def _bytes_in(chunk: Chunk) -> int:
-    return sum(len(image) for image in chunk.images if isinstance(image, bytes))
+    return sum(map(held_in, chunk.images, [None, *chunk.images[:-1]]))
 
 
 def _sendable(error: BaseException) -> BaseException:

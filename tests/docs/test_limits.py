@@ -11,6 +11,7 @@ from tinydigits.bounds import (
     EXIF_BYTES,
     HEADER_BYTES,
     LEAST_MEMORY,
+    MEMORY,
     PIXEL_BYTES,
     READ_BYTES,
     ROW_BYTES,
@@ -19,11 +20,15 @@ from tinydigits.bounds import (
 from tinydigits.errors import ImageError
 from tinydigits.images import MOST_PIXELS, Limits, decode
 from tinydigits.model import MAX_MODEL_BYTES
+from tinydigits.pages import DPI, MOST_PAGES
 from tinydigits.sources.archives import MOST_DIRECTORY, SMALL_MEMBER
 from tinydigits.sources.members import BOMB_RATIO
 from tinydigits.sources.tars import SMALL_TAR
 
-PAGE = " ".join((ROOT / "docs" / "limits.md").read_text("utf-8").split())
+PAGE, CLASSIFY = (
+    " ".join((ROOT / "docs" / f"{name}.md").read_text("utf-8").split())
+    for name in ("limits", "classify")
+)
 MiB = 1 << 20
 WIDTH, HEIGHT = 2000, 1500  # px
 
@@ -38,15 +43,21 @@ def test_the_limits_are_those_of_the_code() -> None:
         (f"beyond {SMALL_TAR // MiB} MiB | {BOMB_RATIO} times", "a tar"),
         (f"{MAX_MODEL_BYTES // MiB} MiB |", "a model"),
         (f"{MOST_DIRECTORY // MiB} MiB, about 400,000 members", "the directory of a zip"),
-        (f"{PIXEL_BYTES} bytes for each pixel of that limit: 500 MB", "memory"),
-        (f"or {LEAST_MEMORY // MiB} MiB where a low", "memory, where the limit on pixels is low"),
+        (f"would take | {MEMORY // 10**6} MB | `--max-pixels`", "memory"),
+        (f"to {PIXEL_BYTES} bytes for each pixel of the limit", "memory, by the limit on pixels"),
+        (f"pages of a document | {MOST_PAGES:,} |", "pages"),
+        (f"rendered at {DPI} dpi", "the resolution of a page"),
+        (
+            f"or to {LEAST_MEMORY // MiB} MiB where a low",
+            "memory, where the limit on pixels is low",
+        ),
         (f"{ROW_BYTES} bytes for each row", "memory for rows"),
         (f"{HEADER_BYTES // MiB} MiB, or {HEADER_BYTES // READ_BYTES // 10_000}0,000", "a header"),
         (f"EXIF | {EXIF_BYTES // MiB} MiB", "EXIF"),
         (f"{TAG_VALUES:,} |", "values of a tag"),
     ):
-        assert words in PAGE, limit
-    assert PIXEL_BYTES * Limits().max_pixels == 500_000_000
+        assert words in PAGE + CLASSIFY, limit
+    assert PIXEL_BYTES * 50_000_000 == MEMORY
 
 
 def encoded(format_: str, mode: str, **options: object) -> bytes:
@@ -60,8 +71,8 @@ def encoded(format_: str, mode: str, **options: object) -> bytes:
     ("row", "figure", "data"),
     [
         ("| 2 |", 2, encoded("PNG", "L")),
-        ("| any other | 8 |", 8, encoded("PNG", "RGBA")),
-        ("| any other | 8 |", 8, encoded("JPEG", "RGB")),
+        ("| any other, and a page of a PDF | 8 |", 8, encoded("PNG", "RGBA")),
+        ("| any other, and a page of a PDF | 8 |", 8, encoded("JPEG", "RGB")),
         ("JPEG: grey, colour, CMYK | 3,", 3, encoded("JPEG", "L", progressive=True)),
         ("8 to 10, 12 |", 8, encoded("JPEG", "RGB", progressive=True)),
         ("8 to 10, 12 |", 10, encoded("JPEG", "RGB", progressive=True, subsampling=0)),
@@ -69,7 +80,7 @@ def encoded(format_: str, mode: str, **options: object) -> bytes:
         ("11, 10, 12 |", 11, encoded("TIFF", "YCbCr", compression="tiff_lzw", strip_size=1 << 30)),
         ("others | 5, 14 |", 5, b"P2 2000 1500 200 1"),
         ("others | 5, 14 |", 14, b"P2 2000 1500 65535 1"),
-        ("| WebP | 16 |", 16, encoded("WEBP", "RGB")),
+        ("| WebP, AVIF | 16 |", 16, encoded("WEBP", "RGB")),
     ],
 )
 def test_the_memory_of_a_pixel_is_as_computed(
@@ -77,7 +88,8 @@ def test_the_memory_of_a_pixel_is_as_computed(
 ) -> None:
     """That no more is taken is measured in tests/runtime/test_bounds.py."""
     monkeypatch.setattr("tinydigits.bounds.LEAST_MEMORY", 0)
-    monkeypatch.setattr("tinydigits.bounds.PIXEL_BYTES", 0)
+    monkeypatch.setattr("tinydigits.bounds.MEMORY", 0)
+    monkeypatch.setattr("tinydigits.images.ENOUGH", 10**6)  # so that a JPEG is decoded in full
     assert row in PAGE
     with pytest.raises(ImageError, match="would take") as refused:
         decode(data)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ import pytest
 from PIL import Image
 
 from tinydigits import ImageError, Limits, decode
+from tinydigits.bounds import MAX_PIXELS, MEMORY, check_memory
+from tinydigits.images import decoded
 
 MB = 1_000_000
 MOST = 160  # MB: of a process that refuses all of the pictures below; 66 without them
 SIDE = 1200  # px
+HAS_HEIF = find_spec("pillow_heif") is not None  # the extra `formats`
 SLACK = 6  # MB: decoders' own buffers
 
 # In a fresh process: memory that is freed goes back at once, and the peak can be set back.
@@ -190,10 +194,11 @@ def zoo(folder: Path) -> Iterator[Path]:
         "gif": [{}, {"transparency": 7}],
         "bmp": [{}],
         "ppm": [{}],
+        "avif": [{"speed": 10}, {"speed": 10, "subsampling": "4:4:4"}],
     }
     for format_, options in ways.items():
         for mode, image in modes.items():
-            if format_ == "webp" and mode not in ("L", "RGB", "RGBA"):
+            if format_ in ("webp", "avif") and mode not in ("L", "RGB", "RGBA"):
                 continue  # these are converted before they are encoded
             for number, option in enumerate(options):
                 path = folder / f"{mode.replace(';', '')}{number}.{format_}"
@@ -202,6 +207,15 @@ def zoo(folder: Path) -> Iterator[Path]:
                 except (OSError, ValueError, KeyError):
                     continue  # the format has no such mode
                 yield path
+    for mode, chroma in (("L", 444), ("RGB", 420), ("RGB", 444), ("RGBA", 420), ("I;16", 444)):
+        if not HAS_HEIF:
+            break
+        import pillow_heif
+
+        path = folder / f"{mode.replace(';', '')}{chroma}.heic"
+        fast = {"quality": 40, "chroma": chroma, "enc_params": {"preset": "ultrafast"}}
+        pillow_heif.from_pillow(modes[mode]).save(path, **fast)
+        yield path
     (folder / "plain.pgm").write_bytes(b"P2 700 700 65535 " + b"9 " * 490_000)
     yield folder / "plain.pgm"
 
@@ -211,10 +225,10 @@ def test_a_picture_takes_no_more_memory_than_was_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = list(zoo(tmp_path))
-    assert len({path.suffix for path in paths}) == 8
+    assert len({path.suffix for path in paths}) == 9 + HAS_HEIF
     rows = list(measured(paths))
     monkeypatch.setattr("tinydigits.images._opencv", None)  # another test may have chosen it
-    monkeypatch.setattr("tinydigits.bounds.PIXEL_BYTES", 0)
+    monkeypatch.setattr("tinydigits.bounds.MEMORY", 0)
     monkeypatch.setattr("tinydigits.bounds.LEAST_MEMORY", 0)
     for path, (status, reason, taken, _) in zip(paths, rows, strict=True):
         if "starts with b'Pf" in reason:
@@ -224,6 +238,78 @@ def test_a_picture_takes_no_more_memory_than_was_computed(
             decode(path)
         computed = int(str(refused.value).split("take ")[1].split(" MB")[0].replace(",", ""))
         assert taken < (computed + SLACK) * MB, (path.name, computed, taken)
+
+
+def header(format_: str, size: tuple[int, int], mode: str, **options: object) -> bytes:
+    """The file of a small picture whose header promises a large one."""
+    file = io.BytesIO()
+    Image.new(mode, (64, 48)).save(file, format_, **options)
+    small, large = (struct.pack(">HH", *each[::-1]) for each in ((64, 48), size))
+    if format_ == "PNG":
+        small, large = (struct.pack(">4sII", b"IHDR", *each) for each in ((64, 48), size))
+    data = file.getvalue().replace(small, large)
+    assert data != file.getvalue()
+    if format_ == "PNG":
+        data = data[:29] + struct.pack(">I", zlib.crc32(data[12:29])) + data[33:]
+    return data
+
+
+PHONE = (12_000, 9000)  # px: 108 megapixels
+WHOLE = (8192, 6144)  # px: 50 megapixels, with a sensor's every pixel
+
+
+@pytest.mark.parametrize(
+    ("format_", "size", "mode", "options", "allowed"),
+    [
+        ("JPEG", PHONE, "RGB", {}, True),
+        ("JPEG", PHONE, "L", {}, True),
+        ("JPEG", PHONE, "RGB", {"progressive": True}, True),
+        ("JPEG", PHONE, "RGB", {"progressive": True, "subsampling": 0}, False),
+        ("JPEG", (12_001, 10_000), "RGB", {}, False),
+        ("PNG", WHOLE, "RGB", {}, True),
+        ("PNG", PHONE, "L", {}, True),
+        ("PNG", PHONE, "RGB", {}, False),
+    ],
+)
+def test_photographs_of_phones_fit_in_a_process_and_others_name_the_option(
+    format_: str, size: tuple[int, int], mode: str, options: dict[str, object], allowed: bool
+) -> None:
+    data = header(format_, size, mode, **options)
+    begun = data[: data.index(b"\xff\xda" if format_ == "JPEG" else b"IDAT") + 16]
+    for how in (True, False):
+        with pytest.raises(ImageError) as raised:
+            decoded(begun, Limits(), reduced=how)
+        assert ("--max-pixels" in str(raised.value)) is not allowed
+
+
+@pytest.mark.parametrize("needed", [MEMORY + 1, 10 * MAX_PIXELS, 10 * MAX_PIXELS + 7, 600 * MB])
+@pytest.mark.parametrize("limit", [1000, 10 * MB, MAX_PIXELS])
+def test_a_refusal_says_what_would_allow_it(needed: int, limit: int) -> None:
+    with pytest.raises(ImageError) as refused:
+        check_memory((9, 9), needed, limit)
+    asked = int(str(refused.value).partition("--max-pixels ")[2].split()[0])
+    check_memory((9, 9), needed, asked)
+
+
+def tall(width: int, height: int) -> bytes:
+    """A JPEG of a bar, whose rows of blocks are one and the same."""
+    file = io.BytesIO()
+    strip = Image.new("RGB", (width, 16), "white")
+    strip.paste("black", (width // 2 - width // 40, 0, width // 2 + width // 40, 16))
+    strip.save(file, "JPEG", restart_marker_rows=1)
+    data = file.getvalue().replace(struct.pack(">HH", 16, width), struct.pack(">HH", height, width))
+    scan = data.index(b"\xff\xda") + 14
+    rows = [b"\xff" + bytes([0xD0 + at % 8]) for at in range(height // 16 - 1)]
+    return data[:scan] + b"".join(data[scan:-2] + each for each in [*rows, b"\xff\xd9"])
+
+
+@pytest.mark.linux
+def test_108_megapixels_are_read_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "phone.jpg"
+    path.write_bytes(tall(12_000, 9008))
+    ((status, reason, _, peak),) = measured([path])
+    assert status != "error", reason
+    assert peak < 600 * MB
 
 
 def test_a_picture_that_fits_the_limit_in_pixels_fits_in_memory() -> None:

@@ -177,7 +177,7 @@ def folders(root: Path, *names: str) -> str:
 
 def test_folders_named_for_labels_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    check_classes(folders(tmp_path, "a", "c", ".hidden"), LABELS)
+    check_classes(folders(tmp_path, "a", "c", ".hidden", "__MACOSX"), LABELS)
 
 
 def test_other_folders_are_listed_beside_the_labels(tmp_path: Path) -> None:

@@ -65,6 +65,22 @@ def test_a_digit_that_is_small_is_read_from_the_whole(
     assert (row.label, row.status) == ("3", "ok")
 
 
+@pytest.mark.parametrize("orientation", TURNS)
+def test_a_small_digit_is_read_as_large_as_memory_allows(
+    classifier: Classifier, orientation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = Image.new("RGB", (2000, 1500), (246, 245, 240))
+    sheet.paste(photograph(3, (180, 240)), (1200, 900))
+    data = encoded(sheet, orientation)
+    whole = classifier(data)
+    monkeypatch.setattr("tinydigits.bounds.LEAST_MEMORY", 0)
+    monkeypatch.setattr("tinydigits.bounds.MEMORY", 12_000_000)
+    assert decode(data).info[REDUCED] == Reduction(2, 2000, 1500)
+    half = classifier(data)
+    assert (half.label, half.status) == (whole.label, whole.status) == ("3", "ok")
+    assert half.box == pytest.approx(whole.box, abs=8)
+
+
 def test_a_text_of_the_same_name_is_no_reduction(classifier: Classifier) -> None:
     texts, file = PngImagePlugin.PngInfo(), io.BytesIO()
     texts.add_text(REDUCED, "8")

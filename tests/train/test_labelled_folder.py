@@ -36,7 +36,8 @@ def shapes(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:
 
 
 def test_sub_folders_are_the_classes_in_natural_order(tmp_path: Path) -> None:
-    shapes(tmp_path, dict.fromkeys((*SHAPES, ".hidden"), 10))
+    shapes(tmp_path, dict.fromkeys((*SHAPES, ".hidden", "__MACOSX"), 10))
+    (tmp_path / "a link").symlink_to(tmp_path / "round")  # as `classify` and `evaluate` do
     assert classes_in(tmp_path) == ["2 bars", "10 bars", "round", "tick"]
     train, test, labels, unreadable = load_folder(tmp_path, 0, "auto")
     assert (labels, unreadable) == (("2 bars", "10 bars", "round", "tick"), ())

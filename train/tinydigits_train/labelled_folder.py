@@ -4,6 +4,7 @@ The runtime's own code decodes and fits the pictures, so a network learns from t
 it will be given later.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.fitting import Fit, fit
-from tinydigits.images import decode
-from tinydigits.items import Skipped
-from tinydigits.names import natural_key
-from tinydigits.sources.folders import walked
+from tinydigits.images import Limits, decode
+from tinydigits.items import Item, Skipped
+from tinydigits.names import is_hidden, natural_key
+from tinydigits.sources import Opening, open_inputs
 
 TEST_SHARE = 0.15  # of each class's pictures, and at least one
 FEWEST, MOST = 2, 100  # classes
@@ -32,10 +33,17 @@ class Digits:
 
 
 def classes_in(folder: Path) -> list[str]:
-    """Return the names of the classes: all sub-folders that are not hidden, in natural order."""
+    """Return the names of the classes, in natural order: all sub-folders that are not hidden. Links
+    are not followed.
+    """
     if not folder.is_dir():
         return []
-    names = [path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+    with os.scandir(folder) as entries:
+        names = [
+            entry.name
+            for entry in entries
+            if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name)
+        ]
     return sorted(names, key=natural_key)
 
 
@@ -50,7 +58,8 @@ def load_folder(
     names = classes_in(folder)
     if not FEWEST <= len(names) <= MOST:
         raise SourceError(
-            f"{folder}: {len(names)} sub-folders, where {FEWEST} to {MOST} classes can be trained"
+            f"{folder}: {len(names)} sub-folders, where {FEWEST} to {MOST} classes can be trained "
+            "(links are not followed)"
         )
     if unusable := [name for name in names if not name.isprintable()]:
         raise SourceError(f"{folder}: rename {unusable[0]!r}: a label has to be printable")
@@ -78,10 +87,13 @@ def _digits(labelled: list[tuple[NDArray[np.uint8], int]]) -> Digits:
 def _images(folder: Path, how: Fit, unreadable: list[str]) -> list[NDArray[np.uint8]]:
     """Return the readable pictures in a folder, in natural order. Add others to `unreadable`."""
     images = []
-    for item in walked(str(folder), Skipped()):
-        path = item.name or ""
+    for item in open_inputs((str(folder),), Opening(Limits(), Skipped())):
+        assert isinstance(item, Item)
         try:
-            images.append(fit(decode(path), how).pixels)
+            if isinstance(item.image, ImageError):
+                raise item.image
+            picture = decode(item.image)  # type: ignore[arg-type] # nothing in it is at an address
+            images.append(fit(picture, how).pixels)
         except ImageError as error:
-            unreadable.append(f"{path}: {error}")
+            unreadable.append(f"{item.name}: {error}")
     return images

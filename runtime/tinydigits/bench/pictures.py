@@ -145,6 +145,5 @@ def own(folder: str) -> tuple[Pictures, int]:
 
 
 def _files(folder: str) -> Iterator[str]:
-    for item in islice(walked(folder, Skipped()), FILES):
-        if item.name is not None:
-            yield item.name
+    for found in islice(walked(folder, Skipped()), FILES):
+        yield found if isinstance(found, str) else str(found.name)

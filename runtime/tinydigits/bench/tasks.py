@@ -27,7 +27,7 @@ from tinydigits.images import decode
 from tinydigits.items import Skipped, chunked
 from tinydigits.sinks.output import stream_sink
 from tinydigits.sinks.rows import Shown
-from tinydigits.sources.folders import walked
+from tinydigits.sources import Opening, open_inputs
 from tinydigits.text import printable
 
 BATCHES = (1, 32, 256, 1024)  # images in one call of the network
@@ -163,13 +163,14 @@ def _folder(model: Contestant, pictures: Pictures) -> Task:
     """Read a folder as `classify` does: from files to rows, with its own number of workers."""
     classifier = model.classifier
     shown = Shown(classifier.info.labels)
+    opening = Opening(classifier.settings.limits, Skipped())
 
     def once() -> tuple[float, ...]:
         rows, processes = 0, 1
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no file
             write = stream_sink(nowhere, "csv", shown)
             began = now()
-            items = islice(walked(pictures.folder, Skipped()), pictures.files)
+            items = islice(open_inputs((pictures.folder,), opening), pictures.files)
             for answers in classifier.answers(chunked(items, BATCH_SIZE), "auto"):
                 write(answers)
                 rows += len(answers.predictions)

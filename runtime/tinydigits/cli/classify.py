@@ -17,7 +17,7 @@ from tinydigits.cli.options import (
 )
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
-from tinydigits.sinks.output import Format
+from tinydigits.sinks.output import JOURNALS, Format
 from tinydigits.sinks.outputs import Outputs
 from tinydigits.sinks.rows import Shown
 
@@ -104,10 +104,11 @@ def classify(
 
     Each image gives one row, in the order of the inputs.
 
-    INPUTS are images; folders, which are searched with their sub-folders; .zip, .tar, .tar.gz and
-    .tar.zst archives; IDX files such as those of MNIST; .npy and .npz files of uint8 [N, 28, 28];
-    or -, which reads a list of files from stdin: one a line, or each ended by a NUL byte. An input
-    can also be an address: s3://, gs://, https:// or any other that an fsspec package reads.
+    INPUTS are images; TIFF and PDF documents, each page of which is an image; folders, which are
+    searched with their sub-folders; .zip, .tar, .tar.gz and .tar.zst archives; IDX files such as
+    those of MNIST; .npy and .npz files of uint8 [N, 28, 28]; or -, which reads a list of files from
+    stdin: one a line, or each ended by a NUL byte. An input can also be an address: s3://, gs://,
+    https:// or any other that an fsspec package reads.
 
     \b
     Examples:
@@ -134,7 +135,7 @@ def classify(
     began = time.monotonic()
     classifier = Classifier.of(settings)
     shown = Shown(classifier.info.labels, scores, top_k)
-    resumes = resume or (watch and output is not None and format_ in ("csv", "jsonl"))
+    resumes = resume or (watch and output is not None and format_ in JOURNALS)
     page = None
     if report is not None:
         from tinydigits.sinks.report import report_sink

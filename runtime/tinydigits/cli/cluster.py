@@ -59,7 +59,7 @@ def classify_parts(ctx: click.Context) -> NoReturn:
         rows = row_settings(classifier, "parquet", batch_size, shown.settings())
         plan, todo = parts.planned(entries, batch_size, rows)
         there = parts.there_already(store, plan) if todo else None
-        counts.update(there or {"hidden": skipped.hidden, "other": skipped.other})
+        counts.update(there or skipped)
         if todo and not there:
             if settings.model not in (None, *BUNDLED):  # actors start in another folder
                 settings = replace(settings, model=os.path.abspath(settings.model))  # noqa: PTH100
@@ -69,7 +69,7 @@ def classify_parts(ctx: click.Context) -> NoReturn:
             job = engine.Job(settings, shown, batch_size, output, plan, folder, needed)
             stack.enter_context(ray.connected(address, workers))
             _do(store, job, todo, workers, counts)
-    skipped = Skipped(counts["hidden"], counts["other"])
+    skipped = Skipped({kind: count for kind, count in counts.items() if kind not in _STATUSES})
     if not _rows(counts):
         raise no_image(inputs, skipped)
     say(_summary(counts, began) + skipped_text(skipped))

@@ -17,6 +17,7 @@ from tinydigits.cli.summary import no_image, say, skipped_text, summary
 from tinydigits.evaluation import Tally
 from tinydigits.items import Item, Skipped, Stack, chunked
 from tinydigits.judging import Prediction
+from tinydigits.names import LATER_FRAMES
 from tinydigits.number_evaluation import NumberTally
 from tinydigits.numbers import Number
 from tinydigits.pipeline import Workers
@@ -129,6 +130,7 @@ def evaluate(
             for answer in answers.predictions:
                 tally.add(answer, truth(answer))
                 counts[answer.status] += 1
+            skipped[LATER_FRAMES] += answers.reading.in_part
             if write is not None:
                 write(answers)
         if not counts:

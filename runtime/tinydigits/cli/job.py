@@ -17,7 +17,7 @@ from tinydigits.cli.signals import Stopper, stoppable
 from tinydigits.cli.summary import no_image, say, skipped_text, summary
 from tinydigits.images import Limits
 from tinydigits.items import Chunk, Skipped, chunked
-from tinydigits.names import Kind, kind_of
+from tinydigits.names import LATER_FRAMES, Kind, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep
 from tinydigits.remote.location import Location, place_of
@@ -76,6 +76,7 @@ class Job:
                 with stopper.held():
                     write(answers)
                     counts.update(prediction.status for prediction in answers.predictions)
+                    skipped[LATER_FRAMES] += answers.reading.in_part
                     show(f"{counts.total():,} images")
                 if watch:  # it comes again when its writer has ended
                     _say_unsorted(outputs.unsorted)

@@ -14,11 +14,11 @@ from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
 from tinydigits.images import MOST_PIXELS, Limits
 from tinydigits.model import BUNDLED
-from tinydigits.names import Kind, kind_by_ending, kind_of
+from tinydigits.names import Kind, file_of, kind_by_ending, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
 from tinydigits.remote.location import Location
-from tinydigits.sinks.output import Format, format_of
+from tinydigits.sinks.output import JOURNALS, Format, format_of
 from tinydigits.version import __version__
 
 _LIMITS = Limits()
@@ -147,7 +147,8 @@ def writing_options(function: Any) -> Any:
                 "--format",
                 "format_",
                 type=click.Choice(get_args(Format)),
-                help="Format of the rows. Default: by the ending of -o, otherwise text.",
+                help="Format of the rows. Default: by the ending of -o, otherwise text. csv-excel "
+                "is CSV with the mark by which spreadsheets know UTF-8.",
             ),
             click.option(
                 "--resume",
@@ -220,7 +221,7 @@ def check_there(inputs: Iterable[str]) -> None:
     for name in inputs:
         if kind_of(name) not in (Kind.STDIN, Kind.REMOTE):
             try:
-                os.lstat(name)
+                os.lstat(file_of(name))
             except OSError as error:
                 raise SourceError(
                     f"{name}: {error.strerror}; check the name (nothing was read or written)"
@@ -248,7 +249,7 @@ def check_usage(options: dict[str, Any]) -> None:
         if any(os.path.realpath(name) == os.path.realpath(each) for each in inputs):
             raise click.UsageError(f"{name} is an input and would be replaced: name another file")
     resume, watch = options.get("resume"), options.get("watch")
-    if resume and (not output or options["format_"] not in ("csv", "jsonl")):
+    if resume and (not output or options["format_"] not in JOURNALS):
         raise click.UsageError("--resume needs -o FILE.csv or -o FILE.jsonl")
     for name in ("watch", "sort_into", "report", "save_fit"):
         if resume and options.get(name):

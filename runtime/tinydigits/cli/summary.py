@@ -8,7 +8,7 @@ import click
 
 from tinydigits.errors import SourceError
 from tinydigits.items import Skipped
-from tinydigits.names import shown
+from tinydigits.names import HIDDEN, LATER_FRAMES, LINK, OTHER, shown
 from tinydigits.remote.location import place_of, redacted_in
 
 
@@ -28,11 +28,20 @@ def summary(counts: Counter[str], seconds: float, earlier: int = 0) -> str:
     )
 
 
+_PLURALS = {
+    HIDDEN: HIDDEN,
+    LINK: "links to folders",
+    LATER_FRAMES: "files after their first frames",
+    "picture of another format": "pictures of other formats",
+    "file of arrays": "files of arrays",
+}
+
+
 def skipped_text(skipped: Skipped) -> str:
     """Return what was skipped, to be put after a summary; empty if nothing was."""
     counted = [
-        f"{count:,} {what}"
-        for count, what in ((skipped.hidden, "hidden"), (skipped.other, "other files"))
+        f"{count:,} {kind if count == 1 else _PLURALS.get(kind, f'{kind}s')}"
+        for kind, count in sorted(skipped.items(), key=lambda each: each[0] == OTHER)
         if count
     ]
     return f" · skipped: {', '.join(counted)}" if counted else ""

@@ -22,6 +22,7 @@ from tinydigits.cluster.ray_cluster import actors, answers, import_ray
 from tinydigits.errors import TinydigitsError
 from tinydigits.images import use_opencv
 from tinydigits.items import Skipped, chunked
+from tinydigits.names import LATER_FRAMES
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
 from tinydigits.remote.client import Unreachable
@@ -40,7 +41,7 @@ MOST_TASKS = 10_000  # of Ray's; where there are more parts, a task holds severa
 FOOTER = 1 << 16  # 64 KiB at the end of a part, which nearly all footers fit into
 KEY = "tinydigits"  # in the metadata of a part: which one it is, and its counts
 Counts = dict[str, int]
-"""Rows by status, and the files that were skipped: `hidden` and `other`."""
+"""Rows by status, and what was skipped by its kind."""
 
 
 class Job(NamedTuple):
@@ -120,10 +121,10 @@ class PartReader:
 
     def _written(self, part: Part) -> Counts:
         job, skipped = self._job, Skipped()
-        counts = dict.fromkeys(("ok", "uncertain", "error", "hidden", "other"), 0)
+        counts = dict.fromkeys(("ok", "uncertain", "error"), 0)
 
         def notes() -> dict[str, str]:
-            counts.update(hidden=skipped.hidden, other=skipped.other)
+            counts.update(skipped)
             mark = {"plan": job.plan.digest(), "part": part.number, "counts": counts}
             return {KEY: json.dumps(mark)}
 
@@ -136,6 +137,7 @@ class PartReader:
             chunks = at_hand(chunked(items, job.batch_size), limits.max_bytes)
             for each in answers(self._classifier, chunks):
                 write(each)
+                skipped[LATER_FRAMES] += each.reading.in_part
                 for prediction in each.predictions:
                     counts[prediction.status] += 1
         return counts

@@ -114,7 +114,7 @@ def _groups(entries: Iterable[Entry], batch_size: int) -> Iterator[list[Entry]]:
     held: list[Entry] = []
     number = 0
     for entry in entries:
-        alone = not isinstance(entry, Item)
+        alone = not isinstance(entry, Item) and kind_of_file(entry) is not Kind.DOCUMENT
         if alone and held:
             yield held
             held, number = [], number + 1

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from tinydigits.errors import SourceError
 from tinydigits.items import Skipped
-from tinydigits.names import has_image_ending, natural_key
+from tinydigits.names import HIDDEN, is_hidden, kind_in_walk, natural_key, not_walked
 from tinydigits.remote.client import GOOGLE, S3, WEB, Unreachable, ask, client_of, persistent
 from tinydigits.remote.failures import Failure
 from tinydigits.remote.file import path_in, web
@@ -70,15 +70,15 @@ def _listed(location: Location, skipped: Skipped) -> Iterator[Location]:
         name = next(names, None)
         if name is None:
             open_folders.pop()
-        elif name.startswith("."):
-            skipped.hidden += 1
+        elif is_hidden(name.removesuffix("/")):
+            skipped[HIDDEN] += 1
         elif name.endswith("/"):
             below = names_in(client, scheme, root + folder + name, None, True)
             open_folders.append((folder + name, iter(below or ())))
-        elif has_image_ending(name):
+        elif kind_in_walk(name) is not None:
             yield location.below(folder + name)
         else:
-            skipped.other += 1
+            skipped[not_walked(name)] += 1
 
 
 def _check_answers(location: Location, until: float) -> None:

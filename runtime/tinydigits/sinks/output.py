@@ -18,7 +18,8 @@ from tinydigits.remote.location import place_of
 from tinydigits.sinks.files import check_outside, completed, only_writer, replaced, writing
 from tinydigits.sinks.rows import RowFormat, Rows, Write, header, row_format
 
-Format = Literal["text", "csv", "jsonl", "parquet"]
+Format = Literal["text", "csv", "csv-excel", "jsonl", "parquet"]
+JOURNALS = ("csv", "csv-excel", "jsonl")  # can be resumed
 
 
 class Written(NamedTuple):
@@ -57,6 +58,7 @@ def _parquet(file: BinaryIO, rows: Rows) -> AbstractContextManager[Write]:
 FORMATS: dict[Format, Written] = {
     "text": Written((".txt",), partial(_streamed, "text")),
     "csv": Written((".csv",), partial(_streamed, "csv")),
+    "csv-excel": Written((), partial(_streamed, "csv-excel")),
     "jsonl": Written((".jsonl", ".ndjson"), partial(_streamed, "jsonl")),
     "parquet": Written((".parquet",), _parquet),
 }

@@ -92,7 +92,7 @@ class Outputs:
         else:
             from tinydigits.sinks.resume import open_journal
 
-            assert self.format in ("csv", "jsonl")
+            assert self.format in ("csv", "csv-excel", "jsonl")
             with open_journal(
                 self.output, self.format, self.rows, self.resumed, not self.grows
             ) as journal:

@@ -20,11 +20,12 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from tinydigits.errors import ResumeError, SinkError, SinkRefused
 from tinydigits.items import Chunk
+from tinydigits.names import file_of
 from tinydigits.sinks.files import only_writer, replaced, writing
 from tinydigits.sinks.output import journal_settings, write_all
 from tinydigits.sinks.rows import Rows, header, row_format
 
-JournalFormat = Literal["csv", "jsonl"]
+JournalFormat = Literal["csv", "csv-excel", "jsonl"]
 Settings = Mapping[str, object]
 
 _SETTINGS = "user.tinydigits.run"  # the attribute of a finished file that holds its settings
@@ -103,7 +104,7 @@ class Journal:
             for row in self._rows(file):
                 self.found[row.status] += 1
                 self._end = row.end
-                if os.path.lexists(row.path):
+                if os.path.lexists(file_of(row.path)):
                     names.add(row.path)
         self._keep(self._end)
         for chunk in chunks:
@@ -146,12 +147,12 @@ class Journal:
             row += line
             end += len(line)
             # While the count of quotes is odd, the line end is within quotes and part of a name.
-            quotes += line.count(b'"') if self._format == "csv" else 0
+            quotes += line.count(b'"') if self._format != "jsonl" else 0
             if quotes % 2 or not line.endswith(b"\n"):
                 continue
             text = row.decode("utf-8", "surrogateescape")
             try:
-                is_csv = self._format == "csv"
+                is_csv = self._format != "jsonl"
                 values = _csv_values(text, self._columns) if is_csv else json.loads(text)
                 yield WrittenRow(values["path"], values["status"], end)
             except (ValueError, KeyError, TypeError):
@@ -176,7 +177,7 @@ def _csv_values(row: str, columns: Sequence[str]) -> dict[str, str]:
 def _changed_after(since: int, name: str | None) -> bool:
     """Return whether a file was changed, renamed or replaced after `since`, in ns since 1970."""
     try:
-        return Path(name or "").stat().st_ctime_ns > since
+        return Path(file_of(name or "")).stat().st_ctime_ns > since
     except OSError:
         return True  # it is an error row
 

@@ -9,11 +9,12 @@ from tinydigits.judging import Prediction
 from tinydigits.numbers import Number
 from tinydigits.text import json_line, printable
 
-RowFormat = Literal["text", "csv", "jsonl"]
+RowFormat = Literal["text", "csv", "csv-excel", "jsonl"]
 Write = Callable[[Any], None]
 """The type of every sink: a function that takes the Answers or the NumberAnswers of each chunk."""
 
 COLUMNS = ("path", "label", "score", "status", "reason", "inverted")
+MARK = "\ufeff"  # by which spreadsheets know UTF-8
 SCORE_DIGITS = 6  # decimals in CSV and JSONL: float32 has about seven
 _QUOTED = re.compile(r'["\r\n]')
 
@@ -98,14 +99,15 @@ class Shown(NamedTuple):
 def row_format(format_: RowFormat, rows: Rows) -> Callable[[Any], str]:
     """Return a function that makes one row, with its line end, of an answer."""
     makers: dict[RowFormat, Callable[[Any, Rows], str]]
-    makers = {"text": _text_row, "csv": _csv_row, "jsonl": _jsonl_row}
+    makers = {"text": _text_row, "csv": _csv_row, "csv-excel": _csv_row, "jsonl": _jsonl_row}
     make = makers[format_]
     return lambda answer: make(answer, rows)
 
 
 def header(format_: RowFormat, rows: Rows) -> str:
     """Return the text that comes before the first row."""
-    return _csv_line(rows.columns()) if format_ == "csv" else ""
+    mark = MARK if format_ == "csv-excel" else ""
+    return mark + _csv_line(rows.columns()) if format_.startswith("csv") else ""
 
 
 def _text_row(answer: Any, rows: Rows) -> str:

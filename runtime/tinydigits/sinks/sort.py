@@ -24,6 +24,7 @@ from PIL import Image
 from tinydigits.errors import ImageError, SinkError, SinkRefused
 from tinydigits.judging import Answers, Prediction
 from tinydigits.names import Kind, kind_of
+from tinydigits.pages import Page
 from tinydigits.remote.location import Location, place_of
 from tinydigits.sinks.files import check_outside, write_new, writing
 from tinydigits.sinks.move_log import LOG, Log, copy_file, make_folders, move_file
@@ -149,6 +150,8 @@ class Sorter:
             if prediction.status == "error":
                 return None
             raise ImageError("no longer a regular file")
+        if isinstance(image, Page):
+            raise ImageError("a page cannot be sorted without its document: save it as a picture")
         if self._by != "copy":
             raise SinkError(f"{name}: {_ONLY_COPIES}")
         name = name.replace("\0", "%00")
@@ -240,9 +243,14 @@ class _SubPaths:
         self._tops: dict[str, str] = {}  # base names by what the names of pictures begin with
         for place in map(place_of, inputs):
             kind, name = kind_of(place), str(place)
-            if kind in (Kind.PICTURE, Kind.STDIN, Kind.REMOTE):  # which may be one picture
+            if kind in (
+                Kind.PICTURE,
+                Kind.DOCUMENT,
+                Kind.STDIN,
+                Kind.REMOTE,
+            ):  # which may be one picture
                 self._files.add(name)
-            if kind not in (Kind.PICTURE, Kind.STDIN):
+            if kind not in (Kind.PICTURE, Kind.DOCUMENT, Kind.STDIN):
                 prefix = name if name.endswith(_SEPARATORS) else f"{name}/"
                 self._tops[_slashed(prefix)] = _base_name(name)
 

@@ -1,21 +1,28 @@
 """Sources: inputs, as they are named on the command line or in a list, become a stream of Items.
 
-Folders are walked by `folders`; archives and arrays are streamed by `archives` and `arrays`.
-`remote.listing` lists what is at an address, and `remote.fetching` fetches it, chunk by chunk.
+Folders are walked by `folders`; archives and arrays are streamed by `archives` and `arrays`, and
+`documents` counts pages. `remote.listing` lists what is at an address, and `remote.fetching`
+fetches it, chunk by chunk.
 """
 
 import os
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
+from tinydigits.contents import format_of
 from tinydigits.errors import SourceError
 from tinydigits.images import Limits
 from tinydigits.items import Chunk, Item, Skipped, Stack
-from tinydigits.names import Kind, kind_of, kind_of_file, shown
+from tinydigits.names import Kind, kind_by_ending, kind_of, kind_of_file, page_in, shown
+from tinydigits.pages import Page
 from tinydigits.remote.location import Location, Place, place_of
 from tinydigits.sources.folders import walked
 
+BLOCK = 1 << 16  # bytes of a list that are read at once
+# With what a list begins that a program on Windows has written, and its encoding if not UTF-8.
+_MARKS = {b"\xef\xbb\xbf": None, b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 NAME_BYTES = 1 << 20  # 1 MiB: the longest name in a list; a signed address has a few thousand
 
 
@@ -43,7 +50,7 @@ def open_inputs(inputs: Iterable[Place], opening: Opening) -> Generator[Item | S
 
 def named_files(name: Place, opening: Opening) -> Iterator[Place | Item]:
     """Yield the files that an input stands for, none of which is opened: pictures in a folder come
-    as Items; what is in a list, in a bucket, or named itself as it is called.
+    as Items; documents, and what is in a list, in a bucket, or named itself, as they are called.
     """
     kind = kind_of(name, stdin=opening.stdin is not None)
     if kind is Kind.STDIN:
@@ -60,7 +67,9 @@ def named_files(name: Place, opening: Opening) -> Iterator[Place | Item]:
 
 
 def open_file(place: Place, opening: Opening) -> Iterator[Item | Stack]:
-    """Yield the pictures in one file, which is an archive, an array, or a picture."""
+    """Yield the pictures in one file, which is an archive, an array, a document, or a picture. One
+    whose ending says nothing may be a document, or the page of one.
+    """
     kind = kind_of_file(place)
     if kind is Kind.ARCHIVE:
         from tinydigits.sources.archives import members
@@ -70,18 +79,25 @@ def open_file(place: Place, opening: Opening) -> Iterator[Item | Stack]:
         from tinydigits.sources.arrays import stacks
 
         return stacks(place, opening.skipped)
+    unknown = isinstance(place, str) and kind_by_ending(place) is None
+    if unknown and (page := page_in(str(place))):
+        return iter((Item(str(place), Page(*page)),))
+    if unknown or kind is Kind.DOCUMENT:
+        from tinydigits.sources.documents import pages
+
+        return pages(place, opening.limits.max_bytes)
     return iter((Item(shown(place), place),))
 
 
 def listed(lines: BinaryIO) -> Iterator[str]:
     """Yield the names in a list as they arrive: one a line, or each ended by NUL if the first block
     that arrives holds one. Empty lines are no names. Names are bytes of the file system, and are
-    kept where they are not UTF-8.
+    kept where they are not UTF-8; a list that begins with a byte-order mark is UTF-8 or UTF-16.
 
-    Raises SourceError where NAME_BYTES hold no whole name.
+    Raises SourceError where NAME_BYTES hold no whole name, and where the list is a picture.
     """
     rest, end, empty = b"", b"", 0
-    while block := lines.read1(1 << 16):  # type: ignore[attr-defined]
+    for block in _blocks(lines):
         end = end or (b"\0" if b"\0" in block else b"\n")
         *names, rest = (rest + block).split(end)
         empty += len(block)
@@ -96,6 +112,28 @@ def listed(lines: BinaryIO) -> Iterator[str]:
             )
     if rest := rest if end == b"\0" else rest.rstrip(b"\r"):
         yield os.fsdecode(rest)
+
+
+def _blocks(lines: BinaryIO) -> Iterator[bytes]:
+    """Yield what arrives, in the encoding of the file system and without a byte-order mark."""
+    read: Callable[[int], bytes] = lines.read1  # type: ignore[attr-defined]
+    block = read(BLOCK)
+    while block and any(mark.startswith(block) for mark in _MARKS) and block not in _MARKS:
+        if not (more := read(1)):
+            break
+        block += more
+    if (what := format_of(block)) not in (None, "BMP", "PPM"):  # names may begin like those
+        raise SourceError(
+            f"-: a list of files was expected, and this is a {what} itself: name it, as in "
+            "`tinydigits classify FILE`"
+        )
+    mark = next(filter(block.startswith, _MARKS), b"")
+    encoding, block = _MARKS.get(mark), block.removeprefix(mark)
+    decoder = encoding and getincrementaldecoder(encoding)("replace")
+    while True:
+        yield os.fsencode(decoder.decode(block)) if decoder else block
+        if not (block := read(BLOCK)):
+            return
 
 
 def at_hand(chunks: Iterable[Chunk], max_bytes: int) -> Iterator[Chunk]:

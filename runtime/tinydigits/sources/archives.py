@@ -9,7 +9,6 @@ import io
 import stat
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -19,6 +18,7 @@ from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped
 from tinydigits.names import shown
 from tinydigits.remote.location import Place
+from tinydigits.sources.documents import pages_in
 from tinydigits.sources.members import (
     BOMB_RATIO,
     bad_name,
@@ -49,12 +49,16 @@ def members(place: Place, limits: Limits, skipped: Skipped) -> Iterator[Item]:
 
 def _members(place: Place, limits: Limits, skipped: Skipped) -> Iterator[Item]:
     inside = _in_zip if str(place).lower().endswith(".zip") else in_tar
-    is_empty, before = True, replace(skipped)
+    is_empty, before = True, skipped.total()
     with open_place(place) as file:
         for name, image in inside(file, limits, skipped):
             is_empty = False
-            yield Item(f"{place}/{name}" if name else str(place), image)
-    if is_empty and skipped == before:
+            whole = f"{place}/{name}" if name else str(place)
+            if isinstance(image, bytes):
+                yield from pages_in(whole, image)
+            else:
+                yield Item(whole, image)
+    if is_empty and skipped.total() == before:
         raise ImageError("it holds no file")
 
 

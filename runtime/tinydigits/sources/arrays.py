@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 
 from tinydigits.errors import ImageError
 from tinydigits.items import Item, Skipped, Stack
-from tinydigits.names import shown
+from tinydigits.names import OTHER, shown
 from tinydigits.remote.location import Place
 from tinydigits.sources.archives import open_zip, zip_members
 from tinydigits.sources.idx import IMAGES_MAGIC, read_shape, unzipped
@@ -78,7 +78,7 @@ def _in_npz(path: str, file: io.BufferedReader, skipped: Skipped) -> Iterator[It
     with open_zip(file) as archive:
         for info, refusal in zip_members(archive):
             if not info.filename.endswith(".npy"):
-                skipped.other += 1
+                skipped[OTHER] += 1
                 continue
             name = f"{path}/{info.filename.removesuffix('.npy')}"
             rows = guarded(name, _in_member(name, archive, info, refusal, skipped))
@@ -104,7 +104,7 @@ def _in_member(
         if header.fits():
             yield from _in_npy(name, member, header)
         else:
-            skipped.other += 1
+            skipped[OTHER] += 1
 
 
 def _in_npy(name: str, file: Readable, header: _Header) -> Iterator[Stack]:

@@ -10,11 +10,22 @@ from operator import attrgetter
 
 from tinydigits.errors import ImageError
 from tinydigits.items import Item, Skipped
-from tinydigits.names import PART_PREFIX, has_image_ending, natural_key
+from tinydigits.names import (
+    HIDDEN,
+    LINK,
+    OTHER,
+    PART_PREFIX,
+    Kind,
+    is_hidden,
+    kind_in_walk,
+    natural_key,
+    not_walked,
+)
 
 
-def walked(folder: str, skipped: Skipped) -> Iterator[Item]:
-    """Yield the pictures below a folder, which their endings tell, in natural order.
+def walked(folder: str, skipped: Skipped) -> Iterator[Item | str]:
+    """Yield the pictures below a folder, which their endings tell, in natural order. Documents come
+    as their paths.
 
     Links to files are followed; links to folders are not, so no loop can arise. A folder that
     cannot be listed is one Item, which becomes an error row.
@@ -26,18 +37,20 @@ def walked(folder: str, skipped: Skipped) -> Iterator[Item]:
             open_folders.pop()
         elif isinstance(entry, Item):
             yield entry
-        elif entry.name.startswith("."):
-            skipped.hidden += not entry.name.startswith(PART_PREFIX)
+        elif is_hidden(entry.name):
+            skipped[HIDDEN] += not entry.name.startswith(PART_PREFIX)
         elif entry.is_dir(follow_symlinks=False):
             open_folders.append(_listing(entry.path))
-        elif not has_image_ending(entry.name):
-            skipped.other += 1
-        elif entry.is_file(follow_symlinks=False):
+        elif (kind := kind_in_walk(entry.name)) is Kind.PICTURE and entry.is_file(
+            follow_symlinks=False
+        ):
             yield Item(entry.path, entry.path, regular=True)
-        elif _leads_to_a_file(entry):
-            yield Item(entry.path, entry.path)
-        else:
-            skipped.other += 1
+        elif (mode := _mode(entry)) and not stat.S_ISREG(mode):
+            skipped[LINK if stat.S_ISDIR(mode) else OTHER] += 1
+        elif kind is None:
+            skipped[not_walked(entry.name)] += 1
+        else:  # a broken link with a picture's name becomes an error row
+            yield entry.path if kind is Kind.DOCUMENT else Item(entry.path, entry.path)
 
 
 def _listing(folder: str) -> Iterator["os.DirEntry[str] | Item"]:
@@ -56,9 +69,9 @@ def _listing(folder: str) -> Iterator["os.DirEntry[str] | Item"]:
 _DIGITS_ALIKE = str.maketrans("123456789", "000000000")
 
 
-def _leads_to_a_file(entry: os.DirEntry[str]) -> bool:
+def _mode(entry: os.DirEntry[str]) -> int:
+    """Return the mode of what is there, or where a link leads; 0 where that is nothing."""
     try:
-        mode = entry.stat().st_mode
+        return entry.stat().st_mode
     except OSError:
-        return True  # a broken link with a picture's name becomes an error row
-    return stat.S_ISREG(mode)
+        return 0

@@ -4,7 +4,7 @@ import os
 from pathlib import PurePath
 
 from tinydigits.errors import SourceError
-from tinydigits.names import has_image_ending, natural_key
+from tinydigits.names import is_hidden, kind_in_walk, natural_key
 from tinydigits.text import names_in, printable
 
 
@@ -65,10 +65,10 @@ def _classes(folder: str) -> tuple[list[str], list[str]]:
     classes, pictures = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            if is_hidden(entry.name):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 classes.append(entry.name)
-            elif has_image_ending(entry.name):
+            elif kind_in_walk(entry.name) is not None:
                 pictures.append(entry.path)
     return classes, pictures

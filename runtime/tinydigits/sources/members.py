@@ -13,7 +13,7 @@ from typing import TypeVar
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError, reason
 from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped
-from tinydigits.names import has_image_ending
+from tinydigits.names import HIDDEN, is_hidden, kind_in_walk, not_walked
 from tinydigits.regular import open_regular
 from tinydigits.remote.location import Location, Place
 
@@ -64,17 +64,13 @@ def said(error: Exception) -> str:
 def is_image(name: str, skipped: Skipped) -> bool:
     """Return whether a member would be a picture in a folder; count it as skipped if not."""
     parts = name.split("/")
-    if any(map(_is_hidden, parts)):
-        skipped.hidden += 1
-    elif not has_image_ending(parts[-1]):
-        skipped.other += 1
+    if any(is_hidden(part) and part not in (".", "..") for part in parts):
+        skipped[HIDDEN] += 1
+    elif kind_in_walk(parts[-1]) is None:
+        skipped[not_walked(parts[-1])] += 1
     else:
         return True
     return False
-
-
-def _is_hidden(part: str) -> bool:
-    return part == "__MACOSX" or (part.startswith(".") and part not in (".", ".."))
 
 
 def bad_name(name: str) -> str | None:

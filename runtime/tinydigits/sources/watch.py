@@ -13,8 +13,9 @@ from pathlib import Path
 
 from tinydigits.errors import SourceError
 from tinydigits.items import Item, Skipped
-from tinydigits.names import Kind, kind_of
+from tinydigits.names import LATER_FRAMES, Kind, kind_by_ending, kind_of
 from tinydigits.regular import has_writer, open_regular
+from tinydigits.sources.documents import pages
 from tinydigits.sources.folders import walked
 
 SETTLE = 1.0  # s: the time for which a file must not have changed, at least one poll
@@ -80,9 +81,12 @@ def _batches(
             now[name] = file = _seen_again(seen.get(name), signature)
             if _is_due(name, file, rest_polls):
                 file.given = True
-                ready.append(Item(name, name))
+                is_document = kind_by_ending(name) is Kind.DOCUMENT
+                ready += pages(name) if is_document else [Item(name, name)]
         seen = now
-        skipped.hidden, skipped.other = not_read.hidden, not_read.other
+        not_read[LATER_FRAMES] = skipped[LATER_FRAMES]  # who reads counts them
+        skipped.clear()
+        skipped.update(not_read)
         took = time.monotonic() - began
         if ready:
             yield ready
@@ -116,9 +120,8 @@ def _has_writer(name: str) -> bool:
 def _present(inputs: Iterable[str], skipped: Skipped) -> Iterator[str]:
     for name in inputs:
         if kind_of(name) is Kind.FOLDER:
-            for item in walked(name, skipped):
-                assert item.name is not None
-                yield item.name
+            for found in walked(name, skipped):
+                yield found if isinstance(found, str) else str(found.name)
         else:
             yield name
 

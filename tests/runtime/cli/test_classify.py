@@ -71,7 +71,7 @@ def test_all_sources_on_one_command_line_give_the_rows_of_each(tmp_path: Path) -
         assert [row["label"] for row in rows[-5:]] == [*"17111"]
         assert len(rows) == 12 + 28 + 1 + 1 + 3
         assert status == 0
-        assert "1 other files" in summary
+        assert "1 other file" in summary
 
 
 def test_names_of_every_kind_are_as_they_were(tmp_path: Path) -> None:

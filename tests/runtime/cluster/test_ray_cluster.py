@@ -124,7 +124,7 @@ def test_rows_are_those_of_the_local_engine(tmp_path: Path) -> None:
     apart = classify(*given, *options, "-o", tmp_path / "parts", *RAY)
     assert (local.exit_code, apart.exit_code) == (1, 1)
     assert local.stderr.partition(" · ")[0] == apart.stderr.partition(" · ")[0]
-    assert "skipped: 1 other files" in apart.stderr
+    assert "skipped: 1 other file" in apart.stderr
     assert apart.stdout == ""
     rows = table(tmp_path / "parts")
     assert rows.equals(table(tmp_path / "rows.parquet"))

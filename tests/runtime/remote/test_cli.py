@@ -142,7 +142,7 @@ def test_five_thousand_pictures_behind_a_bad_network_are_read_as_if_they_were_he
         (("s3://no-such-bucket/a",), "s3://no-such-bucket/a: no such bucket; check the name"),
         (("s3://scans/none/",), "s3://scans/none/: nothing is there; check the name"),
         (("s3://more/none.zip",), "s3://more/none.zip: nothing is there; check the name"),
-        (("s3://more/notes/",), "no image found in s3://more/notes/ · skipped: 1 other files"),
+        (("s3://more/notes/",), "no image found in s3://more/notes/ · skipped: 1 other file"),
         (("s3://locked/",), "s3://locked/: no permission (AccessDenied); set AWS_PROFILE"),
         (("1.png", "s3://locked/"), "s3://locked/: no permission"),
         (("--batch-size", "1", "s3://more/", "s3://locked/"), "s3://locked/: no permission"),

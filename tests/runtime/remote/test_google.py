@@ -114,7 +114,7 @@ def test_a_prefix_is_walked_and_its_objects_are_fetched(environment: dict[str, s
         assert found == [
             f"gs://scans/scans/{name}" for name in ("9.png", "10.png", "empty.png", "sub/ü.png")
         ]
-        assert (skipped.hidden, skipped.other) == (1, 1)
+        assert (skipped["hidden"], skipped["other file"]) == (1, 1)
         assert [len(fetched(url, 10**6)) for url in found] == [len(ONE), len(ONE), 0, len(ONE)]
         assert listed("gcs://scans/plain") == ["gcs://scans/plain"]
         assert len(listed("gs://scans")) == 4

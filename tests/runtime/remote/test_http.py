@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import ROOT
 from tests.support.location import fetched, listed, located
 from tests.support.web_server import Web, web_server, write_certificate
-from tinydigits import Limits
+from tinydigits import Classifier, Limits
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.items import Skipped, Stack
 from tinydigits.remote import client as remote_clients
@@ -54,6 +55,13 @@ def saved() -> bytes:
     return content.getvalue()
 
 
+def document(pages: int) -> bytes:
+    content = io.BytesIO()
+    first, *others = (Image.open(SCANS / "1-small.png").convert("L") for _ in range(pages))
+    first.save(content, "TIFF", save_all=True, append_images=others)
+    return content.getvalue()
+
+
 FILES = {
     "1.png": ONE,
     "ü &.png": ONE,
@@ -63,6 +71,9 @@ FILES = {
     "a.npy": saved(),
     "cut.zip": zipped()[:-100],
     "empty.tar": b"",
+    "three.tif": document(3),
+    "one.tif": document(1),
+    "cut.tif": document(3)[:100],
 }
 
 
@@ -145,6 +156,15 @@ def test_archives_are_streamed(web: Web, kind: str, name: str) -> None:
     parts = -(-len(FILES[name]) // 10_000)
     if kind == "ranges":  # and the end more than once, since a zip's table is there
         assert parts < len(web.asked) <= parts + 10
+
+
+def test_the_pages_of_documents_are_pictures(web: Web) -> None:
+    names = [f"{web.address}/ranges/{name}.tif" for name in ("three", "one", "cut", "none")]
+    rows = list(Classifier("conv").classify(names))
+    assert [row.path for row in rows] == [*(f"{names[0]}#{page}" for page in (1, 2, 3)), *names[1:]]
+    assert [row.label for row in rows] == ["1"] * 4 + [None] * 2
+    assert "a damaged TIFF" in str(rows[4].reason)
+    assert "not found" in str(rows[5].reason)
 
 
 def test_arrays_are_streamed(web: Web) -> None:

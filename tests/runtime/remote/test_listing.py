@@ -93,7 +93,7 @@ def test_a_prefix_is_walked_as_a_folder_is() -> None:
         "s3://scans/scans/sub/2.png",
         "s3://scans/scans/sub/ü ?#%+.png",
     ]
-    assert (skipped.hidden, skipped.other) == (2, 1)
+    assert (skipped["hidden"], skipped["other file"]) == (2, 1)
     assert listed("S3a://scans/scans-2/") == ["S3a://scans/scans-2/1.png"]
     whole = listed("s3://scans")
     assert whole == listed("s3://scans/")

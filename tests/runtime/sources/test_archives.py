@@ -108,7 +108,7 @@ def test_the_images_come_in_stored_order_and_the_rest_is_counted(
     items = list(open_inputs([str(path)], Opening(Limits(), skipped, io.BytesIO)))
     expected = [("b/10.png", b"ten"), ("b/2.PNG", b"two"), ("./c.jpg", b""), ("ü\n.png", b"umlaut")]
     assert items == [Item(f"{path}/{name}", data) for name, data in expected]
-    assert (skipped.hidden, skipped.other) == (3, 1)
+    assert (skipped["hidden"], skipped["other file"]) == (3, 1)
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
@@ -158,7 +158,7 @@ def test_members_of_a_tar_that_are_no_honest_files_are_refused(tmp_path: Path) -
     }
     skipped = Skipped()
     assert len(list(members(str(tmp_path / "a.tar"), Limits(), skipped))) == 8
-    assert skipped == Skipped(hidden=0, other=1)
+    assert skipped == Skipped({"other file": 1})
     link = renumbered(tarred(special("a.png", tarfile.LNKTYPE)), b"%011o" % 100 + bytes(1))
     assert read(tmp_path, "tar", link) == {"a.png": "a hard link"}  # of which no data is stored
 

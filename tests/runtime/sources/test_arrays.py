@@ -28,7 +28,7 @@ LABELS = np.arange(10, dtype=np.uint8)
 
 def read(path: Path, skipped: Skipped | None = None) -> tuple[list[Stack], list[tuple[str, str]]]:
     """The stacks, and after them what the rows for errors say."""
-    found = list(stacks(str(path), skipped or Skipped()))
+    found = list(stacks(str(path), Skipped() if skipped is None else skipped))
     good = [each for each in found if isinstance(each, Stack)]
     bad = [each for each in found if isinstance(each, Item)]
     assert found == [*good, *bad]
@@ -84,7 +84,7 @@ def test_the_images_of_an_npz_are_found_among_its_arrays(tmp_path: Path, save: o
         (f"{path}/x_test", 0, 3),
     ]
     assert np.array_equal(good[2].images, IMAGES[:3])
-    assert (bad, skipped.other) == ([], 3)
+    assert (bad, skipped["other file"]) == ([], 3)
 
 
 def test_an_npz_without_images_is_one_row(tmp_path: Path) -> None:

@@ -7,19 +7,30 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from tinydigits.cli.summary import skipped_text
+from tinydigits.errors import SourceError
 from tinydigits.images import Limits
 from tinydigits.items import Skipped
-from tinydigits.names import natural_key
+from tinydigits.names import ENDINGS, Kind, natural_key
 from tinydigits.sources import Opening, open_inputs
 from tinydigits.sources.folders import walked
 
 
 def names(inputs: list[str], skipped: Skipped | None = None, stdin: bytes = b"") -> list[str]:
-    items = open_inputs(inputs, Opening(Limits(), skipped or Skipped(), lambda: io.BytesIO(stdin)))
+    items = open_inputs(
+        inputs,
+        Opening(Limits(), Skipped() if skipped is None else skipped, lambda: io.BytesIO(stdin)),
+    )
     return [str(item.name) for item in items]
+
+
+def names_in(folder: str) -> list[str]:
+    return [each if isinstance(each, str) else str(each.name) for each in walked(folder, Skipped())]
 
 
 def touch(folder: Path, *paths: str) -> None:
@@ -73,7 +84,44 @@ def test_what_is_skipped_text_is_counted(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path)
     skipped = Skipped()
     assert len(names([str(tmp_path)], skipped)) == 1
-    assert (skipped.hidden, skipped.other) == (2, 3)
+    assert skipped == Skipped({"hidden": 2, "other file": 2, "link to a folder": 1})
+
+
+# Kinds of which a name says something, and how they are counted.
+NOT_WALKED = {
+    "video": ("a.mp4", "B.MOV", "c.avi"),
+    "raw photograph": ("a.dng", "b.CR2"),
+    "picture of another format": ("a.jxl", "b.psd", "c.jp2", "d.ico"),
+    "drawing": ("a.svg", "b.eps"),
+    "document": ("a.docx", "b.odt", "c.xlsx"),
+    "archive": ("a.zip", "b.7z", "c.rar", "d.tar.gz"),
+    "file of arrays": ("a.npy",),
+    "other file": ("a.txt", "README", "mp4", "b.", "Thumbs.db"),
+    "hidden": (".DS_Store", "__MACOSX/a.png"),
+}
+
+
+def test_what_a_walk_skips_is_counted_by_kind(tmp_path: Path) -> None:
+    for kind, paths in NOT_WALKED.items():
+        touch(tmp_path, *(path if kind == "hidden" else f"{kind}/{path}" for path in paths))
+    skipped = Skipped()
+    assert names([str(tmp_path)], skipped) == []
+    assert skipped == Skipped({kind: len(paths) for kind, paths in NOT_WALKED.items()})
+    assert skipped_text(Skipped({"video": 1, "hidden": 2, "other file": 1, "drawing": 0})) == (
+        " · skipped: 1 video, 2 hidden, 1 other file"
+    )
+    text = skipped_text(Skipped({**dict.fromkeys(NOT_WALKED, 1000), "link to a folder": 2}))
+    assert text == (
+        " · skipped: 1,000 videos, 1,000 raw photographs, 1,000 pictures of other formats, "
+        "1,000 drawings, 1,000 documents, 1,000 archives, 1,000 files of arrays, 1,000 hidden, "
+        "2 links to folders, 1,000 other files"
+    )
+
+
+def test_every_ending_of_a_picture_is_walked(tmp_path: Path) -> None:
+    endings = [*ENDINGS[Kind.PICTURE], *ENDINGS[Kind.DOCUMENT]]
+    touch(tmp_path, *(f"a{ending}" for ending in endings), *(f"B{e.upper()}" for e in endings))
+    assert len(names([str(tmp_path)])) == 2 * len(endings)
 
 
 def test_links_to_files_are_followed_and_broken_ones_are_rows(tmp_path: Path) -> None:
@@ -95,15 +143,43 @@ def test_a_list_gives_one_item_a_line() -> None:
     assert listed == ["b.png", "a.png", " some name .png", os.fsdecode(b"\xff.png")]
 
 
-def test_a_folder_that_cannot_be_listed_is_one_item(tmp_path: Path) -> None:
-    from tinydigits.sources.folders import walked
+class Slow(io.BytesIO):
+    """Gives one byte at a time."""
 
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return super().read1(1 if size else 0)
+
+
+@pytest.mark.parametrize("stream", [io.BytesIO, Slow])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"])
+def test_a_list_that_windows_has_written_is_read(encoding: str, stream: type[io.BytesIO]) -> None:
+    expected = ["b.png", "sub\\ü 数.png", "c.png"]
+    for text in ("\r\n".join(expected), "\n".join([*expected, ""])):
+        mark = "\ufeff" if "16" in encoding else ""
+        lines = stream((mark + text).encode(encoding))
+        opening = Opening(Limits(), Skipped(), lambda lines=lines: lines)  # type: ignore[misc]
+        assert [item.name for item in open_inputs(["-"], opening)] == expected
+
+
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "PDF"])
+def test_a_picture_in_place_of_a_list_is_called_one(format_: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (30, 30)).save(file, format_)
+    with pytest.raises(SourceError, match=f"this is a {format_} itself: name it"):
+        names(["-"], stdin=file.getvalue())
+
+
+def test_names_that_begin_like_pictures_are_names() -> None:
+    assert names(["-"], stdin=b"BM.png\nP5 a.png") == ["BM.png", "P5 a.png"]
+
+
+def test_a_folder_that_cannot_be_listed_is_one_item(tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
-    assert [item.name for item in walked(gone, Skipped())] == [gone]
+    assert names_in(gone) == [gone]
 
 
 def test_names_that_differ_in_digits_alone_are_in_order_too(tmp_path: Path) -> None:
     for number in (10, 9, 11, 2):
         (tmp_path / f"scan-{number:03}.png").touch()
-    found = [Path(str(item.name)).name for item in walked(str(tmp_path), Skipped())]
+    found = [Path(name).name for name in names_in(str(tmp_path))]
     assert found == ["scan-002.png", "scan-009.png", "scan-010.png", "scan-011.png"]

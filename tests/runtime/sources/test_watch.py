@@ -43,7 +43,10 @@ class Polls:
         step(0)
         batches: dict[int, list[str]] = {}
         watched = watched_files(
-            inputs, lambda: self.number >= count, skipped or Skipped(), settle=settle
+            inputs,
+            lambda: self.number >= count,
+            Skipped() if skipped is None else skipped,
+            settle=settle,
         )
         for batch in watched:
             assert all(item.name == item.image for item in batch)
@@ -71,7 +74,7 @@ def test_what_is_there_comes_at_the_second_poll_and_only_once(polls: Polls) -> N
     skipped = Skipped()
     given = polls.run(["in"], 6, lambda _: None, skipped)
     assert given == {1: ["in/2.png", "in/10.png", "in/sub/1.jpg"]}
-    assert (skipped.hidden, skipped.other) == (1, 1)
+    assert (skipped["hidden"], skipped["other file"]) == (1, 1)
 
 
 def test_what_arrives_comes_when_it_rests(polls: Polls) -> None:

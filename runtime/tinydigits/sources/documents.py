@@ -1,0 +1,53 @@
+"""Documents: TIFF and PDF files, each page of which is a picture and has a row `NAME#3`.
+
+A document of one page is a picture like any other. Pages are counted here, and decoded by who reads
+them.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from tinydigits.errors import ImageError, TinydigitsError
+from tinydigits.images import Limits
+from tinydigits.items import Item
+from tinydigits.names import shown
+from tinydigits.pages import MOST_PAGES, Page, directories
+from tinydigits.remote.location import Location, Place
+from tinydigits.sources.members import open_place
+
+
+def pages(place: Place, max_bytes: int = Limits().max_bytes) -> Iterator[Item]:
+    """Yield each page of a file; or the file itself where it is no document, cannot be read, or has
+    more than `max_bytes`: who reads it says what is wrong.
+    """
+    name = shown(place)
+    try:
+        with open_place(place) as file:
+            if isinstance(place, Location):
+                data = file.read(max_bytes + 1)
+                found = [*pages_in(name, data)] if len(data) <= max_bytes else []
+            else:
+                is_small = os.fstat(file.fileno()).st_size <= max_bytes
+                found = [*_pages(name, place, file)] if is_small else []
+    except (TinydigitsError, OSError):
+        found = []
+    yield from found or [Item(name, place)]
+
+
+def pages_in(name: str, data: bytes) -> Iterator[Item]:
+    """Yield each page of a document in memory; any other file as it is."""
+    return _pages(name, data, io.BytesIO(data))
+
+
+def _pages(name: str, source: str | bytes, file: BinaryIO) -> Iterator[Item]:
+    found = directories(file)
+    if len(found) < 2:
+        yield Item(name, source)
+        return
+    for number, at in enumerate(found[:MOST_PAGES], 1):
+        yield Item(f"{name}#{number}", Page(source, number, at))
+    if len(found) > MOST_PAGES:
+        why = f"more than {MOST_PAGES:,} pages, and the others are not read: split it"
+        yield Item(name, ImageError(why))
