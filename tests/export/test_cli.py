@@ -215,8 +215,8 @@ def test_c_and_the_page_are_written_proved_and_proved_again(
     assert run("verify", str(out), *data)[0] == 0
     changed = ("digits.c", "digits.h", "digits_read.c", "fit.c", "digits.html")
     for name in changed:
-        with (out / name).open("a", encoding="utf-8") as file:
-            file.write("\n")
+        with (out / name).open("a", encoding="utf-8") as changing:
+            changing.write("\n")
     status, _, errors = run("verify", str(out), *data)
     assert status == 1
     for name in changed:
