@@ -1,11 +1,15 @@
 """Base lines: which pieces form a line of writing, and in which order they are read."""
 
+from itertools import combinations
+
 import numpy as np
 
 from tinydigits.pieces import Piece
 
 STEEPEST = 15  # degrees: how much lines may rise or fall
 SIGN = 40  # of 100 of the height of the digits: smaller pieces are dots, bars and parts
+WHOLE = 80  # of 100 of the height of the digits: lower signs may be halves of a broken digit
+STACKED, HIGHEST = 15, 130  # likewise: the gap between such halves, and their height together
 SHARED = 40  # of 100 of the height of the lower one: pieces that share more are in one line
 
 
@@ -42,6 +46,10 @@ def lines_of(pieces: list[Piece], tall: int, many: bool) -> list[list[Piece]]:
             apart = abs(tops + heights / 2 - tops[place] - heights[place] / 2)
             distance = np.where(beside, middles - middles[place] + 2 * apart, np.inf)
             parent[root(place)] = root(int(distance.argmin()))
+    low = [place for place, sign in enumerate(signs) if sign.height * 100 < WHOLE * tall]
+    for place, other in combinations(low, 2):
+        if _are_stacked(signs[place], signs[other], tall):
+            parent[root(place)] = root(other)
     grouped: dict[int, list[Piece]] = {}
     for place, piece in enumerate(signs):
         grouped.setdefault(root(place), []).append(piece)
@@ -80,6 +88,18 @@ def _joined(groups: list[list[Piece]], tall: int) -> list[list[Piece]]:
 
 def _middle(piece: Piece) -> int:
     return piece.left + piece.right
+
+
+def _are_stacked(one: Piece, other: Piece, tall: int) -> bool:
+    """Tell whether two pieces may be the upper and the lower half of one broken digit."""
+    beside = min(one.right, other.right) - max(one.left, other.left)
+    gap = max(one.top, other.top) - min(one.bottom, other.bottom)
+    height = max(one.bottom, other.bottom) - min(one.top, other.top)
+    return (
+        2 * beside >= min(one.width, other.width)
+        and gap * 100 <= STACKED * tall
+        and height * 100 <= HIGHEST * tall
+    )
 
 
 def _apart(one: Piece, other: Piece) -> int:

@@ -38,6 +38,7 @@ Infer = Callable[[NDArray[np.uint8]], Scores]
 LIKELY = 30  # of 100 of the usual height: pieces as tall are shown to the network as they are
 CLEAR = 0.3  # a second score below it
 NARROW, WIDE = 42, 100  # of 100 of the height: narrower pieces are not cut, wider ones always
+LOW = 60  # likewise: less tall pieces are parts of a digit, or no digit, and are not cut
 WORD = 70  # likewise: the gap between words
 SIGN = 40  # likewise: what is less tall is a dot, a hyphen or dust
 LEAST = 0.1  # signs with a lower score are left out
@@ -183,7 +184,7 @@ def _known(atoms: Sequence[Atom], one: Candidate) -> Scores | None:
 
 
 def _may_hold_several(piece: Piece, scores: Scores | None, tall: int) -> bool:
-    if scores is None or piece.width * 100 <= NARROW * tall:
+    if scores is None or piece.width * 100 <= NARROW * tall or piece.height * 100 < LOW * tall:
         return False
     return float(scores.max()) < SURE or piece.width * 100 > WIDE * max(tall, piece.height)
 

@@ -68,6 +68,14 @@ def test_a_column_is_read_from_top_to_bottom() -> None:
     assert [boxes(line) for line in lines] == [[(20, 10)], [(20, 90)], [(20, 170)]]
 
 
+def test_the_halves_of_a_broken_digit_are_in_one_line() -> None:
+    levels = np.zeros((80, 200), np.uint8)
+    ring(levels, 20, 20)
+    levels[20:36, 100:125] = levels[40:60, 105:130] = 255
+    lines = lines_of(pieces_of(levels > 0), 40, many=True)
+    assert [sorted(boxes(line)) for line in lines] == [[(20, 20), (100, 20), (105, 40)]]
+
+
 def test_two_rings_that_touch_are_cut_between_them() -> None:
     levels = np.zeros((40, 80), np.uint8)
     ring(levels, 0, 0, 38)
