@@ -42,7 +42,7 @@ WEIGHTS = {
     "narrower": 0.3,
     "joins": 0.15,
     "gaps": 1.0,
-    "part": 1.0,
+    "part": 0.5,
     "cut": 0.6,
     "crossed": 2.0,
     "border": 2.0,
@@ -50,7 +50,7 @@ WEIGHTS = {
 }
 # What speaks against leaving out an atom of the height of a digit: a whole piece may be another
 # sign or dirt, but a part of one mostly belongs to a digit.
-PIECE, PART = 3.5, 5.0
+PIECE, PART = 3.0, 5.0
 SIGN_WIDTH = 0.7  # of the height of a digit: wider pieces hold several signs
 SPARE = 0.02  # for any atom, however small
 
