@@ -45,6 +45,7 @@ static const int32_t REACH[2] = {5, 32};
 static const int32_t LEVELS[2] = {80, 128};
 #define SPECK 35
 #define PART 180
+#define HUGGING 6
 #define NEAR 16
 #define FAR 30
 #define CURVED 40
@@ -784,7 +785,7 @@ static bool ink_is_dark(Grey grey, Space space)
 #define NONE 0xFFFF /* no run; there are at most 64 · 32 */
 
 enum { TOP = 1, LEFT = 2, BOTTOM = 4, RIGHT = 8 };                 /* sides */
-enum { IS_NEAR = 1, IS_FAR = 2 };                                  /* around the main piece */
+enum { IS_HUGGING = 1, IS_NEAR = 2, IS_FAR = 4 };                  /* around the main piece */
 
 typedef struct {
     uint8_t row, first, last; /* `last` is the last column + 1: at most 64 */
@@ -1028,12 +1029,12 @@ static int32_t weight_of(const Piece *piece, const Pieces *all)
 /* Mark what lies within a share of the main piece's extent of it, by the bits of IS_…. */
 static void mark_around(const Piece *main, const Pieces *all, uint8_t *around, Space space)
 {
-    static const uint8_t shares[2] = {NEAR, FAR};
+    static const uint8_t shares[3] = {HUGGING, NEAR, FAR};
     int32_t height = all->height, width = all->width, size = height * width;
     int32_t furthest = most_of(1, FAR * extent_of(main) / 100);
     uint8_t *padded = (uint8_t *)taken(&space, size + 2 * margin_of(height, furthest) * width);
     filled(around, size, 0);
-    for (int32_t at = 0; at < 2; at++) {
+    for (int32_t at = 0; at < 3; at++) {
         int32_t reach = most_of(1, shares[at] * extent_of(main) / 100);
         uint8_t *marks = padded + margin_of(height, reach) * width;
         filled(marks, size, 0);
@@ -1055,7 +1056,8 @@ static bool belongs(const Piece *piece, const Piece *main, const Pieces *all,
                && meets(piece, all, around, IS_NEAR);
     if (large) {
         bool stray = 5 * extent_of(piece) > 4 * extent_of(main) && is_straight(piece, all);
-        return meets(piece, all, around, stray ? IS_NEAR : IS_FAR);
+        bool upright = 3 * width_of(piece) <= height_of(piece);
+        return meets(piece, all, around, !stray ? IS_FAR : upright ? IS_NEAR : IS_HUGGING);
     }
     return piece->cells * 1000 >= SPECK * main->cells && meets(piece, all, around, IS_NEAR);
 }

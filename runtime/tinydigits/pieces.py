@@ -18,7 +18,7 @@ GRID = 64  # cells: the longer side of the grid
 LEVELS = (80, 128)  # of 255: how strong ink must be where weaker ink reaches across the picture
 SPECK = 35  # of 1000 of the main piece's cells: a smaller piece is dust
 PART = 180  # likewise: a larger piece belongs to the digit from further away
-NEAR, FAR = 16, 30  # of 100 of the main piece's longer side: distances in cells
+HUGGING, NEAR, FAR = 6, 16, 30  # of 100 of the main piece's longer side: distances in cells
 CURVED = 40  # of 100 of a straight piece's cells: a curved one with more is the digit beside a line
 SURROUNDED = 8  # a digit on a sheet is at least 1/8 as tall or wide as the grid
 STRAIGHT = 60  # (length ÷ width)²: straight strokes are seven times as long as wide, or longer
@@ -224,11 +224,11 @@ def _chosen(grid: Mask) -> _Choice:
     main = max(pieces, key=lambda piece: _weight(piece, grid))
     if len(pieces) == 1:
         return _Choice(main, pieces, several=False)
-    near, far = _around(main, grid)
+    hugging, near, far = _around(main, grid)
     curved = [piece for piece in pieces if _is_curved(piece, main, grid) and not piece.meets(far)]
     if curved and main.is_straight():
         main = max(curved, key=lambda piece: _weight(piece, grid))
-        near, far = _around(main, grid)
+        hugging, near, far = _around(main, grid)
 
     def belongs(piece: Piece) -> bool:
         if piece is main:
@@ -239,7 +239,8 @@ def _chosen(grid: Mask) -> _Choice:
             return whole and piece.meets(near)
         if large:
             stray = 5 * piece.extent > 4 * main.extent and piece.is_straight()
-            return piece.meets(near if stray else far)
+            upright = 3 * piece.width <= piece.height  # as the second stroke of an open 4 is
+            return piece.meets((near if upright else hugging) if stray else far)
         return piece.cells * 1000 >= SPECK * main.cells and piece.meets(near)
 
     def is_other(piece: Piece) -> bool:
@@ -253,11 +254,10 @@ def _chosen(grid: Mask) -> _Choice:
     return _Choice(main, kept, any(is_other(piece) for piece in others))
 
 
-def _around(main: Piece, grid: Mask) -> tuple[Grey, Grey]:
-    """Mark what is NEAR the main piece, and what is not further away than FAR."""
+def _around(main: Piece, grid: Mask) -> list[Grey]:
+    """Mark what lies within HUGGING, NEAR and FAR of the main piece, each by itself."""
     marked = main.marked(grid)
-    near, far = (dilated(marked, max(1, share * main.extent // 100)) for share in (NEAR, FAR))
-    return near, far
+    return [dilated(marked, max(1, share * main.extent // 100)) for share in (HUGGING, NEAR, FAR)]
 
 
 def _is_curved(piece: Piece, line: Piece, grid: Mask) -> bool:

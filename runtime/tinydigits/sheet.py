@@ -88,10 +88,25 @@ def read_sheet(image: Image.Image, invert: bool | None, many: bool, infer: Infer
         if closer is not None:
             page, pieces = closer, _Pieces(closer, infer)
     lines, left_out = _lines(page, pieces, many, infer)
+    if len(pieces.scores) == 1 and _is_one_sign(lines):
+        lines, left_out = [], 1
     shown = tuple(
         tuple(sign._replace(box=page.in_picture(sign.box)) for sign in line) for line in lines
     )
     return Sheet(shown, left_out, blank=False)
+
+
+def _is_one_sign(lines: Sequence[Sequence[Sign]]) -> bool:
+    """Tell whether the signs of a single piece are taller than wide: two digits that touch are
+    wider, and a letter that looks like two is not.
+    """
+    signs = [sign for line in lines for sign in line]
+    if len(signs) < 2:
+        return False
+    left, top, right, bottom = signs[0].box
+    for sign in signs:
+        left, top, right, bottom = around(sign.box, (left, top, right, bottom))
+    return right - left < bottom - top
 
 
 class _Pieces:
