@@ -60,7 +60,10 @@ def evaluate(
     labels = classifier.info.labels
     place = place_of(folder)
     if kind_of(place, stdin=False) is not Kind.REMOTE:
-        check_classes(folder, labels)
+        tested = check_classes(folder, labels)
+        if tested != folder:
+            click.echo(f"{folder} holds splits: these are the pictures in {tested}", err=True)
+            place = place_of(tested)
     skipped, tally = Skipped(), Tally(labels)
 
     def truth(prediction: Prediction) -> str:
