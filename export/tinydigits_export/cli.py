@@ -1,5 +1,6 @@
 """`tinydigits export` and `tinydigits verify`: parsing and printing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,8 @@ def _matching(original: "Original", data: str, purpose: str) -> "Dataset":
 
     seed = int(original.record.get("seed", 0))
     found = load_data(data, seed=seed, fit=original.fit, purpose=purpose, extra="export")
+    if found.numbered and len(found.labels) == len(original.labels):
+        found = replace(found, labels=original.labels)  # `train --labels` named them
     if found.labels != original.labels:
         raise SourceError(
             f"{original.path} has the classes {', '.join(original.labels)}, and the data has "

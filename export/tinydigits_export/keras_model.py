@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinydigits import ModelError
 from tinydigits.fitting import Fit
 from tinydigits_train.batches import scores_of
-from tinydigits_train.data import DIGITS
+from tinydigits_train.labelled_folder import DIGITS
 from tinydigits_train.tensorflow import load_tensorflow
 
 _KINDS = {  # first bytes of what people pass by mistake

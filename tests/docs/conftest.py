@@ -13,7 +13,7 @@ from PIL import Image
 from tests.conftest import ROOT, MadeOnce, write_idx
 from tests.support.warm import warm
 from tinydigits.sources.idx import read_images, read_labels
-from tinydigits_train.data import FILES
+from tinydigits_train.ready import FILES
 
 COMMAND = str(Path(sys.executable).with_name("tinydigits"))
 TRAINING, TEST = 4_000, 1_000  # digits: as many as there always are, and soon trained on

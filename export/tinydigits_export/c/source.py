@@ -10,7 +10,7 @@ import numpy as np
 
 from tinydigits import ModelError, ModelInfo
 from tinydigits_export.templates import fill
-from tinydigits_train.data import DIGITS
+from tinydigits_train.labelled_folder import DIGITS
 
 TEMPLATES = Path(__file__).with_name("templates")
 PIXELS = 784
