@@ -47,7 +47,8 @@ models:  ## train dense, tiny and conv into build/, 45 minutes (needs MNIST: DAT
 bundled:  ## put what `models` left in build/ into the package (needs MNIST: DATA=folder)
 	for recipe in dense conv; do \
 	  tinydigits export build/$$recipe.keras -o build/$$recipe --formats onnx $(if $(DATA),--data $(DATA)) && \
-	  cp build/$$recipe/$$recipe.onnx build/$$recipe/$$recipe.json runtime/tinydigits/models/ || exit 1; \
+	  cp build/$$recipe.keras build/$$recipe/$$recipe.onnx build/$$recipe/$$recipe.json \
+	    runtime/tinydigits/models/ || exit 1; \
 	done
 
 .PHONY: help setup test quick lint types format check docs scans wasm models bundled
