@@ -122,7 +122,7 @@ def train(
     Examples:
       tinydigits train -o digits.keras
       tinydigits train --data digits --epochs 2 -o own.keras
-      tinydigits train --from digits.keras --data digits --epochs 1 -o better.keras
+      tinydigits train --from digits.keras --data digits --epochs 1 -o new.keras
 
     \b
     Exit status:
