@@ -38,14 +38,14 @@ scans:  ## draw examples/scans and examples/broken again
 wasm:  ## compile the fit for the exported page again (needs clang and lld)
 	runtime/core/wasm.sh
 
-models:  ## train dense, tiny and conv into build/, 45 minutes (needs MNIST: DATA=folder)
+models:  ## train dense, tiny, conv and light into build/, two hours (needs MNIST: DATA=folder)
 	mkdir -p build
-	for recipe in dense tiny conv; do \
+	for recipe in dense tiny conv light; do \
 	  tinydigits train --recipe $$recipe $(if $(DATA),--data $(DATA)) -o build/$$recipe.keras || exit 1; \
 	done
 
 bundled:  ## put what `models` left in build/ into the package (needs MNIST: DATA=folder)
-	for recipe in dense conv; do \
+	for recipe in dense conv light; do \
 	  tinydigits export build/$$recipe.keras -o runtime/tinydigits/models \
 	    --formats onnx,tflite,int8,c,html $(if $(DATA),--data $(DATA)) || exit 1; \
 	done

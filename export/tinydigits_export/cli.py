@@ -1,5 +1,6 @@
 """`tinydigits export` and `tinydigits verify`: parsing and printing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -226,6 +227,8 @@ def _matching(
 
     seed = int(original.record.get("seed", 0))
     found = load_data(data, seed=seed, fit=original.fit, purpose=purpose, extra="export")
+    if labels and found.numbered and len(found.labels) == len(labels):
+        found = replace(found, labels=labels)  # `train --labels` named them
     if labels and found.labels != labels:
         raise SourceError(
             f"{original.path} has the classes {', '.join(labels)}, and the data has "

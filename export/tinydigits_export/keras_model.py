@@ -16,8 +16,7 @@ from tinydigits.fitting import Fit
 from tinydigits_export.fold import chained
 from tinydigits_export.ranges import RANGES, UNIT, Found, Range, find_range
 from tinydigits_train.batches import scores_of
-from tinydigits_train.data import DIGITS
-from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.labelled_folder import DIGITS, Digits
 from tinydigits_train.tensorflow import load_tensorflow
 
 _KINDS = {  # first bytes of what people pass by mistake

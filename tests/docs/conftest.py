@@ -15,8 +15,8 @@ from tests.support.lessons import keras_linear, linear, onnx_linear
 from tests.support.warm import warm
 from tinydigits.sources.idx import read_images, read_labels
 from tinydigits_export.ranges import RANGES
-from tinydigits_train.data import FILES
 from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.ready import FILES
 from tinydigits_train.tensorflow import load_tensorflow
 
 COMMAND = str(Path(sys.executable).with_name("tinydigits"))

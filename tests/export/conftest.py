@@ -14,7 +14,8 @@ from tests.support.pages import Opens, chromium, opened, opener
 from tinydigits_export.bundle import export
 from tinydigits_export.c.backend import MissingTool, host_compiler
 from tinydigits_export.keras_model import Original, open_original
-from tinydigits_train.data import FILES, Dataset, load_data
+from tinydigits_train.data import Dataset, load_data
+from tinydigits_train.ready import FILES
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 from tinydigits_train.training import save, train

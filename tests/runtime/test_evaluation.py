@@ -220,3 +220,41 @@ def test_a_hostile_folder_name_is_escaped(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         check_classes(folders(tmp_path, "\x1b[2J"), tuple(string.digits))
     assert str(caught.value).isprintable()
+
+
+def tree(root: Path, *paths: str) -> str:
+    for path in paths:
+        (root / path).mkdir(parents=True)
+    return str(root)
+
+
+@pytest.mark.parametrize(
+    ("names", "tested"),
+    [(("train", "val", "test"), "test"), (("Training", "Validation"), "Validation"),
+     (("valid", "test_set"), "test_set")],
+)  # fmt: skip
+def test_the_test_pictures_are_evaluated_where_a_folder_has_splits(
+    tmp_path: Path, names: tuple[str, ...], tested: str
+) -> None:
+    folder = tree(tmp_path, *(f"{name}/{label}" for name in names for label in "ab"))
+    assert check_classes(folder, LABELS) == str(tmp_path / tested)
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        (("train/a", "train/b", "val/a", "c"), "train, val are splits, and c beside them are not"),
+        (("train/a", "test"), "test: is a split by its name, and holds no sub-folder"),
+        (("ann/a", "ann/b", "ben/a", "ben/b"), "a, b repeat below ann, ben"),
+    ],
+)
+def test_splits_beside_classes_and_classes_below_others_are_refused(
+    tmp_path: Path, paths: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SourceError, match=said):
+        check_classes(tree(tmp_path, *paths), LABELS)
+
+
+def test_a_class_may_be_called_test_and_its_pictures_may_be_sorted_further(tmp_path: Path) -> None:
+    labels = ("a", "b", "test")
+    assert check_classes(tree(tmp_path, "a/more", "b/more", "test"), labels) == str(tmp_path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinydigits_train.augment import augment
+from tinydigits_train.augment import augment, augment_picture
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.tensorflow import load_tensorflow
 
@@ -46,3 +46,18 @@ def test_a_blank_stays_dark() -> None:
     tensorflow = load_tensorflow("a test", "train")
     after = augment(tensorflow, tensorflow.zeros([100, 28, 28, 1])).numpy()
     assert np.median(after.max(axis=(1, 2, 3))) == 0
+
+
+def test_a_resized_picture_keeps_its_ground_and_is_shown_in_both_polarities() -> None:
+    tensorflow = load_tensorflow("a test", "train")
+    tensorflow.random.set_seed(1)
+    before = np.full((400, 28, 28, 1), 0.2, np.float32)
+    before[:, 8:20, 12:16] = 0.8
+    after = augment_picture(tensorflow, tensorflow.constant(before)).numpy()
+    assert after.min() >= 0
+    assert after.max() <= 1
+    middle, border = after[:, 12:16, 12:16].mean(axis=(1, 2, 3)), after[:, 0].mean(axis=(1, 2))
+    exchanged = middle < border
+    assert 0.4 < exchanged.mean() < 0.6
+    # No black enters from beyond the border: it is as bright as the ground.
+    assert np.abs(after[:, 0].mean(axis=(1, 2)) - after[:, 2].mean(axis=(1, 2))).max() < 0.05

@@ -13,7 +13,7 @@ from tinydigits_train.batches import (
     plain_lesson,
     softened,
 )
-from tinydigits_train.data import DIGITS
+from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.synthetic import drawn_digits, no_digits
 from tinydigits_train.tensorflow import load_tensorflow
@@ -32,9 +32,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lesson_module, "FEWEST_SHOWN", 1)
 
 
+def dataset(digits: Digits, labels: str = "0123456789") -> Dataset:
+    return Dataset(digits, digits, "digits", "a test", tuple(labels))
+
+
 def test_the_plain_lesson_is_the_digits(mnist_test: Digits) -> None:
     digits = Digits(mnist_test.images[:100], np.arange(100, dtype=np.uint8) % 10)
-    lesson = plain_lesson(None, digits, DIGITS, 32, 0)
+    lesson = plain_lesson(None, dataset(digits), 32, 0)
     assert lesson.images.shape == (100, 784)
     assert lesson.images.max() == 1
     assert (lesson.steps, lesson.validation) == (4, None)
@@ -45,9 +49,9 @@ def test_the_plain_lesson_is_the_digits(mnist_test: Digits) -> None:
 def test_what_is_set_aside_is_not_shown(
     mnist_test: Digits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lesson_module, "augment", lambda *given: given[1])
+    monkeypatch.setattr(lesson_module, "augment", lambda _, images, strength: images)  # noqa: ARG005
     digits = Digits(mnist_test.images[:500], np.arange(500, dtype=np.uint8) % 10)
-    lesson = augmented_lesson(load_tensorflow("a test", "train"), digits, DIGITS, 16, seed=5)
+    lesson = augmented_lesson(load_tensorflow("a test", "train"), dataset(digits), 16, seed=5)
     assert lesson.validation is not None
     aside = {image.tobytes() for image in lesson.validation.images}
     assert len(aside) == 50
@@ -77,7 +81,7 @@ def test_the_scores_of_a_teacher_are_a_part_of_the_targets() -> None:
 @pytest.mark.tensorflow
 def test_of_the_fewest_digits_one_is_set_aside() -> None:
     tensorflow = load_tensorflow("a test", "train")
-    lesson = augmented_lesson(tensorflow, labelled(4, 4), ("a", "b"), 128, seed=0)
+    lesson = augmented_lesson(tensorflow, dataset(labelled(4, 4), "ab"), 128, seed=0)
     assert lesson.validation is not None
     assert len(lesson.validation.labels) == 1
     assert lesson.steps * 128 >= lesson_module.FEWEST_SHOWN - 128
@@ -127,7 +131,7 @@ def test_other_classes_get_no_drawn_digits_and_no_letters(monkeypatch: pytest.Mo
     monkeypatch.setattr(lesson_module, "no_digits", no_letters)
     monkeypatch.setattr(lesson_module, "drawn_digits", None)
     tensorflow = load_tensorflow("a test", "train")
-    lesson = augmented_lesson(tensorflow, labelled(40, 40), ("a", "b"), 32, seed=0)
+    lesson = augmented_lesson(tensorflow, dataset(labelled(40, 40), "ab"), 32, seed=0)
     assert lesson.steps * 32 >= lesson_module.FEWEST_SHOWN - 32
     _, targets = next(iter(lesson.images))
     assert targets.shape == (32, 2)

@@ -1,6 +1,9 @@
 """`tinydigits train`: progress and figures for people, and nothing written when the data is bad."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ from tests.runtime.cli.test_main import run as run_apart
 from tests.support.commands import run
 from tests.train.test_data import small_mnist
 from tests.train.test_labelled_folder import shapes
-from tinydigits_train.data import FILES
+from tinydigits_train.ready import FILES
 
 pytestmark = pytest.mark.tensorflow
 
@@ -36,7 +39,7 @@ def test_train_shows_progress_and_figures(tmp_path: Path) -> None:
 
 def test_the_smallest_folder_trains_conv(tmp_path: Path) -> None:
     data = shapes(tmp_path / "data", {"round": 5, "tick": 5})
-    words = ("--recipe", "conv", "--epochs", "2", "-o", "own.keras")
+    words = ("--recipe", "conv", "--fit", "auto", "--epochs", "2", "-o", "own.keras")
     status, figures, progress = run("train", "--data", str(data), *words, cwd=tmp_path)
     assert status == 0, progress
     assert figures.startswith("train accuracy ")
@@ -45,8 +48,8 @@ def test_the_smallest_folder_trains_conv(tmp_path: Path) -> None:
 
 def test_where_all_is_read_right_there_are_no_worst_pairs(tmp_path: Path) -> None:
     data = shapes(tmp_path / "here", {"round": 20, "tick": 20})
-    words = ("--data", ".", "--epochs", "20", "-o", str(tmp_path / "own.keras"))
-    status, figures, progress = run("train", *words, cwd=data)
+    words = ("--data", ".", "--recipe", "dense", "--fit", "auto", "--epochs", "1")
+    status, figures, progress = run("train", *words, "-o", str(tmp_path / "own.keras"), cwd=data)
     assert status == 0
     assert figures.splitlines()[1:] == ["test  accuracy 100.00%, 0 errors"]
     assert "34 images of here from its own pictures" in progress
@@ -74,7 +77,7 @@ def test_bad_data_gives_one_error_and_no_file(tmp_path: Path, damage: str) -> No
     elif damage == "counts":
         write_idx(labels, np.zeros(5, np.uint8))
     else:
-        write_idx(labels, np.full(6, 10, np.uint8))
+        write_idx(labels, np.full(6, 200, np.uint8))
     output = tmp_path / "digits.keras"
     status, figures, errors = run("train", "--data", str(data), "-o", str(output))
     assert (status, figures) == (2, "")
@@ -118,3 +121,41 @@ def test_a_folder_that_cannot_hold_plots_is_refused_before_training(tmp_path: Pa
         assert said in errors
         assert "epoch" not in errors
     assert not output.exists()
+
+
+def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
+    data = shapes(tmp_path / "data", {"round": 8, "tick": 8})
+    words = ("train", "--data", str(data), "--recipe", "dense", "--fit", "auto")
+    command = [sys.executable, "-m", "tinydigits", *words, "--epochs", "100000", "-o", "own.keras"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while "epoch  2/" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130, rest
+    record = json.loads((tmp_path / "own.train.json").read_text())
+    assert 2 <= record["epochs"] < 1000
+    assert record["history"][-1]["validation"] == 1
+
+
+def test_folders_with_splits_are_trained_and_evaluated_by_them(tmp_path: Path) -> None:
+    for name, count in (("train", 6), ("val", 2), ("test", 3)):
+        shapes(tmp_path / "data" / name, {"round": count, "tick": count})
+    words = ("--recipe", "dense", "--fit", "auto", "--epochs", "4", "-o", "own.keras")
+    status, _, progress = run("train", "--data", "data", *words, cwd=tmp_path)
+    assert status == 0
+    assert "12 images of data from its own pictures, fit auto, 4 epochs" in progress
+    formats = ("own.keras", "-o", "out", "--data", "data", "--formats", "onnx")
+    status, figures, _ = run("export", *formats, cwd=tmp_path)
+    assert (status, figures.partition(",")[0]) == (0, "own (dense): 6 test images")
+    status, figures, said = run("evaluate", "data", "-m", "out/own.onnx", cwd=tmp_path)
+    assert status == 0
+    assert "data holds splits: these are the pictures in data/test" in said
+    assert " of 6; 95 % interval" in figures
+
+
+def test_labels_must_differ(tmp_path: Path) -> None:
+    status, _, errors = run("train", "--labels", "aa", "-o", "a.keras", cwd=tmp_path)
+    assert status == 2
+    assert "must be printable and differ" in errors

@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import write_idx
 from tinydigits import MissingExtra, SourceError
-from tinydigits_train.data import FILES, load_data
+from tinydigits_train.data import load_data
+from tinydigits_train.ready import FILES
 from tinydigits_train.tensorflow import load_tensorflow
 
 
@@ -80,7 +81,7 @@ def test_without_tensorflow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_missing_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"nowhere: no such folder\. Pass --data FOLDER"):
+    with pytest.raises(SourceError, match=r"nowhere: no such folder or file\. Pass --data FOLDER"):
         load_data(str(tmp_path / "nowhere"))
     (small_mnist(tmp_path) / FILES[2]).unlink()
     with pytest.raises(SourceError, match=f"has no {FILES[2]} nor {FILES[2]}.gz"):

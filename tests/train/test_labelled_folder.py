@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from tests.train.test_data import small_mnist
 from tinydigits import SourceError
 from tinydigits_train.data import load_data
-from tinydigits_train.labelled_folder import classes_in, load_folder
+from tinydigits_train.labelled_folder import DIGITS, classes_in, load_folder
 
 SHAPES = ("tick", "round", "2 bars", "10 bars")
 
@@ -39,8 +40,9 @@ def test_sub_folders_are_the_classes_in_natural_order(tmp_path: Path) -> None:
     shapes(tmp_path, dict.fromkeys((*SHAPES, ".hidden", "__MACOSX"), 10))
     (tmp_path / "a link").symlink_to(tmp_path / "round")  # as `classify` and `evaluate` do
     assert classes_in(tmp_path) == ["2 bars", "10 bars", "round", "tick"]
-    train, test, labels, unreadable = load_folder(tmp_path, 0, "auto")
-    assert (labels, unreadable) == (("2 bars", "10 bars", "round", "tick"), ())
+    (split,) = load_folder(tmp_path, 0, ["auto"])
+    train, test = split.train, split.test
+    assert (split.labels, split.unreadable) == (("2 bars", "10 bars", "round", "tick"), ())
     assert np.bincount(train.labels).tolist() == [8] * 4
     assert np.bincount(test.labels).tolist() == [2] * 4
     assert train.images.max() == 255
@@ -52,12 +54,10 @@ def test_the_seed_splits_and_no_picture_is_on_both_sides(tmp_path: Path) -> None
     random = np.random.default_rng(0)
     for path in tmp_path.rglob("*.png"):  # no two alike
         Image.fromarray(random.integers(0, 256, (28, 28), dtype=np.uint8)).save(path)
-    train, test, *_ = load_folder(tmp_path, 0, "resize")
-    again = load_folder(tmp_path, 0, "resize")[1]
-    other = load_folder(tmp_path, 1, "resize")[1]
-    assert np.array_equal(test.images, again.images)
-    assert not np.array_equal(test.images, other.images)
-    sides = [{image.tobytes() for image in part.images} for part in (train, test)]
+    split, again, other = (load_folder(tmp_path, seed, ["resize"])[0] for seed in (0, 0, 1))
+    assert np.array_equal(split.test.images, again.test.images)
+    assert not np.array_equal(split.test.images, other.test.images)
+    sides = [{image.tobytes() for image in part.images} for part in (split.train, split.test)]
     assert not sides[0] & sides[1]
 
 
@@ -99,3 +99,71 @@ def test_more_classes_than_can_be_trained_are_refused(tmp_path: Path) -> None:
         (tmp_path / str(number)).mkdir()
     with pytest.raises(SourceError, match="101 sub-folders"):
         load_data(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("names", "validates"),
+    [(("train", "val", "test"), True), (("Training", "validation"), False)],
+)
+def test_splits_are_kept_as_they_are(
+    tmp_path: Path, names: tuple[str, ...], validates: bool
+) -> None:
+    for count, name in zip((9, 3, 4), names, strict=False):
+        shapes(tmp_path / name, {"round": count, "tick": count})
+    data = load_data(str(tmp_path))
+    assert data.labels == ("round", "tick")
+    assert len(data.train.labels) == 18
+    assert len(data.test.labels) == (8 if validates else 6)
+    assert (data.validation is not None and len(data.validation.labels) == 6) == validates
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"val": ("round", "tick"), "test": ("round",)}, "val, and no train to learn from"),
+        ({"train": ("round", "tick"), "test": ("2 bars",)}, "2 bars are no classes in train"),
+        ({"ann": ("round", "tick"), "ben": ("round", "tick")}, "round, tick repeat below ann, ben"),
+        ({"all": ("round", "tick")}, "1 sub-folders, .* pass .*all"),
+    ],
+)
+def test_splits_that_cannot_be_trained_on_are_refused(
+    tmp_path: Path, counts: dict[str, tuple[str, ...]], said: str
+) -> None:
+    for name, classes in counts.items():
+        shapes(tmp_path / name, dict.fromkeys(classes, 5))
+    with pytest.raises(SourceError, match=said):
+        load_data(str(tmp_path))
+
+
+def listed(folder: Path, *rows: tuple[str, str]) -> str:
+    lines = [",".join(row) for row in (("file", "truth"), *rows)]
+    (folder / "list.csv").write_text("\n".join(lines), "utf-8")
+    return str(folder / "list.csv")
+
+
+def test_a_list_of_files_and_truths_is_read_like_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes(tmp_path / "in", {"round": 5, "tick": 5})
+    names = [f"in/{name}/{number}.png" for name in ("round", "tick") for number in range(5)]
+    path = listed(tmp_path, *((name, name.split("/")[1]) for name in names), ("gone.png", "tick"))
+    (tmp_path / "else").mkdir()
+    for folder in (tmp_path, tmp_path / "else"):  # names count from here, or from the list
+        monkeypatch.chdir(folder)
+        data = load_data(path)
+        assert data.labels == ("round", "tick")
+        assert (len(data.train.labels), len(data.test.labels)) == (8, 2)
+        assert "gone.png" in data.unreadable[0]
+
+
+def test_all_of_a_list_of_digits_is_trained_on_where_mnist_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes(tmp_path, {"round": 2})
+    monkeypatch.setenv("TINYDIGITS_DATA", str(small_mnist(tmp_path)))
+    path = listed(tmp_path, ("round/0.png", "0"), ("round/1.png", "6"))
+    data = load_data(path, labels=DIGITS)
+    assert data.train.labels.tolist() == [0, 6]
+    assert len(data.test.labels) == 4
+    with pytest.raises(SourceError, match=r"round/0\.png is said to be 'x', which is no class: 0"):
+        load_data(listed(tmp_path, ("round/0.png", "x")), labels=DIGITS)

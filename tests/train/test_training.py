@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from tinydigits import SinkError
+from tinydigits_train import training
 from tinydigits_train.data import Dataset, load_data
 from tinydigits_train.labelled_folder import Digits
-from tinydigits_train.training import Evaluation, Trained, save, train
+from tinydigits_train.recipes import RECIPES
+from tinydigits_train.training import Epoch, Evaluation, Trained, save, train
 
 pytestmark = pytest.mark.tensorflow
 
@@ -52,7 +54,12 @@ def test_the_same_seed_gives_the_same_weights(recipe: str, few: Dataset) -> None
 
 def test_each_epoch_is_told(few: Dataset) -> None:
     told: list[int] = []
-    result = train("dense", few, epochs=3, seed=0, on_epoch=lambda epoch: told.append(epoch.number))
+
+    def on_epoch(epoch: Epoch, epochs: int, name: str) -> None:
+        assert (epochs, name) == (3, "dense")
+        told.append(epoch.number)
+
+    result = train("dense", few, epochs=3, seed=0, on_epoch=on_epoch)
     assert told == [epoch.number for epoch in result.history] == [1, 2, 3]
     assert result.history[2].loss < result.history[0].loss
 
@@ -105,3 +112,29 @@ def test_a_failure_leaves_what_was_there(trained: Trained, tmp_path: Path) -> No
         save(replace(trained, model=Full()), path)
     assert path.read_text() == "before"
     assert [p.name for p in tmp_path.iterdir()] == ["digits.keras"]
+
+
+def test_the_best_weights_are_kept_and_training_ends_when_none_is_better(
+    few: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "FEWEST_PATIENT", 2)
+    doubts = iter([0.9, 0.5, 0.7, 0.6, 0.1])
+    monkeypatch.setattr(training, "_doubt", lambda *_: next(doubts))
+    told: list[float | None] = []
+    pictures = replace(few, from_pictures=True)
+    kept = train(
+        "dense", pictures, epochs=6, on_epoch=lambda epoch, *_: told.append(epoch.validation)
+    )
+    assert len(told) == len(kept.history) == 4  # two in vain after the second
+    assert all(told)
+    monkeypatch.setattr(training, "_doubt", lambda *_: 0.0)
+    assert weights(train("dense", pictures, epochs=2)) == weights(kept)
+
+
+def test_pictures_are_shown_equally_often_whatever_the_folder(few: Dataset) -> None:
+    recipe = RECIPES["dense"]
+    for count in (100, 1000):
+        digits = Digits(few.train.images[:count], few.train.labels[:count])
+        lesson = recipe.lesson(None, replace(few, train=digits, from_pictures=True), 32, 0)
+        epochs = recipe.epochs_of(lesson.steps, 1.0)
+        assert epochs * lesson.steps * 32 == pytest.approx(recipe.shown, rel=0.1)

@@ -1,25 +1,31 @@
 """Lessons: the images that a recipe trains on, and those that set its thresholds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits.info import Thresholds
-from tinydigits_train.augment import augment
-from tinydigits_train.data import DIGITS
-from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.augment import augment, augment_picture
+from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import DIGITS, Digits
 from tinydigits_train.synthetic import drawn_digits, no_digits
 
 OTHERS_FOR = 54_000  # digits: to so many come all of `no_digits`, to fewer proportionally fewer
 FEWEST_SHOWN = 15_000  # images an epoch: of a small folder each is shown several times
+FEWEST_PICTURES_SHOWN = 6_400  # likewise, in `picture_lesson`
 UNEVEN = 1.5  # largest class ÷ smallest: beyond this the smaller ones are shown more often
 MOST_REPEATS = 20  # times that one picture is shown for another class's sake
+MOST_DRAWN = 3_000  # digits, in `picture_lesson`: drawing one takes 0.7 ms
 EASED = 0.4  # the strength of augmentation in the last epochs
 TAUGHT = 0.7  # the part of the targets that is the scores of the teacher
 VALIDATION = 5_000  # training digits that are set aside, at most a tenth, and at least one
-REFUSED_LOW, REFUSED_AMBIGUOUS = 0.004, 0.002  # of the validation digits, by each threshold
+# The share of validation digits that each refuses. Where low scores refuse 0.010, conv takes 1 of 38
+# signs for a digit that are none; where they refuse 0.004, it takes 2.
+REFUSED_LOW, REFUSED_AMBIGUOUS = 0.010, 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,48 +49,94 @@ class Lesson:
     """Set aside and never trained on."""
 
 
-def plain_lesson(
-    _tensorflow: Any, digits: Digits, labels: tuple[str, ...], batch: int, seed: int
-) -> Lesson:
-    """The digits as they are, flat and in [0, 1]; Keras shuffles them anew in each epoch."""
-    digits = balanced(digits, len(labels), seed)
+def plain_lesson(_tensorflow: Any, data: Dataset, batch: int, seed: int) -> Lesson:
+    """The digits as they are, flat and in [0, 1]; Keras shuffles them anew in each epoch.
+
+    Pictures are shown several times an epoch where they are few, and some are set aside.
+    """
+    digits, aside = held_out(data, seed) if data.from_pictures else (data.train, None)
+    digits = balanced(digits, len(data.labels), seed)
+    if data.from_pictures:
+        digits = joined(*[digits] * -(-FEWEST_PICTURES_SHOWN // len(digits.labels)))
     pixels = as_pixels(digits.images, (784,))
-    return Lesson(pixels, digits.labels, batch, -(-len(pixels) // batch), None, None)
+    return Lesson(pixels, digits.labels, batch, -(-len(pixels) // batch), None, aside)
 
 
-def augmented_lesson(
-    tensorflow: Any, digits: Digits, labels: tuple[str, ...], batch: int, seed: int
-) -> Lesson:
+def augmented_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Lesson:
     """Digits, drawn digits and images without a digit, each changed at random at each showing.
 
     Digits and letters are drawn only where the classes are the ten digits: other classes may be
     letters or signs themselves.
     """
-    shown, aside = split(digits, seed)
-    shown = balanced(shown, len(labels), seed)
-    share = min(1.0, len(shown.labels) / OTHERS_FOR)
-    others = no_digits(seed, shown, share, letters=labels == DIGITS)
-    if labels == DIGITS:
-        drawn = drawn_digits(seed)
-        shown = Digits(
-            *map(np.concatenate, ((shown.images, drawn.images), (shown.labels, drawn.labels)))
-        )
-    images = np.concatenate([shown.images, others])
-    targets = np.zeros((len(images), len(labels)), np.float32)
-    targets[np.arange(len(shown.labels)), shown.labels] = 1
+    shown, aside = held_out(data, seed)
+    shown = balanced(shown, len(data.labels), seed)
+    drawn = drawn_digits(seed) if data.labels == DIGITS else None
+    images, targets = _with_others(shown, drawn, data.labels, seed)
 
     def shows(strength: float) -> Any:
-        def changed(some: Any, wanted: Any) -> tuple[Any, Any]:
-            pixels = tensorflow.cast(some[..., tensorflow.newaxis], tensorflow.float32) / 255
-            return augment(tensorflow, pixels, strength), wanted
-
-        dataset = tensorflow.data.Dataset.from_tensor_slices((images, targets))
-        dataset = dataset.shuffle(len(images), seed=seed)
-        dataset = dataset.repeat(-(-FEWEST_SHOWN // len(images))).batch(batch, drop_remainder=True)
-        return dataset.map(changed, num_parallel_calls=2).prefetch(4)
+        dataset = _batches(tensorflow, images, targets, batch, seed, FEWEST_SHOWN)
+        return _changed(tensorflow, dataset, partial(augment, tensorflow, strength=strength))
 
     full = shows(1.0)
     return Lesson(full, None, None, len(full), shows(EASED), aside)
+
+
+def picture_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Lesson:
+    """The digits, each changed at random at each showing, as suits the fit that prepared them.
+
+    Fitted digits have drawn ones and images without a digit beside them, as many at most. Resized
+    pictures have none: nothing that is drawn here looks like them.
+    """
+    shown, aside = held_out(data, seed)
+    shown = balanced(shown, len(data.labels), seed)
+    fitted = data.fit == "auto"
+    if fitted:
+        count = min(MOST_DRAWN, len(shown.labels))
+        drawn = drawn_digits(seed, count) if data.labels == DIGITS else None
+        images, targets = _with_others(shown, drawn, data.labels, seed)
+    else:
+        images, targets = shown.images, np.eye(len(data.labels), dtype=np.float32)[shown.labels]
+    dataset = _batches(tensorflow, images, targets, batch, seed, FEWEST_PICTURES_SHOWN)
+    change = augment if fitted else augment_picture
+    dataset = _changed(tensorflow, dataset, partial(change, tensorflow))
+    return Lesson(dataset, None, None, len(dataset), None, aside)
+
+
+def _with_others(
+    shown: Digits, drawn: Digits | None, labels: tuple[str, ...], seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return images and targets: the digits, drawn ones, and images without a digit."""
+    share = min(1.0, len(shown.labels) / OTHERS_FOR)
+    others = no_digits(seed, shown, share, letters=labels == DIGITS)
+    if drawn is not None:
+        shown = joined(shown, drawn)
+    images = np.concatenate([shown.images, others])
+    targets = np.zeros((len(images), len(labels)), np.float32)
+    targets[np.arange(len(shown.labels)), shown.labels] = 1
+    return images, targets
+
+
+def _batches(tensorflow: Any, images: Any, targets: Any, batch: int, seed: int, fewest: int) -> Any:
+    """Return a Dataset of shuffled batches, `fewest` images an epoch at least."""
+    dataset = tensorflow.data.Dataset.from_tensor_slices((images, targets))
+    dataset = dataset.shuffle(len(images), seed=seed)
+    return dataset.repeat(-(-fewest // len(images))).batch(batch, drop_remainder=True)
+
+
+def _changed(tensorflow: Any, dataset: Any, change: Callable[[Any], Any]) -> Any:
+    def changed(some: Any, wanted: Any) -> tuple[Any, Any]:
+        pixels = tensorflow.cast(some[..., tensorflow.newaxis], tensorflow.float32) / 255
+        return change(pixels), wanted
+
+    return dataset.map(changed, num_parallel_calls=2).prefetch(4)
+
+
+def joined(*several: Digits) -> Digits:
+    """Return the images of several sets, one after the other."""
+    return Digits(
+        np.concatenate([each.images for each in several]),
+        np.concatenate([each.labels for each in several]),
+    )
 
 
 def softened(teacher: Any, batches: Any) -> Any:
@@ -101,10 +153,18 @@ def softened(teacher: Any, batches: Any) -> Any:
     return batches.map(mixed, num_parallel_calls=2).prefetch(4)
 
 
-def split(digits: Digits, seed: int) -> tuple[Digits, Digits]:
-    """Return the digits to train on, and those to set aside. Neither are test digits."""
+def held_out(data: Dataset, seed: int) -> tuple[Digits, Digits]:
+    """Return the digits to train on, and those that validate: the data's own, or some set aside.
+    Neither are test digits.
+    """
+    return (data.train, data.validation) if data.validation else split(data.train, seed)
+
+
+def split(digits: Digits, seed: int, share: float = 0.1) -> tuple[Digits, Digits]:
+    """Return the digits to train on, and the share to set aside."""
     order = np.random.default_rng([seed, 0]).permutation(len(digits.labels))
-    aside, rest = np.split(order, [max(1, min(VALIDATION, len(order) // 10))])
+    count = max(1, min(VALIDATION, int(len(order) * share)))
+    aside, rest = np.split(order, [count])
     return (
         Digits(digits.images[rest], digits.labels[rest]),
         Digits(digits.images[aside], digits.labels[aside]),

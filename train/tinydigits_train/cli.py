@@ -1,48 +1,85 @@
 """`tinydigits train`: parsing and printing."""
 
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from tinydigits.cli.completion import folders
+from tinydigits.cli.signals import Stopper, stoppable
 from tinydigits.fitting import Fit
+from tinydigits.text import names_in
 from tinydigits_train.recipes import RECIPES
 
+if TYPE_CHECKING:
+    from tinydigits_train.data import Dataset
+    from tinydigits_train.labelled_folder import Digits
+    from tinydigits_train.training import Epoch, Trained
+
 WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
+FITS: tuple[Fit, ...] = ("auto", "resize")  # what `train` chooses from, the first preferred
+SAVING = 60.0  # s: at most, from Ctrl-C until what was trained is tested and written
+
+
+def _labels(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Parse ABC or one,two,three."""
+    names = (value or "").split(",") if "," in (value or "") else list(value or "")
+    if len(set(names)) < len(names) or not all(name.isprintable() and name for name in names):
+        raise click.BadParameter("the labels must be printable and differ from each other")
+    return tuple(names)
 
 
 @click.command()
 @click.option(
     "--recipe",
     type=click.Choice(list(RECIPES)),
-    default="dense",
-    show_default=True,
-    help="The network. dense: a single layer; mlp: with a hidden layer; conv: convolutions, the "
-    "most accurate and by far the slowest to train; tiny: for C on chips with 1 kB of flash.",
+    help="The network. dense: a single layer, the default for MNIST; mlp: with a hidden layer; "
+    "pictures: convolutions that are trained in a minute or two, the default for your own "
+    "pictures; conv: fewer weights, the most accurate on handwriting, and by far the slowest to "
+    "train; tiny: for C on chips with 1 kB of flash.",
+)
+@click.option(
+    "--from",
+    "start",
+    metavar="MODEL",
+    help="Train a network further instead of a new one: `conv`, or a .keras file that this command "
+    "wrote. Classes that it does not know get a new last layer.",
 )
 @click.option(
     "--data",
     default="mnist",
     show_default=True,
-    metavar="DIR",
+    metavar="PATH",
     shell_complete=folders,
-    help="A folder whose sub-folders are the classes; a folder with the four IDX files of MNIST "
-    "(plain or .gz); or `mnist`: the folder in $TINYDIGITS_DATA if that is set, otherwise the copy "
-    "that Keras downloads and keeps.",
+    help="A folder whose sub-folders are the classes, or the splits train, val and test with such "
+    "sub-folders; a CSV with the columns file and truth, such as the corrections.csv of a report; "
+    "a folder with the IDX files of MNIST or EMNIST (plain or .gz), or FOLDER/emnist-letters; "
+    "mnist.npz; a CSV of labels and pixels; or `mnist`: the folder in $TINYDIGITS_DATA if that is "
+    "set, otherwise the copy that Keras downloads and keeps.",
+)
+@click.option(
+    "--labels",
+    callback=_labels,
+    metavar="NAMES",
+    help="The names of the classes, in the order of their numbers in IDX, .npz or CSV files: ABC, "
+    "or one,two,three.",
 )
 @click.option(
     "--fit",
-    type=click.Choice(["auto", "resize"]),
-    default="auto",
-    show_default=True,
-    help="How to bring the pictures of a labelled folder to 28×28: auto prepares them as "
-    "`classify` does, resize only resizes them.",
+    type=click.Choice(list(FITS)),
+    help="How to bring pictures to 28×28: auto prepares them as `classify` does, resize only "
+    "resizes them. Default: what reads more of the validation pictures after a short training.",
 )
 @click.option(
     "--epochs",
     type=click.IntRange(1),
-    help="Passes over the training images. Default: the recipe's own.",
+    help="Passes over the training images, of which small folders are shown several times in one. "
+    "Default: the recipe's own on MNIST; on pictures as many as show a fixed number of images, or "
+    "fewer if validation gets no better.",
 )
 @click.option(
     "--seed",
@@ -66,9 +103,11 @@ WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
     "matrix, accuracy of each class, worst mistakes, and the weights of a single layer.",
 )
 def train(
-    recipe: str,
+    recipe: str | None,
+    start: str | None,
     data: str,
-    fit: Fit,
+    labels: tuple[str, ...],
+    fit: Fit | None,
     epochs: int | None,
     seed: int,
     output: Path,
@@ -77,68 +116,167 @@ def train(
     """Train a network on MNIST, or on your own pictures.
 
     Keras trains the network. At the end, the command prints the accuracy on the training images and
-    on the test images.
+    on the test images. Ctrl-C ends the training early, and keeps the best network so far.
 
     \b
     Examples:
       tinydigits train -o digits.keras
-      tinydigits train --recipe mlp --epochs 3 --data digits -o own.keras
+      tinydigits train --data digits --epochs 2 -o own.keras
+      tinydigits train --from digits.keras --data digits --epochs 1 -o new.keras
 
     \b
     Exit status:
-      0  trained
-      1  the files cannot be written
-      2  wrong usage, no data that can be trained on, or no TensorFlow
+      0         trained
+      1         the files cannot be written
+      2         wrong usage, no data that can be trained on, or no TensorFlow
+      130, 143  stopped by Ctrl-C or by SIGTERM; written if an epoch was trained
     """
     if output.suffix != ".keras":
         raise click.BadParameter(f"{output}: the name must end in .keras", param_hint="-o")
     if not output.parent.is_dir():
         raise click.BadParameter(f"{output.parent}: no such folder", param_hint="-o")
+    if start and recipe:
+        raise click.UsageError("--recipe is for a new network; --from has one already")
     # TensorFlow takes seconds to load: only once the words of the call are right.
-    from tinydigits_train.data import load_data
+    from tinydigits_train.data import load_prepared, mnist_at_hand
+    from tinydigits_train.labelled_folder import is_list
     from tinydigits_train.plots import ready, write_plots
+    from tinydigits_train.starting import open_start, rehearsed
     from tinydigits_train.tensorflow import load_tensorflow
-    from tinydigits_train.training import Epoch, save
+    from tinydigits_train.training import save
     from tinydigits_train.training import train as train_recipe
 
     if plots:
         ready(plots)
     load_tensorflow("train", "train")  # what is missing is said before data is looked for
 
-    dataset = load_data(data, seed=seed, fit=fit)
-    if dataset.fit != fit:
+    begun = open_start(start) if start else None
+    fits: Sequence[Fit] = (begun.fit,) if begun else (fit,) if fit else FITS
+    listed = is_list(Path(data))
+    known = begun.labels if begun and listed else None
+    prepared = load_prepared(data, fits, seed=seed, labels=labels or known)
+    dataset = prepared[0]
+    if fit and not dataset.from_pictures:
         raise click.BadParameter(
-            f"{fit} is for a labelled folder; MNIST is 28×28 as it is", param_hint="--fit"
+            f"{fit} is for pictures; MNIST is 28×28 as it is", param_hint="--fit"
         )
     for line in dataset.unreadable:
         click.echo(f"unreadable: {line}", err=True)
-    epochs = epochs or RECIPES[recipe].epochs
-    click.echo(
-        f"{recipe}: {len(dataset.train.labels):,} images of {dataset.name} from {dataset.source}, "
-        f"{epochs} epochs, seed {seed}",
-        err=True,
-    )
-    began = time.monotonic()
-
-    def show(epoch: Epoch) -> None:
-        so_far = "" if epoch.accuracy is None else f"  accuracy so far {epoch.accuracy:.4f}"
+    recipe = recipe or ("pictures" if start or dataset.from_pictures else "dense")
+    stopping = stoppable(lambda: "", raises=False, longest=SAVING)
+    with stopping as stopper, _ending(stopper):
+        notes = {}
+        if len(prepared) > 1:
+            dataset, notes["preparation"] = _prepared(prepared, seed, stopper)
+        layers = None
+        judged: dict[str, Digits] = {}
+        if begun:
+            mnist = mnist_at_hand() if dataset.labels == begun.labels else None
+            layers, notes["from"] = begun.layers(dataset.labels), begun.name
+            # Corrections are few, and all of them are learnt from; of a folder some are not.
+            own = dataset.train if listed else dataset.test
+            judged = {f"pictures of {dataset.name}": own}
+            if mnist:
+                judged["test digits of MNIST"] = mnist.test
+            _say_right(f"before: {begun.name}", begun.model, begun.labels, judged, dataset.labels)
+            dataset = rehearsed(dataset, mnist, seed)
+        how = [f"fit {dataset.fit}"] if dataset.from_pictures else []
+        if epochs or not dataset.from_pictures:
+            how.append(f"{epochs or RECIPES[recipe].epochs} epochs")
         click.echo(
-            f"epoch {epoch.number:>2}/{epochs}  loss {epoch.loss:.4f}{so_far}  "
-            f"{time.monotonic() - began:5.1f} s",
+            f"{recipe}: {len(dataset.train.labels):,} images of {dataset.name} from "
+            f"{dataset.source}, {', '.join(how)}, seed {seed}",
             err=True,
         )
-
-    trained = train_recipe(recipe, dataset, epochs=epochs, seed=seed, on_epoch=show)
-    record = save(trained, output)
-    for name, part in (("train", trained.train), ("test", trained.test)):
-        click.echo(f"{name:<5} accuracy {part.accuracy:.2%}, {part.errors:,} errors")
-    names = dataset.labels
-    if pairs := trained.test.worst_pairs(WORST_PAIRS):
-        listed = ", ".join(f"{names[t]} read as {names[a]} ×{n}" for t, a, n in pairs)
-        click.echo(f"worst pairs on test: {listed}")
+        trained = train_recipe(
+            recipe, dataset, epochs=epochs, seed=seed, start=layers, notes=notes,
+            on_epoch=_Progress(), stop=lambda: stopper.asked is not None,
+        )  # fmt: skip
+        record = save(trained, output)
+    if begun:
+        _say_right("after: it", trained.model, dataset.labels, judged, dataset.labels)
+    _show(trained)
     click.echo(f"wrote {output} and {record.name}", err=True)
     if plots:
         drawn = write_plots(trained, plots)
         click.echo(f"wrote {', '.join(drawn)} to {plots}, each as .png and .svg", err=True)
         if "weights" not in drawn:
             click.echo(f"no weights drawn: {recipe} has more than one layer of them", err=True)
+    if stopper.asked:
+        raise click.exceptions.Exit(128 + stopper.asked)
+
+
+def _prepared(prepared: "Sequence[Dataset]", seed: int, stopper: Stopper) -> "tuple[Dataset, str]":
+    """Choose a preparation, and say why."""
+    from tinydigits_train.preparing import choose
+
+    def told(data: "Dataset", share: float) -> None:
+        read = f"{share:.1%} of validation pictures"
+        click.echo(f"fit {data.fit}: reads {read} after a short training", err=True)
+
+    return choose(prepared, seed, told, lambda: stopper.asked is not None)
+
+
+@contextmanager
+def _ending(stopper: Stopper) -> Iterator[None]:
+    """End the command where it was stopped before there was anything to keep."""
+    from tinydigits_train.training import NothingTrainedError
+
+    try:
+        yield
+    except NothingTrainedError:
+        assert stopper.asked is not None
+        click.echo("stopped: nothing is trained yet, and nothing was written", err=True)
+        raise click.exceptions.Exit(128 + stopper.asked) from None
+
+
+def _say_right(
+    who: str,
+    model: Any,
+    answers: tuple[str, ...],
+    judged: "dict[str, Digits]",
+    truths: tuple[str, ...],
+) -> None:
+    """Say how many of several sets a network reads right. answers: its classes; truths: theirs."""
+    from tinydigits_train.batches import scores_of
+
+    said = []
+    for name, digits in judged.items():
+        read = np.array(answers)[scores_of(model, digits.images).argmax(axis=1)]
+        right = int((read == np.array(truths)[digits.labels]).sum())
+        said.append(f"{right:,} of {len(read):,} {name} ({right / len(read):.2%})")
+    new = sorted(set(truths) - set(answers))
+    strange = f"; it does not know {names_in(new)}" if new else ""
+    click.echo(f"{who} reads {', '.join(said)}{strange}")
+
+
+class _Progress:
+    """Print a line for each epoch, with the time that is left."""
+
+    def __init__(self) -> None:
+        self._began = self._last = self._since = time.monotonic()
+        self._name = ""  # of what is trained, since then
+
+    def __call__(self, epoch: "Epoch", epochs: int, name: str) -> None:
+        now = time.monotonic()
+        if name != self._name:
+            self._name, self._since = name, self._last
+        self._last = now
+        first = "teacher" if name == "teacher" else "epoch"
+        so_far = "" if epoch.accuracy is None else f"  accuracy so far {epoch.accuracy:.4f}"
+        read = "" if epoch.validation is None else f"  validation {epoch.validation:.4f}"
+        left = (now - self._since) * (epochs / epoch.number - 1)
+        click.echo(
+            f"{first} {epoch.number:>2}/{epochs}  loss {epoch.loss:.4f}{so_far}{read}  "
+            f"{now - self._began:5.1f} s, {left:.0f} s left",
+            err=True,
+        )
+
+
+def _show(trained: "Trained") -> None:
+    for name, part in (("train", trained.train), ("test", trained.test)):
+        click.echo(f"{name:<5} accuracy {part.accuracy:.2%}, {part.errors:,} errors")
+    names = trained.data.labels
+    if pairs := trained.test.worst_pairs(WORST_PAIRS):
+        listed = ", ".join(f"{names[t]} read as {names[a]} ×{n}" for t, a, n in pairs)
+        click.echo(f"worst pairs on test: {listed}")

@@ -1,27 +1,31 @@
-"""The data to train on: MNIST, from IDX files or from Keras, or a labelled folder."""
+"""The data to train on: MNIST and sets like it, a labelled folder, or a list of pictures."""
 
 import contextlib
 import errno
 import hashlib
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
-from tinydigits.sources.idx import read_images, read_labels
-from tinydigits_train.labelled_folder import Digits, classes_in, load_folder
+from tinydigits_train.labelled_folder import (
+    DIGITS,
+    TEST_SHARE,
+    Digits,
+    Split,
+    classes_in,
+    is_list,
+    labels_in,
+    load_folder,
+    load_list,
+)
+from tinydigits_train.ready import FILES, is_ready, read_ready
 from tinydigits_train.tensorflow import load_tensorflow
 
 ENVIRONMENT = "TINYDIGITS_DATA"  # names an IDX folder where no --data is given
-DIGITS = tuple("0123456789")
-FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,12 @@ class Dataset:
     fit: Fit = "auto"  # how pictures were brought to 28×28
     # Files of a labelled folder that could not be read, with the reason.
     unreadable: tuple[str, ...] = ()
+    # Images that a folder keeps apart for validation. None where there are none.
+    validation: Digits | None = None
+    # Whether the classes have numbers for names, because nothing named them.
+    numbered: bool = False
+    # Whether the images were made from pictures, so that they could be prepared in another way.
+    from_pictures: bool = False
 
     @property
     def sha256(self) -> str:
@@ -52,57 +62,99 @@ def load_data(
     *,
     seed: int = 0,
     fit: Fit = "auto",
+    labels: tuple[str, ...] | None = None,
     purpose: str = "train",
     extra: str = "train",
 ) -> Dataset:
-    """`data`: an IDX folder (plain or .gz); or a folder whose sub-folders are the classes, which
-    `seed` splits and `fit` brings to 28×28; or None or "mnist" for the folder that
-    $TINYDIGITS_DATA names, else Keras's cache, else its download. Raises SourceError, or
+    """Load data that is prepared in one way: see `load_prepared`."""
+    return load_prepared(data, (fit,), seed=seed, labels=labels, purpose=purpose, extra=extra)[0]
+
+
+def load_prepared(
+    data: str | None,
+    fits: Sequence[Fit],
+    *,
+    seed: int = 0,
+    labels: tuple[str, ...] | None = None,
+    purpose: str = "train",
+    extra: str = "train",
+) -> list[Dataset]:
+    """Load pictures once for each of `fits`, which brings them to 28×28, or ready images once.
+
+    `data`: ready images (see `ready.is_ready`); or a folder whose sub-folders are the classes, or
+    splits with such; or a CSV with the columns `file` and `truth`, which `seed` splits too; or None
+    or "mnist" for the folder that $TINYDIGITS_DATA names, else Keras's cache, else its download.
+    `labels`: the names of the classes, for ready images and for lists. Raises SourceError, or
     MissingExtra, which names `purpose` and `extra`, where Keras is needed and not there.
     """
-    if data not in (None, "mnist"):
-        folder = Path(str(data))
-        if not any(folder.glob("*-idx?-ubyte*")) and classes_in(folder):
-            train, test, labels, unreadable = load_folder(folder, seed, fit)
-            name = _named(folder)
-            return Dataset(train, test, name, "its own pictures", labels, fit, unreadable)
-        return _from_idx(folder)
+    if data is None or data == "mnist":
+        if named := os.environ.get(ENVIRONMENT):
+            return [_ready(Path(named), seed, labels)]
+        return [_from_keras(purpose, extra)]
+    path = Path(data)
+    if is_list(path):
+        return _listed(path, seed, labels, fits)
+    if is_ready(path) or not classes_in(path):
+        return [_ready(path, seed, labels)]
+    return [_pictured(path, each, fit) for each, fit in _with(load_folder(path, seed, fits), fits)]
+
+
+def mnist_at_hand() -> Dataset | None:
+    """Load MNIST if that needs no download, else return None. Raises SourceError."""
     if named := os.environ.get(ENVIRONMENT):
-        return _from_idx(Path(named))
-    return _from_keras(purpose, extra)
+        return _ready(Path(named), 0, None)
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    cached = home / "datasets" / "mnist.npz"
+    return _ready(cached, 0, None) if cached.is_file() else None
 
 
-def _from_idx(folder: Path) -> Dataset:
-    if not folder.is_dir():
-        missing = FileNotFoundError(errno.ENOENT, "no such folder", str(folder))
-        raise SourceError(f"{folder}: no such folder. {_what_to_fetch()}") from missing
-    paths = [_find(folder, name) for name in FILES]
-    train = _paired(paths[0], paths[1])
-    test = _paired(paths[2], paths[3])
-    return Dataset(train, test, "MNIST", f"IDX files in {_named(folder)}")
+def _with(splits: list[Split], fits: Sequence[Fit]) -> list[tuple[Split, Fit]]:
+    return list(zip(splits, fits, strict=True))
 
 
-def _named(folder: Path) -> str:
-    """The name of a folder, also where it was passed as `.` or `..`."""
-    return (folder if folder.name.strip(".") else folder.resolve()).name or str(folder)
+def _pictured(path: Path, split: Split, fit: Fit) -> Dataset:
+    return Dataset(
+        split.train, split.test, _named(path), "its own pictures", split.labels, fit,
+        split.unreadable, split.validation, from_pictures=True,
+    )  # fmt: skip
 
 
-def _find(folder: Path, name: str) -> Path:
-    # Some mirrors write a dot where the original has a hyphen.
-    for stem in (name, name.replace("-idx", ".idx")):
-        for path in (folder / stem, folder / f"{stem}.gz"):
-            if path.exists():
-                return path
-    raise SourceError(f"{folder}: has no {name} nor {name}.gz. {_what_to_fetch()}")
+def _listed(
+    path: Path, seed: int, labels: tuple[str, ...] | None, fits: Sequence[Fit]
+) -> list[Dataset]:
+    """Load the pictures of a list. All of them are for training where MNIST is there to test with:
+    a list of corrections is short.
+    """
+    labels = labels or labels_in(path)
+    mnist = mnist_at_hand() if labels == DIGITS else None
+    splits = load_list(path, labels, seed, fits, 0 if mnist else TEST_SHARE)
+    found = []
+    for split, fit in _with(splits, fits):
+        one = _pictured(path, split, fit)
+        test = mnist.test if mnist else split.test if len(split.test.labels) else split.train
+        found.append(replace(one, test=test))
+    return found
 
 
-def _paired(images_path: Path, labels_path: Path) -> Digits:
-    images, labels = read_images(images_path), read_labels(labels_path)
-    if len(images) != len(labels):
-        raise SourceError(
-            f"{images_path}: {len(images):,} images, but {len(labels):,} labels in {labels_path}"
-        )
-    return Digits(images, labels)
+def _ready(path: Path, seed: int, labels: tuple[str, ...] | None) -> Dataset:
+    if not path.is_dir() and not is_ready(path):
+        missing = FileNotFoundError(errno.ENOENT, "no such folder or file", str(path))
+        raise SourceError(f"{path}: no such folder or file. {_what_to_fetch()}") from missing
+    try:
+        train, test, names, of = read_ready(path, seed, labels)
+    except SourceError as error:
+        if f"{path}: has no " in str(error):
+            raise SourceError(f"{error}. {_what_to_fetch()}") from error
+        raise
+    kind = "a file" if path.is_file() else "IDX files in"
+    name = of or ("MNIST" if names == DIGITS else _named(path))
+    numbered = names != DIGITS and all(name.isdecimal() for name in names)
+    return Dataset(train, test, name, f"{kind} {_named(path)}", names, numbered=numbered)
+
+
+def _named(path: Path) -> str:
+    """The name of a file or folder, also where it was passed as `.` or `..`."""
+    return (path if path.name.strip(".") else path.resolve()).name or str(path)
 
 
 def _from_keras(purpose: str, extra: str) -> Dataset:

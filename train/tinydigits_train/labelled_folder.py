@@ -1,12 +1,16 @@
-"""Read a labelled folder: its sub-folders are the classes, and each holds pictures of any kind.
+"""Read pictures whose classes are known: a labelled folder, one with splits, or a list as CSV.
 
 The runtime's own code decodes and fits the pictures, so a network learns from the same images that
 it will be given later.
 """
 
+import csv
 import os
+import string
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +21,14 @@ from tinydigits.images import Limits, decode
 from tinydigits.items import Item, Skipped
 from tinydigits.names import is_hidden, natural_key
 from tinydigits.sources import Opening, open_inputs
+from tinydigits.sources.labelled import splits_among
+from tinydigits.text import names_in, printable
 
+DIGITS = tuple(string.digits)  # the classes of MNIST
 TEST_SHARE = 0.15  # of each class's pictures, and at least one
 FEWEST, MOST = 2, 100  # classes
 FEWEST_PICTURES = 5  # of a class
+COLUMNS = ("file", "truth")  # of a CSV that lists pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,21 @@ class Digits:
     images: NDArray[np.uint8]  # uint8 [N, 28, 28], ink bright on dark
     # uint8 [N], each an index into the names of the classes; for MNIST, the digit itself.
     labels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The pictures of a folder or a list, each brought to 28×28 in one way."""
+
+    train: Digits
+    test: Digits
+    # Pictures that the folder keeps apart for validation.
+    validation: Digits | None
+    labels: tuple[str, ...]  # the names of the classes, in order
+    unreadable: tuple[str, ...]  # files that could not be read, with the reason
+
+
+Pictures = NDArray[np.uint8]  # uint8 [N, F, 28, 28]: N pictures, each fitted in F ways
 
 
 def classes_in(folder: Path) -> list[str]:
@@ -47,53 +70,165 @@ def classes_in(folder: Path) -> list[str]:
     return sorted(names, key=natural_key)
 
 
-def load_folder(
-    folder: Path, seed: int, how: Fit
-) -> tuple[Digits, Digits, tuple[str, ...], tuple[str, ...]]:
-    """Return training images, test images, the names of the classes, and the unreadable pictures.
+def load_folder(folder: Path, seed: int, fits: Sequence[Fit]) -> list[Split]:
+    """Return the pictures as each of `fits` prepares them.
 
-    The same `seed` splits the same folder in the same way. Raises SourceError if there are too few
-    or too many classes, or if a class has too few pictures.
+    The folder's own splits are kept. Where it has none, the same `seed` splits the same folder in
+    the same way. Raises SourceError if there are too few or too many classes, or if a class has too
+    few pictures.
     """
     names = classes_in(folder)
+    unreadable: list[str] = []
+
+    def read(below: Path, labels: Sequence[str], fewest: int) -> list[Pictures]:
+        return [
+            _enough(below / name, _pictures(_walked(below / name), fits, unreadable), fewest)
+            for name in labels
+        ]
+
+    if splits := splits_among(str(folder), names):
+        if "train" not in splits:
+            raise SourceError(f"{folder}: holds {names_in(names)}, and no train to learn from")
+        labels = _checked(folder / splits["train"])
+        held = [splits[role] for role in ("test", "validation") if role in splits]
+        for name in held:
+            if others := [label for label in classes_in(folder / name) if label not in labels]:
+                raise SourceError(
+                    f"{folder / name}: {names_in(others)} are no classes in {splits['train']}, "
+                    f"which has {names_in(labels)}"
+                )
+        train = read(folder / splits["train"], labels, FEWEST_PICTURES)
+        test, *validation = (
+            read(folder / name, labels, 0 if len(held) > 1 else 1) for name in held
+        )
+    else:
+        labels = _checked(folder)
+        train, test = _parted(read(folder, labels, FEWEST_PICTURES), seed)
+        validation = []
+    sides = [_by_fit(side, len(fits)) for side in (train, test, *validation)]
+    return [
+        Split(train, test, apart[0] if apart else None, tuple(labels), tuple(unreadable))
+        for train, test, *apart in zip(*sides, strict=True)
+    ]
+
+
+def load_list(
+    path: Path, labels: tuple[str, ...], seed: int, fits: Sequence[Fit], share: float
+) -> list[Split]:
+    """Read the pictures that a CSV lists under `file` and `truth`, as each of `fits` prepares them.
+
+    A name counts from the current folder, or else from the folder of the CSV. `seed` chooses the
+    `share` of the pictures that is for testing. Raises SourceError where a truth is none of the
+    labels.
+    """
+    by_class: list[list[Item]] = [[] for _ in labels]
+    for name, truth in _rows(path):
+        if truth not in labels:
+            raise SourceError(
+                f"{path}: {printable(name)} is said to be {printable(truth)!r}, which is no "
+                f"class: {names_in(labels)}"
+            )
+        file = Path(name) if Path(name).exists() else path.parent / name
+        by_class[labels.index(truth)].append(Item(str(file), str(file)))
+    unreadable: list[str] = []
+    pictures = [_pictures(items, fits, unreadable) for items in by_class]
+    if not any(map(len, pictures)):
+        raise SourceError(f"{path}: lists no picture that can be read")
+    images, classes = _joined(pictures)
+    order = np.random.default_rng([seed, 0]).permutation(len(images))
+    aside, rest = np.split(order, [round(share * len(images))])
+    return [
+        Split(
+            Digits(images[rest, way], classes[rest]),
+            Digits(images[aside, way], classes[aside]),
+            None,
+            labels,
+            tuple(unreadable),
+        )
+        for way in range(len(fits))
+    ]
+
+
+def labels_in(path: Path) -> tuple[str, ...]:
+    """Return the classes of a list: the ten digits where all are digits, else those it names."""
+    found = {truth for _, truth in _rows(path)}
+    return DIGITS if found <= set(DIGITS) else tuple(sorted(found, key=natural_key))
+
+
+def _rows(path: Path) -> list[tuple[str, str]]:
+    """Return the file and the truth of each line of a list."""
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        return [(row["file"] or "", row["truth"] or "") for row in csv.DictReader(file)]
+
+
+def is_list(path: Path) -> bool:
+    """Return whether a file is a CSV that lists pictures and their classes."""
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        return set(COLUMNS) <= set(next(csv.reader(file), ()))
+
+
+def _checked(folder: Path) -> list[str]:
+    """Return the names of the classes. Raises SourceError where they cannot be trained."""
+    names = classes_in(folder)
     if not FEWEST <= len(names) <= MOST:
+        inner = f"; pass {folder / names[0]}" if len(names) == 1 else ""
         raise SourceError(
             f"{folder}: {len(names)} sub-folders, where {FEWEST} to {MOST} classes can be trained "
             "(links are not followed)"
+            f"{inner if inner and len(classes_in(folder / names[0])) >= FEWEST else ''}"
         )
     if unusable := [name for name in names if not name.isprintable()]:
         raise SourceError(f"{folder}: rename {unusable[0]!r}: a label has to be printable")
-    train: list[tuple[NDArray[np.uint8], int]] = []
-    test: list[tuple[NDArray[np.uint8], int]] = []
-    unreadable: list[str] = []
-    for index, name in enumerate(names):
-        images = _images(folder / name, how, unreadable)
-        if len(images) < FEWEST_PICTURES:
-            raise SourceError(
-                f"{folder / name}: {len(images)} readable pictures, {FEWEST_PICTURES} are needed"
-            )
-        order = np.random.default_rng([seed, index]).permutation(len(images))
-        cut = max(1, round(TEST_SHARE * len(images)))
-        train += [(images[place], index) for place in order[cut:]]
-        test += [(images[place], index) for place in order[:cut]]
-    return _digits(train), _digits(test), tuple(names), tuple(unreadable)
+    return names
 
 
-def _digits(labelled: list[tuple[NDArray[np.uint8], int]]) -> Digits:
-    images, labels = zip(*labelled, strict=True)
-    return Digits(np.stack(images), np.array(labels, np.uint8))
+def _enough(folder: Path, pictures: Pictures, fewest: int) -> Pictures:
+    if len(pictures) < fewest:
+        raise SourceError(f"{folder}: {len(pictures)} readable pictures, {fewest} are needed")
+    return pictures
 
 
-def _images(folder: Path, how: Fit, unreadable: list[str]) -> list[NDArray[np.uint8]]:
-    """Return the readable pictures in a folder, in natural order. Add others to `unreadable`."""
-    images = []
+def _parted(classes: list[Pictures], seed: int) -> tuple[list[Pictures], list[Pictures]]:
+    """Split each class into pictures to train on and to test with."""
+    train, test = [], []
+    for index, pictures in enumerate(classes):
+        order = np.random.default_rng([seed, index]).permutation(len(pictures))
+        cut = max(1, round(TEST_SHARE * len(pictures)))
+        train.append(pictures[order[cut:]])
+        test.append(pictures[order[:cut]])
+    return train, test
+
+
+def _by_fit(classes: list[Pictures], fits: int) -> list[Digits]:
+    """Return one Digits for each way in which the pictures were fitted."""
+    images, labels = _joined(classes)
+    return [Digits(np.ascontiguousarray(images[:, way]), labels) for way in range(fits)]
+
+
+def _joined(classes: list[Pictures]) -> tuple[Pictures, NDArray[np.uint8]]:
+    """Return the pictures of all classes, and the class of each."""
+    numbers = np.arange(len(classes), dtype=np.uint8)
+    return np.concatenate(classes), np.repeat(numbers, [len(each) for each in classes])
+
+
+def _walked(folder: Path) -> Iterable[Item]:
+    """Return the pictures in a folder, in natural order."""
     for item in open_inputs((str(folder),), Opening(Limits(), Skipped())):
         assert isinstance(item, Item)
+        yield item
+
+
+def _pictures(items: Iterable[Item], fits: Sequence[Fit], unreadable: list[str]) -> Pictures:
+    """Return the readable pictures. Add others to `unreadable`."""
+    pictures: list[Any] = []
+    for item in items:
         try:
             if isinstance(item.image, ImageError):
                 raise item.image
             picture = decode(item.image)  # type: ignore[arg-type] # nothing in it is at an address
-            images.append(fit(picture, how).pixels)
+            pictures.append([fit(picture, how).pixels for how in fits])
         except ImageError as error:
             unreadable.append(f"{item.name}: {error}")
-    return images
+    return np.array(pictures, np.uint8).reshape(-1, len(fits), 28, 28)

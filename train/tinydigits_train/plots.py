@@ -71,7 +71,7 @@ def draw(trained: Trained) -> "dict[str, Figure]":
         for name, (found, digits) in pairs.items()
     )
     epochs = len(trained.history)
-    eased = RECIPES[trained.recipe].eased_of(epochs)
+    eased = sum(RECIPES[trained.recipe].ends_of(epochs))
     how = f"{trained.recipe} on {shortened(data.name)}, {epochs} epoch{'s' * (epochs != 1)}"
     about = f"{how}, seed {trained.seed}: {', '.join(read)} read right"
     drawn = {

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,14 @@ from tinydigits.sinks.files import replaced_path, writing
 from tinydigits_train.batches import calibrated, scores_of, softened
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
-from tinydigits_train.recipes import RECIPES
+from tinydigits_train.recipes import AGAIN, RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
+
+FEWEST_PATIENT = 8  # epochs without a better one, at least, before training ends early
+
+
+class NothingTrainedError(Exception):
+    """Training was stopped before there was a network to keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Epoch:
     loss: float
     # In [0, 1]. None if the images are augmented: it would say little.
     accuracy: float | None
+    # Share of the validation images read right, in [0, 1]. None if there are none.
+    validation: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,8 @@ class Trained:
     # Calibrated on validation images; None if the recipe sets none aside.
     thresholds: Thresholds | None
     data: Dataset
+    # More about the data, for the model's card, such as how its preparation was chosen.
+    notes: Mapping[str, str]
 
 
 def train(
@@ -68,10 +78,20 @@ def train(
     *,
     epochs: int | None = None,
     seed: int = 0,
-    on_epoch: Callable[[Epoch], None] = lambda _: None,
+    start: Sequence[Any] | None = None,
+    notes: Mapping[str, str] | None = None,
+    on_epoch: Callable[[Epoch, int, str], None] = lambda *_: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Train one recipe for `epochs`, by default the number of the recipe. On one machine the same
-    seed gives the same weights, bit for bit.
+    """Train one recipe for `epochs`, by default the number of the recipe, or on pictures the number
+    that shows them often enough. On one machine the same seed gives the same weights, bit for bit.
+
+    On pictures the weights of the epoch with the best validation loss are kept, and training ends
+    where that has not fallen for long. start: layers that were trained before, which are trained
+    further. on_epoch: is called after each epoch with the number of all, and the name of what is
+    trained. stop: is asked after each batch whether to end with what there is.
+
+    Raises NothingTrainedError where that is nothing.
     """
     tensorflow = load_tensorflow("train", "train")
     keras = tensorflow.keras
@@ -79,38 +99,98 @@ def train(
     keras.utils.set_random_seed(seed)
     tensorflow.config.experimental.enable_op_determinism()
     chosen = RECIPES[recipe]
+    shown = chosen.lesson(tensorflow, data, chosen.batch, seed)
+    if start or data.from_pictures:
+        epochs = epochs or chosen.epochs_of(shown.steps, AGAIN if start else 1.0)
     epochs = epochs or chosen.epochs
-    shown = chosen.lesson(tensorflow, data.train, data.labels, chosen.batch, seed)
-    last = chosen.eased_of(epochs)
-    model = chosen.build(keras, shown.steps * (epochs - last), len(data.labels))
-    history: list[Epoch] = []
-
-    def record(_: int, logs: dict[str, float]) -> None:
-        history.append(Epoch(len(history) + 1, float(logs["loss"]), logs.get("accuracy")))
-        on_epoch(history[-1])
-
+    last, settling = chosen.ends_of(epochs)
+    first = epochs - last - settling
+    steps, classes = shown.steps * first, len(data.labels)
+    if start:
+        model = chosen.build_again(keras, list(start), steps)
+    else:
+        model = chosen.build(keras, steps, classes)
     images, eased = shown.images, shown.eased
-    if chosen.teacher:
+    if start and model.input_shape[1:] != (28, 28, 1):
+        shape = (-1, *model.input_shape[1:])
+        images = images.map(lambda some, wanted: (tensorflow.reshape(some, shape), wanted))
+    if chosen.teacher and not start:
         taught = max(1, round(chosen.teacher_epochs * epochs / chosen.epochs))
-        teacher = chosen.build_teacher(keras, shown.steps * taught, len(data.labels))
-        teacher.fit(images, epochs=taught, shuffle=False, verbose=0)
+        teacher = chosen.build_teacher(keras, shown.steps * taught, classes)
+        watch = _watch(keras, None, 0, lambda epoch: on_epoch(epoch, taught, "teacher"), stop)
+        teacher.fit(images, epochs=taught, shuffle=False, verbose=0, callbacks=[watch])
+        if stop():
+            raise NothingTrainedError
         images, eased = (softened(teacher, batches) for batches in (images, eased))
 
-    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=record)]
+    aside = shown.validation if data.from_pictures else None
+    patience = max(FEWEST_PATIENT, epochs // 3)
+    watch = _watch(keras, aside, patience, lambda epoch: on_epoch(epoch, epochs, recipe), stop)
+    callbacks = [watch]
+    if aside and model.optimizer.use_ema:
+        # The averaged weights are what is validated and kept.
+        callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     shuffle = shown.labels is not None  # a Dataset shuffles itself
     model.fit(
-        images, shown.labels, batch_size=shown.batch, shuffle=shuffle, epochs=epochs - last,
+        images, shown.labels, batch_size=shown.batch, shuffle=shuffle, epochs=first,
         verbose=0, callbacks=callbacks,
     )  # fmt: skip
-    if last:
+    if last and not stop():
         chosen.ease(keras, model, shown.steps * last)
         model.fit(eased, epochs=last, shuffle=False, verbose=0, callbacks=callbacks)
+    if settling and not stop():
+        before = model.get_weights()
+        chosen.ease(keras, model, shown.steps * settling)
+        model.fit(shown.eased, epochs=settling, shuffle=False, verbose=0, callbacks=callbacks)
+        pairs = zip(before, model.get_weights(), strict=True)
+        model.set_weights([(one + other) / 2 for one, other in pairs])
+    if watch.best is not None:
+        model.set_weights(watch.best)
     model = chosen.finished(keras, model)
-    classes = len(data.labels)
     read, tested = (_evaluated(model, digits, classes) for digits in (data.train, data.test))
     validation = shown.validation
     thresholds = calibrated(scores_of(model, validation.images)) if validation else None
-    return Trained(model, recipe, seed, tuple(history), read, tested, thresholds, data)
+    history = tuple(watch.history)
+    return Trained(model, recipe, seed, history, read, tested, thresholds, data, notes or {})
+
+
+def _watch(
+    keras: Any, aside: Digits | None, patience: int, told: Callable[[Epoch], None],
+    stop: Callable[[], bool],
+) -> Any:  # fmt: skip
+    """Return the callback that validates each epoch, remembers the best weights in `best`, and ends
+    the training where `stop` asks for it or where no epoch of the last `patience` was better.
+    """
+
+    class Watch(keras.callbacks.Callback):  # type: ignore[misc]
+        best: list[Any] | None = None
+        least, at = np.inf, 0
+        history: list[Epoch] = []  # noqa: RUF012 - there is one Watch of this class
+
+        def on_train_batch_end(self, _: int, logs: object = None) -> None:  # noqa: ARG002
+            self.model.stop_training |= stop()
+
+        def on_epoch_end(self, _: int, logs: Mapping[str, float]) -> None:
+            right = None
+            if aside:
+                scores = scores_of(self.model, aside.images)
+                right = float((scores.argmax(axis=1) == aside.labels).mean())
+                loss = _doubt(scores, aside.labels)
+                if loss <= self.least:
+                    self.best, self.least = self.model.get_weights(), loss
+                    self.at = len(self.history)
+                self.model.stop_training |= len(self.history) - self.at >= patience
+            epoch = Epoch(len(self.history) + 1, float(logs["loss"]), logs.get("accuracy"), right)
+            self.history.append(epoch)
+            told(epoch)
+
+    return Watch()
+
+
+def _doubt(scores: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
+    """Return the cross-entropy of the true class, scores taken for shares of their sum."""
+    true = scores[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(true / scores.sum(axis=1), 1e-7)).mean())
 
 
 def _evaluated(model: Any, digits: Digits, classes: int) -> Evaluation:
@@ -145,6 +225,7 @@ def save(trained: Trained, path: Path) -> Path:
 def _record(trained: Trained, keras_bytes: bytes) -> dict[str, object]:
     tensorflow = load_tensorflow("train", "train")
     data = trained.data
+    shown = ["number", "loss", "accuracy"] + ["validation"] * data.from_pictures
     return {
         "recipe": trained.recipe,
         "labels": data.labels,
@@ -152,7 +233,10 @@ def _record(trained: Trained, keras_bytes: bytes) -> dict[str, object]:
         "parameters": trained.model.count_params(),
         "seed": trained.seed,
         "epochs": len(trained.history),
-        "history": [asdict(epoch) for epoch in trained.history],
+        "history": [
+            {name: value for name, value in asdict(epoch).items() if name in shown}
+            for epoch in trained.history
+        ],
         "metrics": {
             name: {"accuracy": round(part.accuracy, 6), "errors": part.errors}
             for name, part in (("train", trained.train), ("test", trained.test))
@@ -166,6 +250,7 @@ def _record(trained: Trained, keras_bytes: bytes) -> dict[str, object]:
             "test_images": len(data.test.labels),
             "sha256": data.sha256,
             "unreadable": len(data.unreadable),
+            **trained.notes,
         },
         "keras_sha256": hashlib.sha256(keras_bytes).hexdigest(),
         "versions": {

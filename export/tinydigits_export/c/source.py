@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinydigits import ModelError, ModelInfo
 from tinydigits.info import Thresholds
 from tinydigits_export.templates import fill
-from tinydigits_train.data import DIGITS
+from tinydigits_train.labelled_folder import DIGITS
 
 TEMPLATES = Path(__file__).with_name("templates")
 PIXELS = 784

@@ -108,12 +108,15 @@ def evaluate(
     else:
         assert folder is not None
         place = place_of(folder)
+        if not isinstance(place, Location):
+            tested = check_classes(folder, labels)
+            if tested != folder:
+                say(f"{folder} holds splits: these are the pictures in {tested}")
+                place = place_of(tested)
         truth_at = partial(truth_of, str(place))
         items = open_inputs((place,), opening)
         if isinstance(place, Location):  # the others are checked at once
             items = _checked(items, truth_at, tally)
-        else:
-            check_classes(folder, labels)
 
     def truth(answer: Prediction | Number) -> str:
         return truth_at(answer.path or "")

@@ -1,11 +1,23 @@
-"""Labelled folders: each sub-folder is named for what its pictures show, which is their truth."""
+"""Labelled folders: each sub-folder is named for what its pictures show, which is their truth.
+
+A folder may also hold splits, which each hold such sub-folders: `train`, `val` and `test`.
+"""
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from tinydigits.errors import SourceError
 from tinydigits.names import is_hidden, kind_in_walk, natural_key
 from tinydigits.text import names_in, printable
+
+# What data sets call their splits, in any case (Keras, Ultralytics, Roboflow, Kaggle).
+SPLITS = {
+    "train": ("train", "training", "train_set", "training_set"),
+    "validation": ("val", "valid", "validation", "val_set", "validation_set"),
+    "test": ("test", "testing", "test_set"),
+}
 
 
 def truth_of(folder: str, path: str | None) -> str:
@@ -24,14 +36,20 @@ def truth_of(folder: str, path: str | None) -> str:
     return below[0]
 
 
-def check_classes(folder: str, labels: tuple[str, ...]) -> None:
+def check_classes(folder: str, labels: tuple[str, ...]) -> str:
     """Check, before anything is read, that the sub-folders of `folder` are named for labels and
-    that no picture lies beside them. Hidden ones are skipped. Raises SourceError, which says what
-    was found.
+    that no picture lies beside them. Hidden ones are skipped. Return the folder whose sub-folders
+    they are: of a folder with splits, that of the test pictures. Raises SourceError, which says
+    what was found.
     """
     name = printable(folder)
     try:
         classes, pictures = _classes(folder)
+        if splits := splits_among(folder, classes):
+            tested = splits.get("test") or splits["validation"]
+            folder = str(PurePath(folder, tested))
+            name = printable(folder)
+            classes, pictures = _classes(folder)
         for each in classes:
             with os.scandir(PurePath(folder, each)):  # one that cannot be listed would look empty
                 pass
@@ -56,6 +74,50 @@ def check_classes(folder: str, labels: tuple[str, ...]) -> None:
         )
     if pictures:
         truth_of(folder, pictures[0])  # raises: it has none
+    return folder
+
+
+def splits_among(folder: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the sub-folders that are splits, as role → name; empty where they are classes.
+
+    Two splits at least make a folder of splits. Raises SourceError where classes lie beside splits
+    or repeat below other sub-folders, and OSError.
+    """
+    roles = [(role, name) for name in names for role in SPLITS if name.lower() in SPLITS[role]]
+    splits = dict(roles)
+    below = {name: set(_below(folder, name)) for name in names}
+    if len(splits) < 2:
+        repeated = Counter(inner for inners in below.values() for inner in inners)
+        twice = sorted((name for name in repeated if repeated[name] > 1), key=natural_key)
+        if len(twice) > 1:
+            holders = sorted((name for name in names if below[name] & set(twice)), key=natural_key)
+            raise SourceError(
+                f"{printable(folder)}: {names_in(twice)} repeat below {names_in(holders)}: "
+                "put the pictures of each class into one sub-folder, or name the sub-folders "
+                "train, val and test if they are splits"
+            )
+        return {}
+    if others := [name for name in names if name not in splits.values()]:
+        raise SourceError(
+            f"{printable(folder)}: {names_in(list(splits.values()))} are splits, and "
+            f"{names_in(others)} beside them are not: move them away, or into the splits"
+        )
+    if empty := [name for name in names if not below[name]]:
+        raise SourceError(
+            f"{printable(str(PurePath(folder, empty[0])))}: is a split by its name, and holds no "
+            "sub-folder: sort its pictures into a sub-folder for each class"
+        )
+    return splits
+
+
+def _below(folder: str, name: str) -> list[str]:
+    """Return the names of the folders in a sub-folder that are not hidden. Raises OSError."""
+    with os.scandir(PurePath(folder, name)) as entries:
+        return [
+            entry.name
+            for entry in entries
+            if not is_hidden(entry.name) and entry.is_dir(follow_symlinks=False)
+        ]
 
 
 def _classes(folder: str) -> tuple[list[str], list[str]]:

@@ -1,0 +1,110 @@
+"""Start from a network that was trained before: `--from conv`."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinydigits.errors import ModelError
+from tinydigits.fitting import Fit
+from tinydigits.info import read_info
+from tinydigits.model import BUNDLED, MODELS
+from tinydigits_train.batches import balanced, joined, split
+from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import DIGITS, Digits
+from tinydigits_train.tensorflow import load_tensorflow
+
+REHEARSED = 4_000  # training digits of MNIST that are shown among one's own
+MOST_SHOWN = 30  # times an epoch that one picture is repeated for the sake of MNIST's number
+VALIDATED = 1_000  # digits of MNIST among the validation images
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A trained network, its classes, and how its pictures were brought to 28×28."""
+
+    name: str
+    model: Any
+    labels: tuple[str, ...]
+    fit: Fit
+
+    def layers(self, labels: tuple[str, ...]) -> list[Any]:
+        """Return its layers for these classes. Other classes than its own get a new last layer,
+        in which those that it knows keep their weights.
+        """
+        layers = [load_tensorflow("train", "train").keras.Input(self.model.input_shape[1:])]
+        last = self.model.layers[-1]
+        if labels == self.labels and last.activation.__name__ == "sigmoid":
+            return [*layers, *self.model.layers]
+        kernel, bias = last.get_weights()
+        places = [self.labels.index(label) if label in self.labels else None for label in labels]
+        head = type(last)(len(labels), activation="sigmoid")
+        head.build((None, len(kernel)))
+        random = np.random.default_rng(0)
+        head.set_weights(
+            [
+                np.stack(
+                    [
+                        random.normal(0, len(kernel) ** -0.5, len(kernel))
+                        if place is None
+                        else kernel[:, place]
+                        for place in places
+                    ],
+                    axis=1,
+                ),
+                np.array([0 if place is None else bias[place] for place in places]),
+            ]
+        )
+        return [*layers, *self.model.layers[:-1], head]
+
+
+def open_start(name: str) -> Start:
+    """Open a bundled network by its name, or a .keras file that `train` wrote. Raises ModelError,
+    and MissingExtra without TensorFlow.
+    """
+    path = MODELS / f"{name}.keras" if name in BUNDLED else Path(name)
+    if not path.is_file():
+        known = f"; bundled: {', '.join(BUNDLED)}" if name not in BUNDLED else ""
+        raise ModelError(f"{path}: no such file{known}; `tinydigits train` makes one")
+    keras = load_tensorflow("train", "train").keras
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    # Keras raises ValueError, TypeError, KeyError, zipfile and h5py errors: no common base.
+    except Exception as error:
+        raise ModelError(f"{path}: Keras cannot open it safely: {error}") from error
+    if type(model) is not keras.Sequential or not isinstance(model.layers[-1], keras.layers.Dense):
+        raise ModelError(
+            f"{path}: only a chain of layers with Dense at its end can be trained further"
+        )
+    if name in BUNDLED:
+        info = read_info(MODELS / f"{name}.json")
+        return Start(name, model, info.labels, info.fit)
+    try:
+        record = json.loads(path.with_suffix(".train.json").read_text("utf-8"))
+        return Start(path.stem, model, tuple(record["labels"]), record["fit"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        beside = path.with_suffix(".train.json").name
+        raise ModelError(f"{path}: needs {beside} beside it, as `train` writes: {error}") from error
+
+
+def rehearsed(data: Dataset, mnist: Dataset | None, seed: int) -> Dataset:
+    """Return the data with digits of MNIST among them, so that a network does not forget what it
+    knew while it learns from a few pictures. Other classes than the ten digits are returned as they
+    are, and so is all where MNIST is not at hand.
+    """
+    if mnist is None or data.labels != DIGITS or data.fit != "auto":
+        return data
+    learnt, aside = (data.train, data.validation) if data.validation else split(data.train, seed)
+    old, new = split(mnist.train, seed)
+    times = max(1, min(MOST_SHOWN, REHEARSED // len(learnt.labels)))
+    return replace(
+        data,
+        train=joined(*[balanced(learnt, len(DIGITS), seed)] * times, _first(old, REHEARSED)),
+        validation=joined(aside, _first(new, VALIDATED)),
+    )
+
+
+def _first(digits: Digits, count: int) -> Digits:
+    return Digits(digits.images[:count], digits.labels[:count])
