@@ -1,0 +1,53 @@
+/* light with a camera: reads a handwritten digit anywhere in a grey frame, in plain integers.
+ *
+ *     static uint8_t frame[96 * 96];       row by row, 0 is black; ink may be dark or bright
+ *     static uint8_t workspace[LIGHT_WORKSPACE(96, 96)];
+ *     light_answer answer = light_read(frame, 96, 96, 96, workspace);
+ *     if (answer.status == LIGHT_OK) show(answer.digit);
+ *
+ * It finds the ink, makes 28 x 28 pixels of it (fit.c) and lets the network read these (light.c).
+ * Compile all three files. A program that has 28 x 28 pixels already needs light.c alone.
+ */
+#ifndef LIGHT_READ_H
+#define LIGHT_READ_H
+
+#include "light.h"
+#include "fit.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Why an answer is in doubt. The first of them that holds counts. */
+enum {
+    LIGHT_OK,
+    LIGHT_BLANK,     /* there is no ink */
+    LIGHT_SEVERAL,   /* there plainly is more than one sign */
+    LIGHT_TOO_SMALL, /* the ink has fewer than 8 pixels */
+    LIGHT_LOW_SCORE, /* the best score is low: below the model's min_score */
+    LIGHT_AMBIGUOUS, /* the second best comes near it: above max_ratio of it */
+    LIGHT_REFUSED    /* the size is none that fit_digit takes */
+};
+
+typedef struct {
+    uint8_t digit;       /* the class, 0 to 9; 0 if the frame is blank or refused */
+    uint8_t probability; /* 255 times its score, the sigmoid of its logit */
+    uint8_t status;      /* LIGHT_OK, or why the answer is in doubt */
+    /* The 28 x 28 pixels that the network read, and the box of the ink in the frame. They lie in the
+     * workspace, until it is used again. 0 if the frame is refused. */
+    const fit_result *fitted;
+} light_answer;
+
+/* Bytes of the workspace for a frame of that size. */
+#define LIGHT_WORKSPACE(width, height) (FIT_WORKSPACE(width, height, 1) + sizeof(fit_result) + 4)
+
+/* Reads a frame: rows of `width` grey pixels, `stride` bytes from one row to the next. The
+ * workspace may have any address. The frame is left as it is. */
+light_answer light_read(const uint8_t *frame, int32_t width, int32_t height, size_t stride,
+        void *workspace);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
