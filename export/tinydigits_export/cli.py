@@ -70,8 +70,8 @@ def export(
     MODEL is a .keras or .h5 file. Each file that is written is run over the test images and
     compared with the Keras model. A file that differs by more than its format allows is not kept.
 
-    MODEL may also be the name of a bundled model (conv, dense), whose files were proved before:
-    they are copied, and TensorFlow is not needed.
+    MODEL may also be the name of a bundled model (conv, light, dense). Its files were proved
+    before: they are copied, and TensorFlow is not needed.
 
     \b
     Examples:

@@ -322,7 +322,7 @@ def test_what_is_installed_and_does_not_load_is_named(
 
 
 def test_an_unknown_name_lists_the_bundled_models(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such model; bundled: conv, dense"):
+    with pytest.raises(ModelError, match="no such model; bundled: conv, light, dense"):
         load_model("densee")
     with pytest.raises(ModelError, match="No such file"):
         load_model(tmp_path / "none.onnx")

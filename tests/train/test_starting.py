@@ -106,7 +106,8 @@ def test_other_classes_get_a_new_head_and_what_is_not_known_is_said(
 
 
 def test_a_model_that_cannot_be_trained_further_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such file; bundled: conv, dense; `tinydigits train`"):
+    message = "no such file; bundled: conv, light, dense; `tinydigits train`"
+    with pytest.raises(ModelError, match=message):
         open_start(str(tmp_path / "none.keras"))
     (tmp_path / "bad.keras").write_bytes(b"PK")
     with pytest.raises(ModelError, match=r"bad\.keras: Keras cannot open it safely"):

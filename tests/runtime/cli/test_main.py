@@ -55,10 +55,10 @@ def test_broken_files_are_error_rows_and_exit_1() -> None:
         (["classify", "--format", "xml", "."], "Invalid value"),
         (["classify", "-m", "missing.onnx", "."], "error: missing.onnx: No such file"),
         (["classify", "flatt"], "error: flatt: No such file"),
-        (["classify", "-m", "densee", "."], "error: densee: no such model; bundled: conv, dense"),
+        (["classify", "-m", "densee", "."], "densee: no such model; bundled: conv, light, dense"),
         (
             ["info", "densee"],
-            "no such model; bundled: conv, dense; or pass a file; did you mean de",
+            "no such model; bundled: conv, light, dense; or pass a file; did you mean de",
         ),
         (["nothing"], "No such command 'nothing'\n"),
         (["clasify"], "No such command 'clasify'; did you mean classify?"),
