@@ -68,7 +68,7 @@ def _read_by_all(plan: Plan, files: list[str]) -> Iterator[tuple[str, list[str] 
         numbers = Classifier(model).read_many([*files])
         yield f"tinydigits, {model}", [number.text or "" for number in numbers]
     for name, read in rivals():
-        plan.say(name)
+        plan.say(f"{name} is {read}" if isinstance(read, str) else name)
         if isinstance(read, str):
             yield name, read
         else:

@@ -75,7 +75,7 @@ def export(
 
     \b
     Examples:
-      tinydigits export dense -o out --formats c,html
+      tinydigits export light -o ready --formats c,html
       tinydigits export digits.keras -o out --formats onnx,c,html
       tinydigits export own.keras -o own --data digits
 

@@ -95,7 +95,7 @@ def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path, number
         status, printed = apart.returncode, apart.stdout + apart.stderr
     else:
         done = invoked(*words)
-        status, printed = done.exit_code, done.stdout
+        status, printed = done.exit_code, done.output
     assert status == 0, printed
     for expected in EXPECTED[name]:
         assert expected in printed

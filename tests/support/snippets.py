@@ -26,7 +26,7 @@ _TIMES = re.compile(r"[\d.]+ s \([\d,]+/s\)")
 # What depends on the data that was trained on, and on the machine.
 _FIGURES = re.compile(r"\b[0-9a-f]{12}\b|\d[\d,.]*(e[-+]\d+)?")
 _DECIMALS = re.compile(r"\d\.\d{5,}")  # the last of which differ between processors
-_VARIES = re.compile(r"tinydigits (train|export|verify|bench|evaluate)\b")
+_VARIES = re.compile(r"tinydigits (train|export|adopt|verify|bench|evaluate)\b")
 
 
 class Block(NamedTuple):

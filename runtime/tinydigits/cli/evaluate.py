@@ -73,7 +73,6 @@ def evaluate(
       tinydigits evaluate digits
       tinydigits evaluate digits -m dense --json
       tinydigits evaluate digits --report mistakes.html
-      tinydigits evaluate --truth corrections.csv
       tinydigits evaluate --truth examples/numbers/truth.csv
 
     \b
