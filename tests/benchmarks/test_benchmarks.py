@@ -18,6 +18,7 @@ from benchmarks.harness.results import FOLDER
 from benchmarks.measures import BENCHMARKS
 from benchmarks.measures.folders import CONV, OPENCV, READING, check_agreement, commands
 from benchmarks.measures.start import required
+from benchmarks.rivals.numbers import rivals
 from tests.conftest import ROOT
 from tinydigits.errors import TinydigitsError
 from tinydigits_export.c.backend import find_tool
@@ -40,7 +41,7 @@ EXPECTED = {
     "reading": ("MNIST test at 16×16", "letters in fonts", "textures and blanks"),
     "people": ("notebook", "fit=auto", "fit=mnist", "fit=resize"),
     "scenes": ("squared paper", "sheet on a table", "small on a large sheet"),
-    "numbers": ("by people", "one pair touches", "three rows", "RapidOCR"),
+    "numbers": ("by people", "one pair touches", "three rows"),
     "devices": ("ATmega328P", "Cortex-M0+", "Cortex-M4"),
     "scale": ("to fetch one of tar", "\n      2  tar", "million LIST", "core hours"),
 }  # fmt: skip
@@ -95,7 +96,7 @@ def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path, number
         status, printed = apart.returncode, apart.stdout + apart.stderr
     else:
         done = invoked(*words)
-        status, printed = done.exit_code, done.output
+        status, printed = done.exit_code, done.stdout
     assert status == 0, printed
     for expected in EXPECTED[name]:
         assert expected in printed
@@ -197,3 +198,12 @@ def test_what_has_to_be_installed_is_followed_to_its_end() -> None:
     theirs, _ = required(["tensorflow"])
     assert {"tensorflow", "keras", "numpy", "h5py", "ml-dtypes"} <= theirs.keys()
     assert required(["no-such-distribution"]) == ({}, {"no-such-distribution"})
+
+
+def test_a_rival_that_is_not_installed_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("benchmarks.rivals.numbers.find_spec", lambda _: None)
+    assert dict(rivals()) == dict.fromkeys(
+        ("RapidOCR", "Tesseract"), "not installed: pip install 'tinydigits[rivals]'"
+    )

@@ -23,9 +23,9 @@ MOST_DRAWN = 3_000  # digits, in `picture_lesson`: drawing one takes 0.7 ms
 EASED = 0.4  # the strength of augmentation in the last epochs
 TAUGHT = 0.7  # the part of the targets that is the scores of the teacher
 VALIDATION = 5_000  # training digits that are set aside, at most a tenth, and at least one
-# The share of validation digits that each refuses. Where low scores refuse 0.010, conv takes 1 of
+# The share of validation digits that each refuses. Where low scores refuse 0.008, conv takes 1 of
 # 38 signs for a digit that are none; where they refuse 0.004, it takes 2.
-REFUSED_LOW, REFUSED_AMBIGUOUS = 0.010, 0.002
+REFUSED_LOW, REFUSED_AMBIGUOUS = 0.008, 0.002
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,11 @@ def test_a_run_goes_on_and_fetches_what_is_missing_alone(s3: S3, run: Run, tmp_p
     done = run(*words)
     assert rows.read_bytes() == whole
     assert f"{len(BLOBS)} images: " in done.stderr
-    assert sum("/scans/scans/" in path for path in s3.asked) == len(BLOBS) - 16
+    fetched = [path for path in s3.asked if "/scans/scans/" in path]
+    # Only the document itself tells how many pages, and so rows, it has.
+    again = [path for path in fetched if path.endswith("5-black-pen.tiff")]
+    assert len(again) == 2
+    assert len(fetched) - len(again) == len(BLOBS) - 16
 
 
 def test_pictures_are_sorted_reported_and_saved(run: Run, tmp_path: Path) -> None:
