@@ -20,6 +20,7 @@ from tinydigits_train.data import ENVIRONMENT, Dataset, load_data
 FORMATS = {
     "dense": ("onnx", "tflite", "int8", "c"),
     "conv": ("onnx", "tflite", "int8", "c"),
+    "light": ("onnx", "tflite", "int8", "c"),
     "tiny": ("onnx", "tflite", "c"),
 }
 
