@@ -39,7 +39,7 @@ class Original:
     # The record that `tinydigits train` wrote beside it. Empty if that is missing, or belongs to
     # another file.
     record: Mapping[str, Any]
-    # What `adapted` found. None where the record says that `tinydigits train` made the model.
+    # The finding of `adapted`. None where the record says that `tinydigits train` made the model.
     found: Found | None = None
 
     @property

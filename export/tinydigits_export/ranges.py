@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What a network takes, made from pixels in [0, 1], ink bright: pixel × scale + offset."""
+    """The input of a network, made from pixels in [0, 1], ink bright: pixel × scale + offset."""
 
     name: str  # as `--range` and the manifest have it
     scale: float = 1.0

@@ -5,7 +5,7 @@ one atom or a few that follow one another. The best path through the line takes 
 of a digit or leaves it out (LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to
 document recognition", 1998, section V).
 
-What speaks against each step is weighed in nats. The weights were found by a random search over
+The reasons against each step are weighed in nats. The weights were found by a random search over
 lines of MNIST digits (`tinydigits_train.rows`), for the most lines read exactly.
 """
 
@@ -31,7 +31,7 @@ ASPECT = ((-0.11, 0.21), (-0.94, 0.48), (-0.08, 0.24), (-0.24, 0.22), (-0.25, 0.
           (-0.07, 0.28), (-0.35, 0.23), (-0.27, 0.22), (-0.29, 0.23), (-0.41, 0.21))  # fmt: skip
 ANY_ASPECT = (-0.2, 1.0)
 
-# What speaks against a candidate (see `against`), and the weight of each.
+# The reasons against a candidate (see `against`), and the weight of each.
 WEIGHTS = {
     "score": 1.0,
     "second": 0.25,
