@@ -60,7 +60,7 @@ RANGES: Mapping[str, Range] = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What fits a network."""
+    """The input that fits a network."""
 
     range: Range
     gives: str  # "sigmoid": scores in [0, 1]; "softmax": they sum to 1; "logits": any numbers

@@ -53,10 +53,10 @@ class Reduction(NamedTuple):
     """2, 4 or 8: each pixel stands for a square of so many."""
 
     width: int
-    """Of the whole picture, upright."""
+    """The width of the whole picture, upright, in px."""
 
     height: int
-    """Likewise."""
+    """Its height."""
 
 
 class Limits(NamedTuple):

@@ -48,7 +48,7 @@ WEIGHTS = {
     "border": 2.0,
     "faint": 6.0,
 }
-# What speaks against leaving out an atom of the height of a digit: a whole piece may be another
+# The reasons against leaving out an atom of the height of a digit: a whole piece may be another
 # sign or dirt, but a part of one mostly belongs to a digit.
 PIECE, PART = 3.0, 5.0
 SIGN_WIDTH = 0.7  # of the height of a digit: wider pieces hold several signs
@@ -97,7 +97,7 @@ class Usual(NamedTuple):
     """Height in px."""
 
     strength: float
-    """As that of an Atom."""
+    """The ink's strength, as an Atom has it."""
 
     limits: tuple[int, ...]
     """Height and width of the picture."""

@@ -13,6 +13,7 @@ from tinydigits.info import read_info
 from tinydigits.model import MODELS
 from tinydigits_export import ready
 from tinydigits_export.bundle import export
+from tinydigits_export.c.source import fit_files
 from tinydigits_export.formats import FORMATS as FORMAT_TABLE
 from tinydigits_export.keras_model import open_original
 from tinydigits_export.ready import hand_out
@@ -60,6 +61,12 @@ def test_a_changed_file_and_a_missing_one_are_not_handed_out(
         hand_out(package / "dense.keras", tmp_path / "out", ("c",))
     assert not (tmp_path / "out").exists()
     assert hand_out(tmp_path / "own.keras", tmp_path / "out", ("c",)) is None
+
+
+def test_the_fit_beside_them_is_the_present_one() -> None:
+    """Also where the data is not at hand that the whole export is compared with."""
+    for name, text in zip(("fit.c", "fit.h"), fit_files(), strict=True):
+        assert (MODELS / name).read_text("utf-8") == text, "run `make bundled`"
 
 
 @pytest.mark.parametrize("name", READY)

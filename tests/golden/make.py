@@ -49,7 +49,7 @@ def cases() -> Iterator[tuple[str, Image.Image]]:
     ruled = np.asarray(paper(ink(8), black, white)).copy()
     ruled[20:22], ruled[60:62], ruled[100:102] = (150, 170, 210), (150, 170, 210), (150, 170, 210)
     yield "ruled", Image.fromarray(ruled)
-    yield "sheet-on-a-table", _on_a_table(paper(ink(7), black, white))
+    yield "sheet-on-a-table", _on_a_table(paper(ink(7, (60, 70)), black, white))
     stray = Image.new("RGB", (200, 160), white)
     stray.paste(paper(ink(8, (60, 70)), black, white), (130, 40))
     ImageDraw.Draw(stray).line((12, 8, 24, 150), fill=black, width=4)
@@ -62,10 +62,12 @@ def _inside(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     return sheet
 
 
-def _on_a_table(sheet: Image.Image) -> Image.Image:
-    """Show the table on the left, above and below; the sheet goes on to the right."""
-    picture = Image.new("RGB", (sheet.width + 16, sheet.height + 30), (72, 64, 60))
-    picture.paste(sheet, (16, 14))
+def _on_a_table(digit: Image.Image) -> Image.Image:
+    """Show a sheet with the digit in its middle; the table is on the left, above and below."""
+    sheet = Image.new("RGB", (150, 150), digit.getpixel((0, 0)))
+    sheet.paste(digit, (45, 40))
+    picture = Image.new("RGB", (170, 190), (72, 64, 60))
+    picture.paste(sheet, (20, 20))
     return picture
 
 
