@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinydigits.errors import MissingExtra
-from tinydigits.info import METADATA_KEY, OUTPUT_NAME, ModelInfo
+from tinydigits.info import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, ModelInfo
 from tinydigits.quiet import quiet_native_code
 from tinydigits_export.keras_model import Original
 from tinydigits_export.tf_graph import contract_function
@@ -36,13 +36,36 @@ def to_onnx(original: Original, info: ModelInfo) -> bytes:
 
 
 def _named(proto: Any) -> None:
-    """Give the output and the free dimension the names of the contract; tf2onnx invents its own."""
+    """Give input, output and the free dimension the names of the contract, and number the rest.
+
+    The names that TensorFlow and tf2onnx invent count what the process has made before, so that the
+    same model would give other bytes in another process.
+    """
     graph = proto.graph
-    invented = graph.output[0].name
-    for node in graph.node:
-        node.output[:] = [OUTPUT_NAME if name == invented else name for name in node.output]
-        node.input[:] = [OUTPUT_NAME if name == invented else name for name in node.input]
-    graph.output[0].name = OUTPUT_NAME
-    graph.name = METADATA_KEY
+    graph.name, graph.doc_string = METADATA_KEY, ""
+    names = {"": "", graph.input[0].name: INPUT_NAME, graph.output[0].name: OUTPUT_NAME}
+    _number(graph, names)
     for value in (graph.input[0], graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
+
+
+def _number(graph: Any, names: dict[str, str]) -> None:
+    """Rename the values and nodes of `graph` and of the graphs in it, in their order.
+
+    `names`: from old names of values to new ones; those of `graph` are added.
+    """
+
+    def renamed(kind: str, name: str) -> str:
+        return names.setdefault(name, f"{kind}_{len(names)}")
+
+    for value in (*graph.initializer, *graph.input):
+        value.name = renamed("constant", value.name)
+    for node in graph.node:
+        node.name = f"{node.op_type}_{len(names)}"
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [renamed(node.op_type, name) for name in node.output]
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                _number(inner, names)
+    for value in (*graph.output, *graph.value_info):
+        value.name = names[value.name]

@@ -8,12 +8,20 @@ import onnxruntime
 import pytest
 
 from tinydigits.info import ModelInfo
+from tinydigits_export.keras_model import open_original
+from tinydigits_export.to_onnx import to_onnx
 from tinydigits_train.labelled_folder import Digits
 
 
 @pytest.fixture(scope="module")
 def proto(bundle: Path) -> onnx.ModelProto:
     return onnx.load(bundle / "digits.onnx")
+
+
+def describe(proto: onnx.ModelProto) -> ModelInfo:
+    """Return the card in its metadata."""
+    text = {prop.key: prop.value for prop in proto.metadata_props}["tinydigits"]
+    return ModelInfo.from_json(text, "here")
 
 
 def test_it_is_valid_and_of_an_opset_that_is_widely_run(proto: onnx.ModelProto) -> None:
@@ -36,13 +44,19 @@ def test_its_input_and_output_are_the_contracts(proto: onnx.ModelProto) -> None:
     ]
 
 
+def test_its_bytes_do_not_depend_on_what_the_process_made_before(
+    proto: onnx.ModelProto, keras_path: Path
+) -> None:
+    """TensorFlow and Keras number what they make, and numbers of other length are other bytes."""
+    assert to_onnx(open_original(keras_path), describe(proto)) == proto.SerializeToString()
+
+
 def test_its_weights_are_inside(proto: onnx.ModelProto) -> None:
     assert all(not tensor.external_data for tensor in proto.graph.initializer)
 
 
 def test_it_says_what_it_is(proto: onnx.ModelProto) -> None:
-    text = {prop.key: prop.value for prop in proto.metadata_props}["tinydigits"]
-    info = ModelInfo.from_json(text, "here")
+    info = describe(proto)
     assert (info.recipe, info.labels, info.parameters) == ("dense", tuple("0123456789"), 7850)
     assert info.trained_on["name"] == "MNIST"
     assert "categorical cross-entropy" in info.trained_on["how"]
