@@ -69,6 +69,14 @@ class MissingExtra(TinydigitsError, ImportError):  # noqa: N818 - named for what
     def __reduce__(self) -> tuple[Any, ...]:
         return MissingExtra, self._made_of
 
+    @staticmethod
+    def in_reason(why: str) -> tuple[str, str] | None:
+        """Return the kind of picture and the pip command that the reason of an error row names;
+        None where the picture needs no package.
+        """
+        found = re.fullmatch(r"an? (.+) needs .+: (pip install .+)", why)
+        return found and (found[1], found[2])
+
 
 def reason(error: BaseException) -> str:
     """Return what any error says, or its kind if it says nothing. Addresses in memory are left out:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from examples.draw_scans import blue_pen, mask
+from tests.support.commands import run
 from tinydigits import Classifier, ImageError, Limits
 from tinydigits.images import MORE, REDUCED, Reduction, decode, decoded
 from tinydigits.items import Chunk
@@ -146,6 +147,22 @@ def test_without_its_package_a_format_says_what_to_install(
     (row,) = Classifier("conv").classify([str(path)])
     assert row.status == "error"
     assert said in str(row.reason)
+
+
+@pytest.mark.parametrize("command", ["classify", "evaluate", "read"])
+def test_the_summary_counts_by_kind_what_needs_a_package(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "1").mkdir()
+    for name, format_ in (("a.heic", "HEIF"), ("b.pdf", "PDF"), ("c.jpg", "HEIF"), ("d", "PNG")):
+        (tmp_path / "1" / name).write_bytes(encoded(format_, drawn(1)))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    _, _, errors = run(command, str(tmp_path))
+    assert errors.endswith(
+        ' · 2 HEIC photographs, 1 PDF document: pip install "tinydigits[formats]"'
+        " · skipped: 1 other file\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files, folders
 from tinydigits.cli.options import check_there, check_usage, fit_option, reading_options
 from tinydigits.cli.signals import stoppable
-from tinydigits.cli.summary import no_image, say, skipped_text, summary
+from tinydigits.cli.summary import needs, needs_text, no_image, say, skipped_text, summary
 from tinydigits.evaluation import Tally
 from tinydigits.items import Item, Skipped, Stack, chunked
 from tinydigits.judging import Prediction
@@ -92,7 +92,7 @@ def evaluate(
     began = time.monotonic()
     classifier = Classifier.of(settings)
     labels = classifier.info.labels
-    skipped, counts = Skipped(), Counter[str]()
+    skipped, counts, needed = Skipped(), Counter[str](), Counter[tuple[str, str]]()
     opening = Opening(settings.limits, skipped)
     tally: Tally | NumberTally = Tally(labels)
     items: Iterable[Item | Stack]
@@ -132,6 +132,7 @@ def evaluate(
             for answer in answers.predictions:
                 tally.add(answer, truth(answer))
                 counts[answer.status] += 1
+            needed.update(needs(answers.predictions))
             skipped[LATER_FRAMES] += answers.reading.in_part
             if write is not None:
                 write(answers)
@@ -139,7 +140,8 @@ def evaluate(
             raise no_image(inputs, skipped)  # in here, so that the report replaces nothing
     result = tally.result()
     click.echo(result.to_json() if as_json else result.as_text(), nl=as_json)
-    say(summary(counts, time.monotonic() - began) + skipped_text(skipped))
+    ended = summary(counts, time.monotonic() - began)
+    say(ended + needs_text(needed) + skipped_text(skipped))
     ctx.exit(1 if result.unreadable else 0)
 
 

@@ -14,7 +14,7 @@ import click
 from tinydigits.cli.options import check_there, open_stdin
 from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import Stopper, stoppable
-from tinydigits.cli.summary import no_image, say, skipped_text, summary
+from tinydigits.cli.summary import needs, needs_text, no_image, say, skipped_text, summary
 from tinydigits.images import Limits
 from tinydigits.items import Chunk, Skipped, chunked
 from tinydigits.names import LATER_FRAMES, Kind, kind_of
@@ -49,7 +49,7 @@ class Job:
         status that it asks for.
         """
         inputs, outputs, watch = self.inputs, self.outputs, self.outputs.grows
-        skipped, counts = Skipped(), Counter[str]()
+        skipped, counts, needed = Skipped(), Counter[str](), Counter[tuple[str, str]]()
 
         def so_far() -> str:
             earlier = outputs.earlier
@@ -76,6 +76,7 @@ class Job:
                 with stopper.held():
                     write(answers)
                     counts.update(prediction.status for prediction in answers.predictions)
+                    needed.update(needs(answers.predictions))
                     skipped[LATER_FRAMES] += answers.reading.in_part
                     show(f"{counts.total():,} images")
                 if watch:  # it comes again when its writer has ended
@@ -84,7 +85,7 @@ class Job:
             if not counts + outputs.earlier and not watch:
                 raise no_image(inputs, skipped)  # in here, so that -o replaces nothing
         _say_unsorted(outputs.unsorted)
-        say(so_far() + skipped_text(skipped))
+        say(so_far() + needs_text(needed) + skipped_text(skipped))
         if stopper.asked is not None:
             ctx.exit(128 + stopper.asked)
         ctx.exit(1 if counts["error"] or outputs.earlier["error"] or outputs.unsorted else 0)
