@@ -6,12 +6,13 @@ fetches it, chunk by chunk.
 """
 
 import os
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
-from tinydigits.contents import format_of
+from tinydigits.contents import format_of, other_kind
 from tinydigits.errors import SourceError
 from tinydigits.images import Limits
 from tinydigits.items import Chunk, Item, Skipped, Stack
@@ -23,6 +24,8 @@ from tinydigits.sources.folders import walked
 BLOCK = 1 << 16  # bytes of a list that are read at once
 # With what a list begins that a program on Windows has written, and its encoding if not UTF-8.
 _MARKS = {b"\xef\xbb\xbf": None, b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+# A list of UTF-16 without a mark: names ended by NUL would be single letters, and `.` or `/`.
+_UNMARKED = re.compile(rb"(?P<le>(?:[^\0]\0)+?[./\\\n]\0)|(?P<be>(?:\0[^\0])+?\0[./\\\n])")
 NAME_BYTES = 1 << 20  # 1 MiB: the longest name in a list; a signed address has a few thousand
 
 
@@ -92,9 +95,11 @@ def open_file(place: Place, opening: Opening) -> Iterator[Item | Stack]:
 def listed(lines: BinaryIO) -> Iterator[str]:
     """Yield the names in a list as they arrive: one a line, or each ended by NUL if the first block
     that arrives holds one. Empty lines are no names. Names are bytes of the file system, and are
-    kept where they are not UTF-8; a list that begins with a byte-order mark is UTF-8 or UTF-16.
+    kept where they are not UTF-8; a list that begins with a byte-order mark, or with pairs of bytes
+    as in UTF-16, is decoded.
 
-    Raises SourceError where NAME_BYTES hold no whole name, and where the list is a picture.
+    Raises SourceError where NAME_BYTES hold no whole name, and where the list is itself a picture
+    or an archive.
     """
     rest, end, empty = b"", b"", 0
     for block in _blocks(lines):
@@ -122,13 +127,17 @@ def _blocks(lines: BinaryIO) -> Iterator[bytes]:
         if not (more := read(1)):
             break
         block += more
-    if (what := format_of(block)) not in (None, "BMP", "PPM"):  # names may begin like those
-        raise SourceError(
-            f"-: a list of files was expected, and this is a {what} itself: name it, as in "
-            "`tinydigits classify FILE`"
-        )
+    what = format_of(block)
+    if what not in (None, "BMP", "PPM"):  # names may begin like those
+        what = f"a {what} itself: name it, as in `tinydigits classify FILE`"
+    else:
+        what = other_kind(block)
+    if what:
+        raise SourceError(f"-: a list of files was expected, and this is {what}")
     mark = next(filter(block.startswith, _MARKS), b"")
     encoding, block = _MARKS.get(mark), block.removeprefix(mark)
+    if not mark and (pairs := _UNMARKED.match(block)):
+        encoding = f"utf-16-{pairs.lastgroup}"
     decoder = encoding and getincrementaldecoder(encoding)("replace")
     while True:
         yield os.fsencode(decoder.decode(block)) if decoder else block

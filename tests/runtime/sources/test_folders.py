@@ -161,12 +161,21 @@ def test_a_list_that_windows_has_written_is_read(encoding: str, stream: type[io.
         assert [item.name for item in open_inputs(["-"], opening)] == expected
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_list_of_utf_16_needs_no_mark(encoding: str) -> None:
+    expected = ["sub\\b.png", "ü 数.png"]
+    assert names(["-"], stdin="\r\n".join(expected).encode(encoding)) == expected
+    assert names(["-"], stdin=b"1\x002\x00./a\0") == ["1", "2", "./a"]
+
+
 @pytest.mark.parametrize("format_", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "PDF"])
 def test_a_picture_in_place_of_a_list_is_called_one(format_: str) -> None:
     file = io.BytesIO()
     Image.new("RGB", (30, 30)).save(file, format_)
     with pytest.raises(SourceError, match=f"this is a {format_} itself: name it"):
         names(["-"], stdin=file.getvalue())
+    with pytest.raises(SourceError, match="this is a JPEG XL picture, which is not read: save"):
+        names(["-"], stdin=b"\xff\x0a\xba\x5d")
 
 
 def test_names_that_begin_like_pictures_are_names() -> None:
