@@ -112,19 +112,19 @@ def check_metadata(image: Any) -> None:
         raise ImageError(f"{size:,} bytes of metadata, over the limit of {METADATA:,}")
 
 
-def most_memory(max_pixels: int) -> int:
-    """Return the bytes that a picture may take: MEMORY, or less where the limit on pixels is low.
-    Who raises that limit allows PIXEL_BYTES for each pixel of it.
+def most_memory(max_pixels: int, more: int = 0) -> int:
+    """Return the bytes that a picture may take: MEMORY and `more`, or less where the limit on
+    pixels is low. Who raises that limit allows PIXEL_BYTES for each pixel of it.
     """
     most = PIXEL_BYTES * max_pixels
-    return max(LEAST_MEMORY, most if max_pixels > MAX_PIXELS else min(most, MEMORY))
+    return max(LEAST_MEMORY, most if max_pixels > MAX_PIXELS else min(most, MEMORY + more))
 
 
-def check_memory(size: tuple[int, int], needed: int, max_pixels: int) -> None:
+def check_memory(size: tuple[int, int], needed: int, max_pixels: int, more: int = 0) -> None:
     """Raise ImageError where a picture needs more memory than it may take."""
-    if needed > (most := most_memory(max_pixels)):
+    if needed > (most := most_memory(max_pixels, more)):
         allowing = needed // PIXEL_BYTES + 1
-        if needed > MEMORY:
+        if needed > MEMORY + more:
             allowing = max(allowing, MAX_PIXELS + 1)
         raise ImageError(
             f"{size[0]:,}×{size[1]:,} pixels would take {needed / 1e6:,.0f} MB of memory, over the "

@@ -6,6 +6,7 @@ from PIL import Image
 
 from tinydigits.errors import MissingExtra
 
+MORE = 100_000_000  # bytes beyond bounds.MEMORY: libheif decodes 120 million pixels at once
 STRIP = 1 << 20  # pixels that are copied at once
 _CHROMA = {420: 0.5, 422: 1.0, 444: 2.0}  # samples of colour for each pixel
 

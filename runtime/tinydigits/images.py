@@ -257,7 +257,7 @@ def _from_heif(data: bytes, limits: Limits, reduced: bool) -> Image.Image:
     def needed(scale: int) -> int:
         return len(data) + heif.memory(file, scale)
 
-    scale = _scale(file.size, needed, limits, reduced)
+    scale = _scale(file.size, needed, limits, reduced, more=heif.MORE)
     check_metadata(file)
     image = _plain(heif.decode_heif(file, scale))
     return _marked(image, scale, file.size, len(file) > 1)
@@ -285,15 +285,17 @@ def _scale(
     limits: Limits,
     reduced: bool,
     reducible: bool = True,
+    more: int = 0,
 ) -> int:
     """Return the scale at which to decode: 1, 2, 4 or 8. Raises ImageError where that takes too
-    much memory; `needed` returns how many bytes a scale takes.
+    much memory (`most_memory`); `needed` returns how many bytes a scale takes.
     """
-    most = _most_pixels(limits)
+    pixels = _most_pixels(limits)
+    most = most_memory(pixels, more)
     scales = [1, *(each for each in (2, 4, 8) if reducible and max(size) >= ENOUGH * each)]
-    allowed = scales[-1:] if reduced else [s for s in scales if needed(s) <= most_memory(most)]
+    allowed = scales[-1:] if reduced else [s for s in scales if needed(s) <= most]
     scale = allowed[0] if allowed else scales[-1]
-    check_memory(size, needed(scale), most)
+    check_memory(size, needed(scale), pixels, more)
     return scale
 
 

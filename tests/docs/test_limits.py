@@ -18,6 +18,7 @@ from tinydigits.bounds import (
     TAG_VALUES,
 )
 from tinydigits.errors import ImageError
+from tinydigits.heif import MORE
 from tinydigits.images import MOST_PIXELS, Limits, decode
 from tinydigits.model import MAX_MODEL_BYTES
 from tinydigits.pages import DPI, MOST_PAGES
@@ -43,7 +44,10 @@ def test_the_limits_are_those_of_the_code() -> None:
         (f"beyond {SMALL_TAR // MiB} MiB | {BOMB_RATIO} times", "a tar"),
         (f"{MAX_MODEL_BYTES // MiB} MiB |", "a model"),
         (f"{MOST_DIRECTORY // MiB} MiB, about 400,000 members", "the directory of a zip"),
-        (f"would take | {MEMORY // 10**6} MB | `--max-pixels`", "memory"),
+        (
+            f"would take | {MEMORY // 10**6} MB, for HEIC {(MEMORY + MORE) // 10**6} MB | `--max",
+            "memory",
+        ),
         (f"to {PIXEL_BYTES} bytes for each pixel of the limit", "memory, by the limit on pixels"),
         (f"pages of a document | {MOST_PAGES:,} |", "pages"),
         (f"rendered at {DPI} dpi", "the resolution of a page"),

@@ -229,6 +229,7 @@ def test_a_picture_takes_no_more_memory_than_was_computed(
     rows = list(measured(paths))
     monkeypatch.setattr("tinydigits.images._opencv", None)  # another test may have chosen it
     monkeypatch.setattr("tinydigits.bounds.MEMORY", 0)
+    monkeypatch.setattr("tinydigits.heif.MORE", 0)
     monkeypatch.setattr("tinydigits.bounds.LEAST_MEMORY", 0)
     for path, (status, reason, taken, _) in zip(paths, rows, strict=True):
         if "starts with b'Pf" in reason:

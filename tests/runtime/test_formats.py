@@ -3,6 +3,7 @@ by its name.
 """
 
 import io
+import struct
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -95,6 +96,20 @@ def test_a_large_heic_is_reduced_and_boxed_as_in_the_whole(
     whole, reduced = classifier(decode(data)), classifier(data)
     assert (reduced.label, reduced.status) == (whole.label, whole.status) == ("5", "ok")
     assert reduced.box == pytest.approx(whole.box, abs=10)
+
+
+@pytest.mark.parametrize(
+    ("size", "tile", "allowed"),
+    [((12_648, 9_486), 512, True), ((9_000, 12_000), 512, True), ((12_648, 9_486), 0, False)],
+)
+def test_a_heic_of_120_megapixels_in_tiles_fits_in_the_memory(
+    size: tuple[int, int], tile: int, allowed: bool
+) -> None:
+    data = encoded("HEIF", drawn(5, (1024, 768)), tile_size=tile)
+    promised = struct.pack(">2I", *size)
+    with pytest.raises(ImageError) as raised:  # at the latest, because it holds less
+        decoded(data.replace(struct.pack(">2I", 1024, 768), promised), Limits())
+    assert ("--max-pixels" in str(raised.value)) is not allowed
 
 
 CONTENTS: list[tuple[str, Callable[[], bytes]]] = [
