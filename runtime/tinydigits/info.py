@@ -162,7 +162,7 @@ class ModelInfo:
                 "thresholds",
                 f"min_score {self.thresholds.min_score}, max_ratio {self.thresholds.max_ratio}",
             ),
-            *(("artifact", f"{k}, {v.bytes:,} bytes") for k, v in self.artifacts.items()),
+            *(("artefact", f"{k}, {v.bytes:,} bytes") for k, v in self.artifacts.items()),
             ("keras", f"SHA-256 {self.keras_sha256}"),
             ("created by", self.created_by),
         ]

@@ -121,6 +121,7 @@ def _meant(error: BaseException) -> str:
         return ""
     from pathlib import Path
 
+    from tinydigits.names import is_hidden
     from tinydigits.text import similar
 
     parts = Path(os.fsdecode(error.filename)).parts
@@ -129,8 +130,10 @@ def _meant(error: BaseException) -> str:
         if not os.path.lexists(there / part):
             break
         there /= part
+    hidden = part.startswith(".")
     try:
-        name = similar(part, [path.name for path in islice(there.iterdir(), _LISTED)])
+        names = [each.name for each in islice(there.iterdir(), _LISTED)]
+        name = similar(part, [each for each in names if hidden or not is_hidden(each)])
     except OSError:
         return ""
     if name is None:

@@ -90,9 +90,9 @@ def test_wrong_usage_exits_2_with_one_line(words: list[str], said: str) -> None:
 def test_a_mistyped_name_is_answered_with_the_likely_one(
     tmp_path: Path, words: str, meant: str
 ) -> None:
-    """In each command, for files and folders; nothing is read or written."""
+    """In each command, for files and folders that are not hidden; nothing is read or written."""
     (tmp_path / "inbox" / "scans").mkdir(parents=True)
-    for name in ("scans/a.png", "truth.csv", "digits.onnx"):
+    for name in ("scans/a.png", "truth.csv", "digits.onnx", ".scns"):
         (tmp_path / "inbox" / name).touch()
     status, rows, errors = run_here(*words.split(), cwd=tmp_path)
     assert (status, rows) == (2, "")
