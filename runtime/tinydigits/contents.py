@@ -17,7 +17,7 @@ _PICTURE = "which is not read: save it as PNG or JPEG"
 _ARCHIVE = "which is not read: unpack it, and name the folder"
 # Those of files that are taken for pictures and are not read, and what to do about them.
 _UNREAD = {
-    rb"\xff\x0a|\0\0\0\x0cJXL ": f"a JPEG XL picture, {_PICTURE}",
+    rb"\xff\x0a|\0\0\0\x0cJXL ": f"a JPEG XL picture, {_PICTURE}, as djxl does",
     rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51": f"a JPEG 2000 picture, {_PICTURE}",
     rb"8BPS": f"a Photoshop picture, {_PICTURE}",
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<svg": f"an SVG drawing, {_PICTURE}",

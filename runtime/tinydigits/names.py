@@ -60,7 +60,8 @@ LATER_FRAMES = "file after its first frame"
 _NOT_WALKED = {
     "video": ".mp4 .mov .m4v .avi .mkv .webm .3gp .mts .wmv .mpg .mpeg",
     "raw photograph": ".dng .cr2 .cr3 .nef .arw .orf .rw2 .raf .pef .srw",
-    "picture of another format": ".jxl .jp2 .j2k .psd .xcf .tga .ico .icns .exr .hdr .dds .qoi",
+    "JPEG XL picture": ".jxl",
+    "picture of another format": ".jp2 .j2k .psd .xcf .tga .ico .icns .exr .hdr .dds .qoi",
     "drawing": ".svg .svgz .eps .ai .emf .wmf .cdr",
     "document": ".doc .docx .odt .rtf .pages .ppt .pptx .odp .xls .xlsx .ods .ps .djvu .epub",
     "archive": ".zip .tar .gz .tgz .zst .bz2 .tbz2 .xz .txz .7z .rar .cbz .cbr .iso",

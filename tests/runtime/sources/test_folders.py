@@ -91,7 +91,8 @@ def test_what_is_skipped_text_is_counted(tmp_path: Path) -> None:
 NOT_WALKED = {
     "video": ("a.mp4", "B.MOV", "c.avi"),
     "raw photograph": ("a.dng", "b.CR2"),
-    "picture of another format": ("a.jxl", "b.psd", "c.jp2", "d.ico"),
+    "JPEG XL picture": ("a.jxl", "b.JXL"),
+    "picture of another format": ("b.psd", "c.jp2", "d.ico"),
     "drawing": ("a.svg", "b.eps"),
     "document": ("a.docx", "b.odt", "c.xlsx"),
     "archive": ("a.zip", "b.7z", "c.rar", "d.tar.gz"),
@@ -112,9 +113,9 @@ def test_what_a_walk_skips_is_counted_by_kind(tmp_path: Path) -> None:
     )
     text = skipped_text(Skipped({**dict.fromkeys(NOT_WALKED, 1000), "link to a folder": 2}))
     assert text == (
-        " · skipped: 1,000 videos, 1,000 raw photographs, 1,000 pictures of other formats, "
-        "1,000 drawings, 1,000 documents, 1,000 archives, 1,000 files of arrays, 1,000 hidden, "
-        "2 links to folders, 1,000 other files"
+        " · skipped: 1,000 videos, 1,000 raw photographs, 1,000 JPEG XL pictures, "
+        "1,000 pictures of other formats, 1,000 drawings, 1,000 documents, 1,000 archives, "
+        "1,000 files of arrays, 1,000 hidden, 2 links to folders, 1,000 other files"
     )
 
 
