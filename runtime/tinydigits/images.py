@@ -349,8 +349,9 @@ def _from_array(array: NDArray[np.uint8], limits: Limits) -> Image.Image | NDArr
 
 def _check_pixels(width: int, height: int, limits: Limits) -> None:
     most = _most_pixels(limits)
-    if width * height > most:
-        raise ImageError(f"{width:,}×{height:,} pixels, over the limit of {most:,} (--max-pixels)")
+    if (pixels := width * height) > most:
+        option = f"--max-pixels{f', {MOST_PIXELS:,} at the most' if pixels > MOST_PIXELS else ''}"
+        raise ImageError(f"{width:,}×{height:,} pixels, over the limit of {most:,} ({option})")
     if 0 in (width, height):
         raise ImageError(f"an image of {width}×{height} pixels")
 

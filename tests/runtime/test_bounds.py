@@ -292,6 +292,13 @@ def test_a_refusal_says_what_would_allow_it(needed: int, limit: int) -> None:
     check_memory((9, 9), needed, asked)
 
 
+def test_a_refusal_says_how_far_the_option_goes() -> None:
+    with pytest.raises(ImageError, match=r"\(--max-pixels, 178,956,970 at the most\)"):
+        decode(header("PNG", (16_320, 12_240), "L"))
+    with pytest.raises(ImageError, match=r"\(--max-pixels\)"):
+        decode(header("PNG", (13_000, 10_000), "L"))
+
+
 def tall(width: int, height: int) -> bytes:
     """A JPEG of a bar, whose rows of blocks are one and the same."""
     file = io.BytesIO()
