@@ -26,7 +26,8 @@ _UNREAD = {
     rb"Rar!\x1a\x07": f"a RAR archive, {_ARCHIVE}",
     rb"BZh[1-9]1AY|\xfd7zXZ\0": f"a bzip2 or xz file, {_ARCHIVE}",
     rb"\x1f\x8b|\x28\xb5\x2f\xfd": "a compressed file: a tar has to end in .tar.gz or .tar.zst",
-    rb"PK\x03\x04": "a zip archive or an office document: name an archive .zip, or save as PDF",
+    rb"PK\x03\x04": "a zip archive or an office document: rename an archive so that it ends in "
+    ".zip, and save a document as PDF",
 }
 
 

@@ -190,7 +190,7 @@ def test_the_summary_counts_by_kind_what_needs_a_package(
         (b"\0\0\0 ftypisom", "a video"),
         (b"7z\xbc\xaf\x27\x1c", "a 7z archive, which is not read: unpack it"),
         (b"Rar!\x1a\x07\x01\0", "a RAR archive"),
-        (b"PK\x03\x04", "a zip archive or an office document: name an archive .zip"),
+        (b"PK\x03\x04", "a zip archive or an office document: rename an archive"),
     ],
 )
 def test_what_is_no_picture_is_called_by_its_name(data: bytes, said: str, tmp_path: Path) -> None:
