@@ -44,7 +44,13 @@ def open_inputs(inputs: Iterable[Place], opening: Opening) -> Generator[Item | S
     Raises SourceError where there are none at an address that is among `inputs`; MissingExtra.
     """
     for name in inputs:
-        for place in named_files(name, opening):
+        places = named_files(name, opening)
+        if kind_of(name) is Kind.REMOTE:
+            from tinydigits.sources.documents import opened_ahead
+
+            yield from opened_ahead(places, lambda place: open_file(place, opening))
+            continue
+        for place in places:
             if isinstance(place, Item):
                 yield place
             else:

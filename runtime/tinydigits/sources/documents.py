@@ -6,16 +6,41 @@ them.
 
 import io
 import os
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, BinaryIO
 
 from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.images import Limits
 from tinydigits.items import Item
-from tinydigits.names import shown
+from tinydigits.names import Kind, kind_of_file, shown
 from tinydigits.pages import MOST_PAGES, Page, directories
 from tinydigits.remote.location import Location, Place
 from tinydigits.sources.members import open_place
+
+AHEAD = 4  # documents at addresses that are fetched while others are read; each may have 64 MiB
+
+
+def opened_ahead(places: Iterable[Any], open_file: Callable[[Any], Iterator[Any]]) -> Iterator[Any]:
+    """Yield what `open_file` gives for each place at an address, in order. Documents, which have to
+    be fetched before their pages are known, are fetched while those before them are read.
+    """
+    from tinydigits.remote.client import begun
+
+    waiting = deque[Callable[[], Iterable[Any]]]()
+    for place in places:
+        opened = partial(open_file, place)
+        is_document = kind_of_file(place) is Kind.DOCUMENT
+        waiting.append(begun(partial(_all, opened)).result if is_document else opened)
+        if len(waiting) > AHEAD:
+            yield from waiting.popleft()()
+    while waiting:
+        yield from waiting.popleft()()
+
+
+def _all(opened: Callable[[], Iterator[Any]]) -> list[Any]:
+    return list(opened())
 
 
 def pages(place: Place, max_bytes: int = Limits().max_bytes) -> Iterator[Item]:

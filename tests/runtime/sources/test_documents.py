@@ -7,7 +7,9 @@ import struct
 import subprocess
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from PIL import Image
@@ -19,6 +21,7 @@ from tinydigits.images import Limits, decode
 from tinydigits.items import Chunk, Skipped, held_in
 from tinydigits.pages import Page, directories
 from tinydigits.sources import Opening, open_inputs
+from tinydigits.sources.documents import AHEAD, opened_ahead
 from tinydigits.sources.watch import watched_files
 
 pytest.importorskip("pypdfium2", reason="the extra `formats` is not installed")
@@ -238,3 +241,16 @@ def test_inputs_open_no_page_themselves(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("tinydigits.pages.pdf_page", lambda *_: pytest.fail("it was rendered"))
     items = list(open_inputs([str(folder)], Opening(Limits(), Skipped())))
     assert len(items) == len(EXPECTED)
+
+
+def test_documents_at_addresses_are_fetched_together_and_come_in_order() -> None:
+    together = Barrier(AHEAD)
+
+    def open_file(name: str) -> Iterator[str]:
+        if name.endswith(".tif"):
+            together.wait(timeout=20)  # raises where one waits for another to end
+        yield from (f"{name}#1", f"{name}#2")
+
+    names = ["a.png", *(f"{number}.tif" for number in range(AHEAD)), "b.png"]
+    expected = [f"{name}#{page}" for name in names for page in (1, 2)]
+    assert list(opened_ahead(names, open_file)) == expected
