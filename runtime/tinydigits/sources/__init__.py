@@ -134,12 +134,15 @@ def _blocks(lines: BinaryIO) -> Iterator[bytes]:
             break
         block += more
     what = format_of(block)
-    if what not in (None, "BMP", "PPM"):  # names may begin like those
-        what = f"a {what} itself: name it, as in `tinydigits classify FILE`"
+    if what in (None, "BMP", "PPM"):  # names may begin like the latter two
+        what = re.split(", which|:", other_kind(block) or "")[0]
     else:
-        what = other_kind(block)
+        what = f"a {what}"
     if what:
-        raise SourceError(f"-: a list of files was expected, and this is {what}")
+        raise SourceError(
+            f"-: a list of files was expected, and this is {what} itself: name it, as in "
+            "`tinydigits classify FILE`"
+        )
     mark = next(filter(block.startswith, _MARKS), b"")
     encoding, block = _MARKS.get(mark), block.removeprefix(mark)
     if not mark and (pairs := _UNMARKED.match(block)):

@@ -175,7 +175,7 @@ def test_a_picture_in_place_of_a_list_is_called_one(format_: str) -> None:
     Image.new("RGB", (30, 30)).save(file, format_)
     with pytest.raises(SourceError, match=f"this is a {format_} itself: name it"):
         names(["-"], stdin=file.getvalue())
-    with pytest.raises(SourceError, match="this is a JPEG XL picture, which is not read: save"):
+    with pytest.raises(SourceError, match="this is a JPEG XL picture itself: name it"):
         names(["-"], stdin=b"\xff\x0a\xba\x5d")
 
 
