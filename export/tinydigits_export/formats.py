@@ -1,6 +1,6 @@
 """The formats that `tinydigits export` writes: one row each, and one module that writes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from tinydigits.model import Backend, open_backend
 from tinydigits_export.c.backend import CBackend, read_source
 from tinydigits_export.c.kinds import write_c
 from tinydigits_export.conversion import convert
+from tinydigits_export.devices.arduino import ENDING, open_library, packed
 from tinydigits_export.keras_model import Original
 from tinydigits_export.page.browser import HtmlBackend
 from tinydigits_export.page.to_html import to_html
@@ -34,6 +35,8 @@ class Format:
     tolerance: Tolerance
 
     on_devices: bool = False  # whether it is C for microcontrollers, which `devices.table` measures
+    # Return the file, made of those of the format `c` (name → content). None for other formats.
+    pack: Callable[[ModelInfo, Mapping[str, bytes]], bytes] | None = None
 
     def files(self, model: str) -> tuple[str, ...]:
         """Return the names of the files for a model of that name, first the one that is proved."""
@@ -45,6 +48,12 @@ _SAME = Tolerance(max_delta=1e-5, min_agreement=1.0, max_accuracy_loss=0.0, max_
 # Weights of 8 bits change scores. The decisions of the model count.
 _INT8 = Tolerance(max_delta=1.0, min_agreement=0.995, max_accuracy_loss=0.002, max_ties=9)
 _C = Tolerance(max_delta=1.0, min_agreement=0.997, max_accuracy_loss=0.001, max_ties=9)
+
+
+def _write_library(original: Original, info: ModelInfo, data: Dataset) -> tuple[bytes]:
+    names, contents = FORMATS["c"].files(info.name), write_c(original, info, data)
+    return (packed(info, dict(zip(names, contents, strict=True))),)
+
 
 _ROWS = (
     Format(
@@ -65,6 +74,10 @@ _ROWS = (
         "c", "microcontrollers", ".c",
         ("*.h", "*.ino", "*.md", "*_read.c", "*_read.h", "fit.c", "fit.h"),
         write_c, lambda path, _: CBackend(read_source(path)), _C, on_devices=True,
+    ),
+    Format(
+        "arduino", "the same for Arduino, PlatformIO, ESP-IDF, Pico", ENDING, (),
+        _write_library, open_library, _C, pack=packed,
     ),
     Format(
         "html", "a page to draw on", ".html", (),

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.export.c.test_tiny import info_of, random_tiny
+from tests.support.boards import unpacked
 from tests.support.sketches import (
     attiny_sketch,
     compiler_and_core,
@@ -19,6 +20,7 @@ from tests.support.sketches import (
     uno_core,
     uno_sketch,
 )
+from tinydigits.model import MODELS
 from tinydigits_export.c import conv as to_conv
 from tinydigits_export.c.backend import CBackend, read_source
 from tinydigits_export.c.source import CSource
@@ -164,6 +166,20 @@ def test_conv_on_an_uno_answers_rows_that_wait_for_a_dot(
     assert found == b"".join(b"." * 28 + line for line in lines)
 
 
+def test_the_serial_example_fits_an_uno_with_the_whole_library_beside_it(
+    core: Path, images: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    library = unpacked("light", tmp_path)
+    c = {path.name: path.read_text("utf-8") for path in (library / "src").iterdir()}
+    sketch = (library / "examples" / "Serial" / "Serial.ino").read_text("utf-8")
+    program = uno_sketch(core, sketch, c, tmp_path)
+    assert held_to_uno(program) <= 14_000  # bytes: the linker leaves out the fit
+    rows = [(START, row.tobytes()) for row in images[0]]
+    found = over_serial(program, "atmega328p", UNO_HZ, BIT, [*rows, (4 * START, b"")])
+    (line,) = answers(CBackend(read_source(MODELS / "light.c")), images[:1]).splitlines(True)
+    assert found == b"." * 28 + line
+
+
 @pytest.mark.parametrize("off", [0, 0.035, -0.035])
 def test_no_bit_of_a_byte_is_lost_to_an_attiny(off: float, tiny: CSource, tmp_path: Path) -> None:
     compiler_and_core()
@@ -205,9 +221,10 @@ def test_a_clock_that_is_too_slow_is_refused(tiny: CSource, tmp_path: Path) -> N
     assert "clock of 8 to 9.6 MHz" in done.stderr
 
 
-def held_to_uno(program: Path) -> None:
-    """Leaves 256 bytes of RAM for the stack."""
+def held_to_uno(program: Path) -> int:
+    """Leaves 256 bytes of RAM for the stack. Returns the bytes of flash."""
     size = subprocess.run(["avr-size", program], capture_output=True, text=True, check=True)
     text, data, bss = map(int, size.stdout.splitlines()[1].split()[:3])
     assert text + data <= UNO_FLASH
     assert data + bss <= UNO_RAM - 256
+    return text + data
