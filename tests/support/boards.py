@@ -12,7 +12,7 @@ from tinydigits_export.c.backend import host_compiler
 from tinydigits_export.ready import hand_out
 
 HEADERS = Path(__file__).with_name("board_headers")
-STRICT = ("-O1", "-Wall", "-Wextra", "-Werror")
+STRICT = ("-Wall", "-Wextra", "-Werror")
 
 
 def unpacked(model: str, folder: Path) -> Path:
