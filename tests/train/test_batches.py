@@ -10,6 +10,7 @@ from tinydigits_train.batches import (
     augmented_lesson,
     balanced,
     calibrated,
+    nudged_lesson,
     plain_lesson,
     softened,
 )
@@ -42,6 +43,28 @@ def test_the_plain_lesson_is_the_digits(mnist_test: Digits) -> None:
     assert lesson.images.shape == (100, 784)
     assert lesson.images.max() == 1
     assert (lesson.steps, lesson.validation) == (4, None)
+
+
+@pytest.mark.tensorflow
+def test_the_nudged_lesson_is_the_digits_a_changed_copy_of_each_and_drawn_ones(
+    mnist_test: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is drawn where the classes are others, since a drawn 7 would be a wrong letter."""
+    monkeypatch.setattr(lesson_module, "OTHERS_FOR", 100_000)
+    tensorflow = load_tensorflow("a test", "train")
+    digits = Digits(mnist_test.images[:100], np.arange(100, dtype=np.uint8) % 10)
+    lesson = nudged_lesson(tensorflow, dataset(digits), 32, 0)
+    assert (lesson.images.shape, lesson.images.dtype) == ((210, 784), np.float32)
+    assert lesson.labels is not None
+    assert lesson.labels.tolist() == [*digits.labels, *digits.labels, *range(10)]
+    assert lesson.steps == 7
+    own, changed = lesson.images[:100], lesson.images[100:200]
+    assert np.array_equal(own, plain_lesson(None, dataset(digits), 32, 0).images)
+    moved = np.abs(own - changed).mean(axis=1)
+    apart = np.abs(own - np.roll(own, 1, axis=0)).mean(axis=1)
+    assert (moved > 0).all()
+    assert moved.mean() < 0.5 * apart.mean()
+    assert len(nudged_lesson(tensorflow, dataset(digits, "ABCDEFGHIJ"), 32, 0).images) == 200
 
 
 @pytest.mark.tensorflow

@@ -123,16 +123,16 @@ def test_the_best_weights_are_kept_and_training_ends_when_none_is_better(
     told: list[float | None] = []
     pictures = replace(few, from_pictures=True)
     kept = train(
-        "dense", pictures, epochs=6, on_epoch=lambda epoch, *_: told.append(epoch.validation)
+        "mlp", pictures, epochs=6, on_epoch=lambda epoch, *_: told.append(epoch.validation)
     )
     assert len(told) == len(kept.history) == 4  # two in vain after the second
     assert all(told)
     monkeypatch.setattr(training, "_doubt", lambda *_: 0.0)
-    assert weights(train("dense", pictures, epochs=2)) == weights(kept)
+    assert weights(train("mlp", pictures, epochs=2)) == weights(kept)
 
 
 def test_pictures_are_shown_equally_often_whatever_the_folder(few: Dataset) -> None:
-    recipe = RECIPES["dense"]
+    recipe = RECIPES["mlp"]
     for count in (100, 1000):
         digits = Digits(few.train.images[:count], few.train.labels[:count])
         lesson = recipe.lesson(None, replace(few, train=digits, from_pictures=True), 32, 0)
