@@ -44,7 +44,7 @@ def _accuracy(found: Mapping[str, Finding]) -> Table:
     return Table(
         "in short, accuracy",
         title,
-        columns("model; MNIST:.1%; people:.1%; resized, ink made bright:.1%; resized:.1%"),
+        columns("model; MNIST:.1%; people:.1%; no fit, ink made bright:.1%; no fit:.1%"),
         tuple(rows),
     )
 
