@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from tinydigits.errors import ModelError
 from tinydigits_export.c.backend import MissingTool, compiled, find_tool, host_compiler
-from tinydigits_export.devices.cortex_m import run_cortex_m
+from tinydigits_export.devices.cores import run_cortex_m
 
 SIMULATORS = Path(__file__).parent
 BARE = ["-nostartfiles"]
