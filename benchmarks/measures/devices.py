@@ -46,12 +46,14 @@ def measure(plan: Plan) -> Finding:
         "devices",
         what="The needs of the C formats on microcontrollers: flash for code and weights, static "
         "variables and stack beside the image, and cycles for one image (on Cortex-M: "
-        "instructions). `worst` is an image full of ink, or the slowest one. For `tiny`, "
+        "instructions; on CH32V003: estimated from what others measured of its instructions). "
+        "`worst` is an image full of ink, or the slowest one. For `tiny`, "
         "flash and variables include the whole program. From a camera's frame, the fit alone and "
         "with the network: the frame takes width × height bytes beside the workspace, and `worst` "
         "is a frame of noise, or the slowest one. "
         + (f"Some do not fit: {'; '.join(refused)}." if refused else ""),
-        on=f"{len(images)} MNIST test digits; `conv` on {min(len(images), IMAGES_BY_ROW)}; "
+        on=f"{len(images)} MNIST test digits; `conv`, `light` and `small` on "
+        f"{min(len(images), IMAGES_BY_ROW)}; "
         f"frames with {frames} of them, drawn dark on paper",
         how="each image once, in simulators that count; every run gives the same figures",
         tables=(

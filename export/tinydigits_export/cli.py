@@ -276,7 +276,10 @@ def _show_devices(sources: list[Path], data: "Dataset") -> None:
     except (MissingTool, MissingExtra) as error:
         click.echo(f"devices: not measured: {error}", err=True)
         return
-    click.echo("in simulation; for Cortex-M, cycles are instructions; worst: ink everywhere")
+    click.echo(
+        "in simulation; cycles are instructions for Cortex-M, and estimated for CH32V003; "
+        "worst: ink everywhere"
+    )
     width = max(map(len, tables))
     click.echo(
         f"{'':<{width}}  device           flash  static  stack  mean cycles       worst  mean time"

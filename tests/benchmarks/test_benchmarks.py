@@ -42,7 +42,7 @@ EXPECTED = {
     "people": ("notebook", "fit=auto", "fit=mnist", "fit=resize"),
     "scenes": ("squared paper", "sheet on a table", "small on a large sheet"),
     "numbers": ("by people", "one pair touches", "three rows"),
-    "devices": ("ATmega328P", "Cortex-M0+", "Cortex-M4"),
+    "devices": ("ATmega328P", "Cortex-M0+", "Cortex-M4", "CH32V003"),
     "scale": ("to fetch one of tar", "\n      2  tar", "million LIST", "core hours"),
 }  # fmt: skip
 

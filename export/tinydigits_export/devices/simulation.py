@@ -15,8 +15,9 @@ the image, calls device_read() within the counted span: on an AVR that costs 1 c
 A program whose code or variables outgrow the target is refused when it is built. The stack is known
 only after a run: compare `program.ram + run.stack` with `target.ram` (see `table`).
 
-AVR: libsimavr, cycle for cycle. Cortex-M: Unicorn (QEMU's processor cores as a library), which
-counts instructions, not cycles: a Cortex-M0+ takes 1 to 2 cycles for most.
+AVR: libsimavr, cycle for cycle. Cortex-M and RV32EC: Unicorn (QEMU's processor cores as a library),
+which counts instructions: a Cortex-M0+ takes 1 to 2 cycles for most; for RV32EC cycles are reckoned
+from them (see `cores`).
 """
 
 import subprocess
@@ -29,13 +30,17 @@ from numpy.typing import NDArray
 
 from tinydigits.errors import ModelError
 from tinydigits_export.c.backend import MissingTool, compiled, find_tool, host_compiler
-from tinydigits_export.devices.cores import run_cortex_m
+from tinydigits_export.devices.cores import run_core
 
 SIMULATORS = Path(__file__).parent
 BARE = ["-nostartfiles"]
-# More room than there is, so that what does not fit is measured too.
-AVR_MEMORY = [f"-Wl,--defsym=__{kind}_REGION_LENGTH__=1M" for kind in ("TEXT", "DATA")]
-ARM_MEMORY = ["-Wl,-Ttext=0,-Tdata=0x20000000"]
+# Where code and variables lie. On an AVR with more room than there is, so that what does not fit is
+# measured too.
+MEMORY = {
+    "avr-": [f"-Wl,--defsym=__{kind}_REGION_LENGTH__=1M" for kind in ("TEXT", "DATA")],
+    "arm-none-eabi-": ["-Wl,-Ttext=0,-Tdata=0x20000000"],
+    "riscv64-unknown-elf-": ["-T", str(SIMULATORS / "riscv.ld")],
+}
 MAX_CYCLES = 100_000_000  # of one step: beyond it the program is taken to hang
 
 
@@ -45,7 +50,7 @@ class Target:
 
     name: str
     mcu: str  # its name in the simulator
-    prefix: str  # prefix of the compiler's commands: "avr-" or "arm-none-eabi-"
+    prefix: str  # prefix of the compiler's commands, such as "avr-"
     flags: tuple[str, ...]  # the flags that choose the processor; `build` chooses the optimisation
     flash: int  # bytes
     ram: int  # bytes
@@ -54,9 +59,11 @@ class Target:
     @property
     def packages(self) -> str:
         """The Debian packages that build for it and simulate it."""
-        if self.prefix == "avr-":
-            return "gcc-avr avr-libc libsimavr-dev libelf-dev gcc"
-        return "gcc-arm-none-eabi libnewlib-arm-none-eabi"
+        return {
+            "avr-": "gcc-avr avr-libc libsimavr-dev libelf-dev gcc",
+            "arm-none-eabi-": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+            "riscv64-unknown-elf-": "gcc-riscv64-unknown-elf",
+        }[self.prefix]
 
 
 ATMEGA328P = Target(
@@ -71,6 +78,12 @@ CORTEX_M0PLUS = Target(
 CORTEX_M4 = Target(
     "Cortex-M4", "M4", "arm-none-eabi-", ("-mcpu=cortex-m4", "-mthumb"),
     256 * 1024, 64 * 1024, 84_000_000,
+)  # fmt: skip
+# It has no multiplier. There is no C library for it: -ffreestanding brings <stdint.h>.
+CH32V003 = Target(
+    "CH32V003", "RV32EC", "riscv64-unknown-elf-",
+    ("-march=rv32ec", "-mabi=ilp32e", "-ffreestanding", "-nostdlib"),
+    16 * 1024, 2048, 48_000_000,
 )  # fmt: skip
 
 
@@ -97,7 +110,7 @@ class Run:
     """The answers of a program, and their cost. N: the number of inputs."""
 
     outputs: NDArray[np.uint8]  # uint8 [N, R], the bytes written for each input
-    # int64 [N], between device_start and device_stop: cycles of an AVR, instructions of an ARM.
+    # int64 [N], between device_start and device_stop: cycles, of an ARM instructions.
     cycles: NDArray[np.int64]
     stack: int  # bytes: the most in use between the two, without what `main` itself uses
 
@@ -116,7 +129,7 @@ class Firmware:
         not write the same number of bytes for each input; MissingTool without the simulator.
         """
         inputs = np.ascontiguousarray(inputs, np.uint8)
-        runner = _run_avr if self.target.prefix == "avr-" else _run_arm
+        runner = _run_avr if self.target.prefix == "avr-" else _run_core
         written, spans = runner(self, inputs.tobytes())
         if len(spans) != len(inputs) or len(written) % max(1, len(inputs)):
             raise ModelError(
@@ -155,12 +168,14 @@ def build(
         objects.append(str((folder / name).with_suffix(".o")))
         compiled([*compiler, *sections, *chosen, "-c", str(folder / name), "-o", objects[-1]], name)
     alone, whole = folder / "model.elf", folder / "program.elf"
-    link = [*compiler, *(AVR_MEMORY if target.prefix == "avr-" else ARM_MEMORY)]
+    link = [*compiler, *MEMORY[target.prefix]]
     # Without start-up code and --gc-sections: everything that the sources define, and nothing else.
-    compiled([*link, *BARE, "-Wl,-e,0", *objects[:-1], "-o", str(alone)], "the sources")
-    # An ARM program starts at main: the simulator lays its memory out and sets its stack.
+    compiled([*link, *BARE, "-Wl,-e,0", *objects[:-1], "-lgcc", "-o", str(alone)], "the sources")
+    # Other programs start at main: the simulator lays its memory out and sets its stack.
     start = [] if target.prefix == "avr-" else [*BARE, "-Wl,-e,main"]
-    compiled([*link, *start, "-Wl,--gc-sections", *objects, "-o", str(whole)], "the program")
+    compiled(
+        [*link, *start, "-Wl,--gc-sections", *objects, "-lgcc", "-o", str(whole)], "the program"
+    )
     program = _sizes(whole, target)
     if program.flash > target.flash:
         raise DoesNotFit("the program", program.flash, "flash", target, target.flash)
@@ -203,5 +218,5 @@ def _compile_runner(path: Path, target: Target) -> None:
     compiled([*host_compiler(), *built], "avr_runner.c")
 
 
-def _run_arm(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]:
-    return run_cortex_m(firmware.elf, firmware.target.mcu, firmware.target.ram, data, MAX_CYCLES)
+def _run_core(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]:
+    return run_core(firmware.elf, firmware.target.mcu, firmware.target.ram, data, MAX_CYCLES)

@@ -14,6 +14,7 @@ from tinydigits_export.c.source import CSource
 from tinydigits_export.devices.simulation import (
     ATMEGA328P,
     ATTINY13A,
+    CH32V003,
     CORTEX_M0PLUS,
     CORTEX_M4,
     DoesNotFit,
@@ -23,7 +24,7 @@ from tinydigits_export.devices.simulation import (
 )
 from tinydigits_export.templates import fill
 
-TARGETS = (ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4)
+TARGETS = (ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4, CH32V003)
 TINY_TARGETS = (ATTINY13A, *TARGETS)
 TEMPLATES = Path(__file__).with_name("templates")
 IMAGES, IMAGES_BY_ROW = 100, 5  # a million instructions of an ARM take half a second
