@@ -121,7 +121,6 @@ def _sums(code: str, size: int) -> str:
         "group": size,
         "registers": registers(size),
         "each": " ".join(f"DO({k})" for k in range(size)),
-        "declared": f"int32_t {', '.join(f'sum_{k}' for k in range(size))};",
         "convolve": filled(f"{code}_place.c", {"group": size}),
     }
     return filled("conv_sums.c", values)

@@ -97,7 +97,7 @@ NOINLINE static void fifth_row(uint8_t y) {
         around(rows, state.fourth[0], QUARTER * MAPS_4, QUARTER, MAPS_4, y, x);
         fifth(rows, x, maps);
         for (k = 0; k < MAPS_5; k++) {
-            state.features[k] += (sum_t)maps[k] * (int8_t)pgm_read_byte(weight);
+            state.features[k] += PRODUCT((int8_t)pgm_read_byte(weight), maps[k]);
             weight++;
         }
     }

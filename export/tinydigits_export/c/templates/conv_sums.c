@@ -51,7 +51,6 @@ NOINLINE static void add_up_$group(const seen_t *part, const int8_t *weight, sum
 #define EACH(DO) $each
 
 NOINLINE static void add_up_$group(const seen_t *part, const int8_t *weight, sum_t *sums) {
-    $declared
     uint8_t rows;
     EACH(LOAD)
     for (rows = 0; rows < part->rows; rows++) {
