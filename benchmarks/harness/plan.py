@@ -21,6 +21,7 @@ FORMATS = {
     "dense": ("onnx", "tflite", "int8", "c"),
     "conv": ("onnx", "tflite", "int8", "c"),
     "light": ("onnx", "tflite", "int8", "c"),
+    "small": ("onnx", "tflite", "int8", "c"),
     "tiny": ("onnx", "tflite", "c"),
 }
 

@@ -103,6 +103,17 @@ def read_light(tmp_path_factory: pytest.TempPathFactory) -> Original:
     return _bundled("light", tmp_path_factory.mktemp("light"))
 
 
+@pytest.fixture(scope="session")
+def read_small(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """`small` with the weights that `tinydigits train --recipe small` found on MNIST."""
+    model = RECIPES["small"].build(load_tensorflow("a test", "train").keras, 100, 10)
+    with np.load(HERE / "small.npz") as found:
+        model.set_weights(list(found.values()))
+    path = tmp_path_factory.mktemp("small") / "small.keras"
+    model.save(path)
+    return open_original(path)
+
+
 def _bundled(recipe: str, folder: Path) -> Original:
     import onnx
 

@@ -1,4 +1,4 @@
-"""What the C of the recipes conv and light computes, in NumPy: the same integers."""
+"""What the C of the recipes conv, light and small computes, in NumPy: the same integers."""
 
 import numpy as np
 from numpy.typing import NDArray

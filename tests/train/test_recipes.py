@@ -40,6 +40,15 @@ def test_conv_has_no_more_parameters_than_dense() -> None:
     assert model.loss == "binary_crossentropy"
 
 
+def test_small_has_room_for_its_weights_in_5_kb_of_flash() -> None:
+    keras = load_tensorflow("a test", "train").keras
+    model = RECIPES["small"].build(keras, 1, 10)
+    assert model.count_params() == 2_062
+    convolutions = [layer for layer in model.layers if type(layer) is keras.layers.Conv2D]
+    assert [layer.filters for layer in convolutions] == [4, 8, 8, 8]  # C sums them by fours
+    assert RECIPES["small"].teacher is None
+
+
 def test_tiny_is_written_with_whole_weights_in_layers_of_keras_alone() -> None:
     keras, recipe = load_tensorflow("a test", "train").keras, RECIPES["tiny"]
     trained = recipe.build(keras, 1, 10)

@@ -94,13 +94,17 @@ def augmented_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> L
     shown = balanced(shown, len(data.labels), seed)
     drawn = drawn_digits(seed) if data.labels == DIGITS else None
     images, targets = _with_others(shown, drawn, data.labels, seed)
+    full, eased = (_augmented(tensorflow, images, targets, batch, seed, s) for s in (1.0, EASED))
+    return Lesson(full, None, None, len(full), eased, aside)
 
-    def shows(strength: float) -> Any:
-        dataset = _batches(tensorflow, images, targets, batch, seed, FEWEST_SHOWN)
-        return _changed(tensorflow, dataset, partial(augment, tensorflow, strength=strength))
 
-    full = shows(1.0)
-    return Lesson(full, None, None, len(full), shows(EASED), aside)
+def eased_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Lesson:
+    """The digits alone, each changed less at each showing, for a network with few weights."""
+    shown, aside = held_out(data, seed)
+    shown = balanced(shown, len(data.labels), seed)
+    targets = np.eye(len(data.labels), dtype=np.float32)[shown.labels]
+    eased = _augmented(tensorflow, shown.images, targets, batch, seed, EASED)
+    return Lesson(eased, None, None, len(eased), None, aside)
 
 
 def picture_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Lesson:
@@ -143,6 +147,13 @@ def _batches(tensorflow: Any, images: Any, targets: Any, batch: int, seed: int, 
     dataset = tensorflow.data.Dataset.from_tensor_slices((images, targets))
     dataset = dataset.shuffle(len(images), seed=seed)
     return dataset.repeat(-(-fewest // len(images))).batch(batch, drop_remainder=True)
+
+
+def _augmented(
+    tensorflow: Any, images: Any, targets: Any, batch: int, seed: int, strength: float
+) -> Any:
+    dataset = _batches(tensorflow, images, targets, batch, seed, FEWEST_SHOWN)
+    return _changed(tensorflow, dataset, partial(augment, tensorflow, strength=strength))
 
 
 def _changed(tensorflow: Any, dataset: Any, change: Callable[[Any], Any]) -> Any:

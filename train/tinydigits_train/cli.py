@@ -40,7 +40,7 @@ def _labels(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     help="The network. dense: a single layer, the default for MNIST; mlp: with a hidden layer; "
     "pictures: convolutions that are trained in a minute or two, the default for your own "
     "pictures; conv: fewer weights, the most accurate on handwriting, and by far the slowest to "
-    "train; tiny: for C on chips with 1 kB of flash.",
+    "train; light: as conv, for small devices; small: for C in 5 kB of flash; tiny: in 1 kB.",
 )
 @click.option(
     "--from",

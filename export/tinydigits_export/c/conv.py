@@ -1,4 +1,4 @@
-"""Keras → C: the recipes conv and light as a .c and a .h that read an image row by row, in 2 kB.
+"""Keras → C: the recipes conv, light and small as C that reads an image row by row, in 2 kB of RAM.
 
 It keeps only those rows of each map that the next layer still needs (Alwani et al., "Fused-Layer
 CNN Accelerators", 2016).
@@ -12,6 +12,7 @@ from tinydigits_export.c.quantise_conv import (
     CONV,
     SHIFT,
     SIDE,
+    SMALL,
     Convolution,
     Layout,
     QuantisedConv,
@@ -29,9 +30,8 @@ from tinydigits_export.c.source import (
 from tinydigits_export.keras_model import Original
 
 NAMES = ("first", "second", "third", "fourth", "fifth")
-# Templates that the C of both recipes has in common, in the order in which they need each other.
+# Templates that the C of these recipes has in common, in the order in which they need each other.
 PARTS = ("conv_types.c", "conv_tables.c", "conv_macros.c", "conv_logits.c")
-MAX_GROUP = 8  # maps at most that are summed at once: as many as an AVR has registers for
 
 
 def to_conv(original: Original, info: ModelInfo, train_images: NDArray[np.uint8]) -> CSource:
@@ -45,19 +45,20 @@ def to_conv(original: Original, info: ModelInfo, train_images: NDArray[np.uint8]
 
 def written(info: ModelInfo, model: QuantisedConv) -> CSource:
     """Return the files. Raises ModelError if a layer has more maps than a byte can count."""
-    groups = [group(layer) for layer in model.convolutions]
+    groups = [group(layer, model.layout.group) for layer in model.convolutions]
     for layer, size in zip(model.convolutions, groups, strict=True):
         if max(4, size) * layer.weights.shape[2] > 255:  # values before the first, weights in a gap
             raise ModelError(
                 f"{info.name}: a convolution reads {layer.weights.shape[2]} maps, where C can be "
-                f"written for {255 // MAX_GROUP} at most"
+                f"written for {255 // model.layout.group} at most"
             )
     maps = [layer.weights.shape[3] for layer in model.convolutions]
     classes = len(info.labels)
     tables = sum(layer.weights.size + 4 * layer.biases.size for layer in model.convolutions)
-    tables += model.places.size + 4 * maps[4] + 2 * model.head.size + 4 * classes
+    tables += model.places.size + 4 * maps[-1] + 2 * model.head.size + 4 * classes
     values = {
         **{f"maps_{number}": count for number, count in enumerate(maps, 1)},
+        "code_size": "3 kB" if model.layout is SMALL else "4 kB",
         "state_bytes": state_bytes(model.layout, maps),
         "table_bytes": tables + STEPS + 1,
         "bounds": _bounds(model),
@@ -73,7 +74,8 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
         values["stack"] = "170 bytes of stack on an AVR, 400 on an ARM"
     else:
         values["stack"] = "150 bytes of stack on an AVR, 430 on an ARM"
-    code, calls = model.layout.recipe, _conv_call if model.layout is CONV else _light_call
+        values |= _by_layer(maps)
+    code, calls = ("conv", _conv_call) if model.layout is CONV else ("light", _light_call)
     values["sums"] = "".join(_sums(code, size) for size in sorted(set(groups)))
     values["convolutions"] = "\n".join(map(calls, NAMES, model.convolutions, groups))
     return filled_source("conv", info, model.fraction, values, code, PARTS)
@@ -82,19 +84,18 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
 def state_bytes(layout: Layout, maps: list[int]) -> int:
     """Return the bytes of static RAM on an AVR, where a sum has three bytes."""
     half, quarter = layout.half, layout.quarter
-    image, fourth, features = 5 * SIDE, 3 * quarter * maps[3], 3 * maps[4]
     if layout is CONV:
-        between = 9 * maps[0] + 3 * half * maps[1] + (2 * half + 3) * maps[2]
+        kept = 9 * maps[0] + 3 * half * maps[1] + (2 * half + 3) * maps[2] + 3 * quarter * maps[3]
     else:
         seen = 2 + 5 * 3
-        between = 3 * half * maps[0] + 3 * quarter * (maps[1] + maps[2]) + seen
-    return image + between + fourth + features + 1
+        kept = 3 * half * maps[0] + 3 * quarter * sum(maps[1:-1]) + seen
+    return 5 * SIDE + kept + 3 * maps[-1] + 1
 
 
-def group(layer: Convolution) -> int:
-    """Return how many maps are summed at once: the most that divide them and fit in registers."""
+def group(layer: Convolution, most: int) -> int:
+    """Return how many maps are summed at once: the most that divide them, `most` at most."""
     maps = layer.weights.shape[3]
-    return max(size for size in range(1, MAX_GROUP + 1) if maps % size == 0)
+    return max(size for size in range(1, most + 1) if maps % size == 0)
 
 
 def _paper(model: QuantisedConv) -> list[int]:
@@ -103,6 +104,39 @@ def _paper(model: QuantisedConv) -> list[int]:
     blank = np.clip(first.biases >> SHIFT, 0, 255)
     sums = np.einsum("i,yxio->o", blank, second.weights) + second.biases
     return [int(value) for value in np.clip(sums >> SHIFT, 0, 255)]
+
+
+def _by_layer(maps: list[int]) -> dict[str, object]:
+    """Return those $names of light.c that depend on the number of layers. maps: of each."""
+    last = len(maps)
+    rows = [
+        filled(
+            "light_last.c" if number == last else "light_row.c",
+            {
+                "before": NAMES[number - 2],
+                "read": f"MAPS_{number - 1}",
+                "layer": NAMES[number - 1],
+                "maps": f"MAPS_{number}",
+                "next": NAMES[number % last],
+            },
+        )
+        for number in range(last, 2, -1)  # each calls the one before it in the file
+    ]
+    small = [(NAMES[number - 1], number) for number in range(3, last + 1)]
+    return {
+        "layers": "\n".join(
+            f" *    {'6 x 6' if number == 3 else '':<9}{name:<10} 3 x 3, {maps[number - 1]} maps"
+            for name, number in small
+        ),
+        "counts": "\n".join(
+            f"    MAPS_{number} = {count}," for number, count in enumerate(maps, 1)
+        ),
+        "last_layer": last,
+        "rings": "\n".join(
+            f"    uint8_t {name}[3][QUARTER * MAPS_{number}];" for name, number in small[:-1]
+        ),
+        "rows": "".join(rows).removesuffix("\n"),
+    }
 
 
 def _tables(name: str, layer: Convolution, size: int) -> str:
@@ -150,6 +184,6 @@ def _light_call(name: str, layer: Convolution, size: int) -> str:
 
 
 def _bounds(model: QuantisedConv) -> str:
-    largest = dict(zip(NAMES, (layer.largest for layer in model.convolutions), strict=True))
+    largest = dict(zip(NAMES, (layer.largest for layer in model.convolutions), strict=False))
     largest |= {"features": model.largest_feature_sum, "logits": model.largest_logit}
     return "\n".join(f" *   {name:<9}{most:>12,}" for name, most in largest.items())

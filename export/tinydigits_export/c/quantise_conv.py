@@ -1,4 +1,4 @@
-"""The recipes conv and light in integers: what the C computes, and how the integers are found.
+"""The recipes conv, light and small in integers: what the C computes, and how these are found.
 
 Weights are int8, activations uint8, and every convolution ends in `(sum + bias) >> 8`, cut off at
 0 and 255: no multiplication to rescale, and on an 8-bit processor not even a shift. That costs
@@ -33,7 +33,7 @@ MAX_HEAD = 2**15 - 1  # weights of the last layer have 16 bits
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the layers of one of the recipes lie: five convolutions, all but the first of 3×3 with a
+    """How the layers of one of the recipes lie: convolutions, all but the first of 3×3 with a
     border of zeros.
     """
 
@@ -42,33 +42,39 @@ class Layout:
     pooled: tuple[int, ...]  # the convolutions, from 1, that max pooling over 2×2 follows
     half: int  # places each way before the last pooling
     quarter: int  # after it: those that the depthwise convolution reads
+    convolutions: int = 5
+    group: int = (
+        8  # maps at most that C sums at once: an AVR has registers for 8, and 4 take less code
+    )
 
     @property
     def chain(self) -> str:
         """The kinds of its layers, as a message shows them."""
         convolutions = (
-            "Conv2D → ReLU" + " → MaxPooling2D" * (number in self.pooled) for number in range(1, 6)
+            "Conv2D → ReLU" + " → MaxPooling2D" * (number in self.pooled)
+            for number in range(1, self.convolutions + 1)
         )
         return " → ".join([*convolutions, "DepthwiseConv2D → Flatten → Dense"])
 
     def fits(self, layers: Sequence[Any]) -> bool:
         """Tell whether layers with weights, of the kinds of the chain, are like this."""
         size, padding, step = self.first
-        shapes = [tuple(layer.get_weights()[0].shape) for layer in layers]
+        shapes = [tuple(layer.get_weights()[0].shape) for layer in layers[:-1]]
         return (
-            all(layer.dilation_rate == (1, 1) for layer in layers[:6])
+            all(layer.dilation_rate == (1, 1) for layer in layers[:-1])
             and (shapes[0][:2], layers[0].padding) == ((size, size), padding)
             and layers[0].strides == (step, step)
-            and all(shape[:2] == (3, 3) for shape in shapes[1:5])
-            and all(layer.padding == "same" for layer in layers[1:5])
-            and all(layer.strides == (1, 1) for layer in layers[1:6])
-            and shapes[5][:2] == (self.quarter, self.quarter)
-            and shapes[5][3] == 1
+            and all(shape[:2] == (3, 3) for shape in shapes[1:-1])
+            and all(layer.padding == "same" for layer in layers[1:-2])
+            and all(layer.strides == (1, 1) for layer in layers[1:-1])
+            and shapes[-1][:2] == (self.quarter, self.quarter)
+            and shapes[-1][3] == 1
         )
 
 
 CONV = Layout("conv", (3, "same", 1), (2, 4), 14, 7)
 LIGHT = Layout("light", (5, "valid", 2), (2,), 12, 6)
+SMALL = Layout("small", (5, "valid", 2), (2,), 12, 6, convolutions=4, group=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,25 +133,25 @@ class QuantisedConv:
 def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> QuantisedConv:
     """Find the integers. train_images: uint8 [N, 28, 28], never test images: they set the ranges.
 
-    Raises ModelError if the network is of neither recipe, or its numbers are too large.
+    Raises ModelError if the network is of no such recipe, or its numbers are too large.
     """
     model = folded(original.model)
     layout, layers = _layers(original, model)
-    ranges = _ranges(model, layers[:5], train_images[:: max(1, len(train_images) // CALIBRATION)])
+    ranges = _ranges(model, layers[:-2], train_images[:: max(1, len(train_images) // CALIBRATION)])
     scales = np.full(1, 1 / 255)  # of each map: what one unit of it is worth
     convolutions = []
-    for layer, most in zip(layers[:5], ranges, strict=True):
+    for layer, most in zip(layers[:-2], ranges, strict=True):
         kernel, bias = _values(layer)
         kernel = kernel * scales[:, np.newaxis]
         needed = np.abs(kernel).max(axis=(0, 1, 2)) * 2**SHIFT / 127  # so that weights are int8
         scales = np.maximum(np.maximum(most / 255, needed), 1e-9)
         kernel, bias = kernel / scales * 2**SHIFT, bias / scales * 2**SHIFT
         convolutions.append(Convolution(_whole(kernel), _bias(bias)))
-    kernel, bias = _values(layers[5])
+    kernel, bias = _values(layers[-2])
     kernel = kernel[..., 0] * scales
     scales = np.maximum(np.abs(kernel).max(axis=(0, 1)), 1e-9) / 127  # of each sum
     places, place_biases = _whole(kernel / scales), _bias(bias / scales)
-    kernel, bias = _values(layers[6])
+    kernel, bias = _values(layers[-1])
     kernel = kernel * (scales * 2**SHIFT)[:, np.newaxis]
     for fraction in range(24, 9, -1):
         head, biases = _whole(kernel * 2**fraction), _whole(bias * 2**fraction)
@@ -161,18 +167,18 @@ def quantise_conv(original: Original, train_images: NDArray[np.uint8]) -> Quanti
 
 
 def _layers(original: Original, model: Any) -> tuple[Layout, list[Any]]:
-    """Return the layout, and the layers with weights: five convolutions, the depthwise one over all
+    """Return the layout, and the layers with weights: convolutions, the depthwise one over all
     places, and the dense one."""
     kinds = [type(layer).__name__ for layer in model.layers]
     found = " → ".join(kind for kind in kinds if kind != "InputLayer")
     layers = [layer for layer in model.layers if layer.get_weights()]
-    for layout in (CONV, LIGHT):
+    for layout in (CONV, LIGHT, SMALL):
         is_shape = found == layout.chain and model.input_shape[1:] == (SIDE, SIDE, 1)
         if is_shape and layout.fits(layers):
             return layout, layers
     raise ModelError(
         f"{original.path}: holds {found} with {original.model.count_params():,} parameters, where "
-        "C can be written for one Dense layer, or for the layers of the recipes `conv` and `light`"
+        "C can be written for one Dense layer, or for the layers of `conv`, `light` and `small`"
     )
 
 

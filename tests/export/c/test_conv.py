@@ -1,11 +1,11 @@
-"""The C of the recipes conv and light reads as Keras does, and answers alike on every processor."""
+"""The C of conv, light and small reads as Keras does, and answers alike on every processor."""
 
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -15,11 +15,18 @@ from tests.support.conv_integers import logits_of
 from tinydigits import MissingExtra, ModelError
 from tinydigits.info import ModelInfo
 from tinydigits_export.c.backend import WARNINGS, CBackend, MissingTool, host_compiler
-from tinydigits_export.c.conv import state_bytes, to_conv, written
-from tinydigits_export.c.quantise_conv import CONV, LIGHT, Layout, QuantisedConv, quantise_conv
+from tinydigits_export.c.conv import NAMES, state_bytes, to_conv, written
+from tinydigits_export.c.quantise_conv import (
+    CONV,
+    LIGHT,
+    SMALL,
+    Layout,
+    QuantisedConv,
+    quantise_conv,
+)
 from tinydigits_export.c.source import CSource
-from tinydigits_export.devices.simulation import ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4, Target
-from tinydigits_export.devices.table import firmware_of
+from tinydigits_export.devices.simulation import Target
+from tinydigits_export.devices.table import TARGETS, firmware_of
 from tinydigits_export.keras_model import Original
 from tinydigits_export.proof import Reference, compare
 from tinydigits_train.data import Dataset
@@ -50,8 +57,29 @@ int main(void) {
 """
 
 
-# recipe → static RAM in bytes, and the most cycles an image on the three processors.
-COSTS = {"conv": (1585, (13e6, 6e6, 4e6)), "light": (1274, (3e6, 1.5e6, 9e5))}
+class Cost(NamedTuple):
+    """What a recipe may take."""
+
+    maps: tuple[int, ...]
+    agreement: float  # with Keras, at least, over all test digits
+    accuracy: float  # likewise
+    static: int  # bytes of RAM on an AVR
+    # For each of TARGETS: flash, variables and stack at most, in bytes, and cycles an image.
+    # `conv` on a CH32V003 takes too long to simulate in a test.
+    flash: tuple[int, ...]
+    ram: tuple[int, ...]
+    cycles: tuple[float, ...]
+
+
+MAPS, RAM = (8, 12, 16, 16, 12), (1_800, 2_076, 2_076, 2_048)
+COSTS = {
+    "conv": Cost(MAPS, 0.9995, 0.9935, 1585, (13_000,) * 3, RAM, (13e6, 6e6, 4e6)),
+    "light": Cost(MAPS, 0.9995, 0.9935, 1274, (13_000,) * 4, RAM, (3e6, 1.5e6, 9e5, 7.2e6)),
+    "small": Cost(
+        (4, 8, 8, 8), 0.999, 0.9885, 614, (5_000,) * 3 + (6_000,), (1_000,) + (1_100,) * 3,
+        (1.6e6, 8e5, 5e5, 3e6),
+    ),
+}  # fmt: skip
 
 
 def info_of(original: Original) -> ModelInfo:
@@ -117,12 +145,17 @@ def network(
 
 
 def test_decisions_and_accuracy_are_those_of_keras(
-    original: Original, source: CSource, mnist: Dataset, has_all_of_mnist: bool
+    original: Original,
+    model: QuantisedConv,
+    source: CSource,
+    mnist: Dataset,
+    has_all_of_mnist: bool,
 ) -> None:
     reference = Reference(original.scores(mnist.test.images), mnist.test)
     found = compare(reference, CBackend(source))
-    assert found.agreement >= (0.9995 if has_all_of_mnist else 0.997)
-    assert found.accuracy >= (0.9935 if has_all_of_mnist else 0.99)
+    cost = COSTS[model.layout.recipe]
+    assert found.agreement >= (cost.agreement if has_all_of_mnist else 0.997)
+    assert found.accuracy >= (cost.accuracy if has_all_of_mnist else cost.accuracy - 0.0035)
     assert found.ties == 0
 
 
@@ -134,9 +167,17 @@ def test_logits_are_those_of_the_integers(
 
 
 @pytest.mark.parametrize(
-    ("maps", "classes"), [((8, 12, 16, 16, 12), 2), ((1, 2, 3, 5, 1), 3), ((7, 31, 9, 11, 6), 26)]
+    ("layout", "maps", "classes"),
+    [
+        *((layout, (8, 12, 16, 16, 12), 2) for layout in (CONV, LIGHT)),
+        *((layout, (1, 2, 3, 5, 1), 3) for layout in (CONV, LIGHT)),
+        *(
+            (layout, (7, 31, 9, 11, 6)[: layout.convolutions], 26)
+            for layout in (CONV, LIGHT, SMALL)
+        ),
+    ],
+    ids=lambda value: getattr(value, "recipe", None),
 )
-@pytest.mark.parametrize("layout", [CONV, LIGHT], ids=lambda layout: layout.recipe)
 def test_any_number_of_maps_and_classes(
     layout: Layout, maps: tuple[int, ...], classes: int, mnist: Dataset
 ) -> None:
@@ -250,7 +291,7 @@ def test_the_bounds_in_the_comment_hold(
         np.abs(sums).max() <= said["first"] <= np.abs(sums).max() + 2 * np.abs(first.biases).max()
     )
     assert np.abs(logits_of(model, images)).max() <= said["logits"] < 2**31
-    assert max(said[name] for name in ("first", "second", "third", "fourth", "fifth")) < 2**23
+    assert max(said[name] for name in NAMES[: model.layout.convolutions]) < 2**23
 
 
 def test_weights_too_large_for_the_integers_are_refused(mnist: Dataset) -> None:
@@ -276,25 +317,25 @@ def test_other_networks_are_refused_with_what_they_are(mnist: Dataset) -> None:
 def test_what_it_says_of_its_memory_is_so(model: QuantisedConv, source: CSource) -> None:
     said = re.search(r"RAM: +(\d+) bytes", source.h)
     assert said
-    needed = COSTS[model.layout.recipe][0]
-    assert int(said[1]) == state_bytes(model.layout, [8, 12, 16, 16, 12]) == needed
+    cost = COSTS[model.layout.recipe]
+    needed = cost.static
+    assert int(said[1]) == state_bytes(model.layout, list(cost.maps)) == needed
     assert "conv_push" in source.sketch
     assert f"{needed} bytes" in source.readme
 
 
-@pytest.mark.parametrize(
-    ("target", "images"),
-    [(ATMEGA328P, 10), (CORTEX_M0PLUS, 1), (CORTEX_M4, 1)],
-    ids=lambda value: getattr(value, "name", None),
-)
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_every_processor_answers_as_this_one_and_has_room(
     target: Target,
-    images: int,
     model: QuantisedConv,
     source: CSource,
     mnist: Dataset,
     tmp_path: Path,
 ) -> None:
+    cost, kind = COSTS[model.layout.recipe], TARGETS.index(target)
+    if kind == len(cost.cycles):
+        pytest.skip("it takes too long to simulate")
+    images = 1 if kind else 10  # an AVR is simulated ten times as fast as the others
     digits = mnist.test.images[: int(os.environ.get("TINYDIGITS_CONV_IMAGES", images))]
     inputs = np.concatenate([digits, hard_images(digits[:0])[19:21]]).reshape(-1, 784)
     try:
@@ -303,7 +344,6 @@ def test_every_processor_answers_as_this_one_and_has_room(
     except (MissingTool, MissingExtra) as error:
         pytest.skip(str(error))
     assert (run.outputs == CBackend(source).classify(inputs.reshape(-1, 28, 28))).all()
-    most = COSTS[model.layout.recipe][1][(ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4).index(target)]
-    assert run.cycles[: len(digits)].mean() < most
-    assert firmware.model.flash < 13_000
-    assert firmware.program.ram + run.stack < (1_800 if target is ATMEGA328P else 2_048 + 28)
+    assert run.cycles[: len(digits)].mean() < cost.cycles[kind]
+    assert firmware.model.flash < cost.flash[kind]
+    assert firmware.program.ram + run.stack < cost.ram[kind]

@@ -26,7 +26,8 @@ enum {
     MAPS_2 = $maps_2,
     MAPS_3 = $maps_3,
     MAPS_4 = $maps_4,
-    MAPS_5 = $maps_5
+    MAPS_5 = $maps_5,
+    FEATURES = MAPS_5
 };
 
 /* The convolutions. For each group of maps: 3 x 3 places, in each the maps that are read, and for
@@ -46,7 +47,7 @@ static struct {
     uint8_t third[2][HALF * MAPS_3];     /* the last two whole rows: r % 2 */
     uint8_t newest[3][MAPS_3];           /* the last three places of the row after these */
     uint8_t fourth[3][QUARTER * MAPS_4]; /* as `second` */
-    sum_t features[MAPS_5];
+    sum_t features[FEATURES];
     uint8_t rows; /* rows of pixels so far */
 } state;
 
@@ -89,14 +90,14 @@ static void around(const uint8_t *rows[3], const uint8_t *ring, uint16_t bytes, 
 }
 
 NOINLINE static void fifth_row(uint8_t y) {
-    const int8_t *weight = PLACES + y * QUARTER * MAPS_5;
+    const int8_t *weight = PLACES + y * QUARTER * FEATURES;
     uint8_t x, k;
     for (x = 0; x < QUARTER; x++) {
         const uint8_t *rows[3];
-        uint8_t maps[MAPS_5];
+        uint8_t maps[FEATURES];
         around(rows, state.fourth[0], QUARTER * MAPS_4, QUARTER, MAPS_4, y, x);
         fifth(rows, x, maps);
-        for (k = 0; k < MAPS_5; k++) {
+        for (k = 0; k < FEATURES; k++) {
             state.features[k] += PRODUCT((int8_t)pgm_read_byte(weight), maps[k]);
             weight++;
         }
@@ -199,7 +200,7 @@ static void go_on(uint8_t y) {
 void ${name}_begin(void) {
     uint8_t k;
     for (k = 0; k < 5; k++) clear(state.image[k], SIDE);
-    for (k = 0; k < MAPS_5; k++) state.features[k] = (sum_t)pgm_read_dword(PLACE_BIASES + k);
+    for (k = 0; k < FEATURES; k++) state.features[k] = (sum_t)pgm_read_dword(PLACE_BIASES + k);
     state.rows = 0;
 }
 
@@ -217,7 +218,7 @@ static void finish(void) {
         clear(state.image[state.rows % 5], SIDE);
         if (state.rows > 1) go_on((uint8_t)(state.rows - 2));
     }
-    for (k = 0; k < MAPS_5; k++) {
+    for (k = 0; k < FEATURES; k++) {
         const sum_t sum = state.features[k];
         state.features[k] = sum < 0 ? -((255 - sum) >> 8) : sum >> 8;
     }

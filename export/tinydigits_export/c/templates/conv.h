@@ -13,7 +13,7 @@
  * Model:    $recipe, $classes classes; exported from Keras by
  *           $created_by
  * Accuracy: $accuracy
- * Flash:    $table_bytes bytes of tables, and about 4 kB of code
+ * Flash:    $table_bytes bytes of tables, and about $code_size of code
  * RAM:      $state_bytes bytes of static variables, and $stack
  *
  * C99 without any library. It never allocates, prints or uses floats. It reads one image at a time.

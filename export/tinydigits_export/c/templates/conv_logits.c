@@ -1,8 +1,8 @@
 static int32_t logit(uint8_t k) {
-    const int16_t *weight = HEAD + (uint16_t)k * MAPS_5;
+    const int16_t *weight = HEAD + (uint16_t)k * FEATURES;
     int32_t sum = (int32_t)pgm_read_dword(BIASES + k);
     uint8_t feature;
-    for (feature = 0; feature < MAPS_5; feature++) {
+    for (feature = 0; feature < FEATURES; feature++) {
         sum += (int32_t)state.features[feature] * (int16_t)pgm_read_word(weight);
         weight++;
     }

@@ -2,9 +2,7 @@
  *
  *   12 x 12   first      5 x 5 at every second pixel, $maps_1 maps
  *             second     3 x 3, $maps_2 maps; then the largest of 2 x 2
- *    6 x 6    third      3 x 3, $maps_3 maps
- *             fourth     3 x 3, $maps_4 maps
- *             fifth      3 x 3, $maps_5 maps
+$layers
  *             features   a sum over the places of each map, with a weight for each
  *             logit[k]   features * weights[k] + BIASES[k]
  *
@@ -24,11 +22,8 @@ enum {
     SIDE = 28,
     HALF = 12,
     QUARTER = 6,
-    MAPS_1 = $maps_1,
-    MAPS_2 = $maps_2,
-    MAPS_3 = $maps_3,
-    MAPS_4 = $maps_4,
-    MAPS_5 = $maps_5
+$counts
+    FEATURES = MAPS_$last_layer
 };
 
 /* The convolutions. For each group of maps: the places, in each the maps that are read, and for
@@ -40,9 +35,8 @@ static struct {
     uint8_t image[5][SIDE];
     uint8_t first[3][HALF * MAPS_1];
     uint8_t second[3][QUARTER * MAPS_2]; /* the largest of 2 x 2 */
-    uint8_t third[3][QUARTER * MAPS_3];
-    uint8_t fourth[3][QUARTER * MAPS_4];
-    sum_t features[MAPS_5];
+$rings
+    sum_t features[FEATURES];
     uint8_t rows; /* rows of pixels so far */
 } state;
 
@@ -77,40 +71,7 @@ static uint8_t around(const uint8_t *ring, uint8_t side, uint8_t maps, uint8_t y
     return (uint8_t)((y ? 0 : 3 * maps) + (x ? 0 : maps));
 }
 
-NOINLINE static void fifth_row(uint8_t y) {
-    const int8_t *weight = PLACES + y * QUARTER * MAPS_5;
-    uint8_t x, k;
-    for (x = 0; x < QUARTER; x++) {
-        uint8_t maps[MAPS_5];
-        fifth(around(state.fourth[0], QUARTER, MAPS_4, y, x), maps);
-        for (k = 0; k < MAPS_5; k++) {
-            state.features[k] += PRODUCT((int8_t)pgm_read_byte(weight), maps[k]);
-            weight++;
-        }
-    }
-}
-
-/* Each row of maps is computed as soon as the row below it is there, or nothing is below it. */
-NOINLINE static void fourth_row(uint8_t y) {
-    uint8_t x;
-    for (x = 0; x < QUARTER; x++) {
-        const uint8_t skipped = around(state.third[0], QUARTER, MAPS_3, y, x);
-        fourth(skipped, state.fourth[y % 3] + x * MAPS_4);
-    }
-    if (y) fifth_row((uint8_t)(y - 1));
-    if (y == QUARTER - 1) fifth_row(y);
-}
-
-NOINLINE static void third_row(uint8_t y) {
-    uint8_t x;
-    for (x = 0; x < QUARTER; x++) {
-        const uint8_t skipped = around(state.second[0], QUARTER, MAPS_2, y, x);
-        third(skipped, state.third[y % 3] + x * MAPS_3);
-    }
-    if (y) fourth_row((uint8_t)(y - 1));
-    if (y == QUARTER - 1) fourth_row(y);
-}
-
+$rows
 NOINLINE static void second_row(uint8_t y) {
     uint8_t x, k;
     for (x = 0; x < HALF; x++) {
@@ -142,7 +103,7 @@ NOINLINE static void first_row(uint8_t y) {
 
 void ${name}_begin(void) {
     uint8_t k;
-    for (k = 0; k < MAPS_5; k++) state.features[k] = (sum_t)pgm_read_dword(PLACE_BIASES + k);
+    for (k = 0; k < FEATURES; k++) state.features[k] = (sum_t)pgm_read_dword(PLACE_BIASES + k);
     state.rows = 0;
 }
 
@@ -158,7 +119,7 @@ void ${name}_push(const uint8_t row[28]) {
 static void finish(void) {
     uint8_t k;
     while (state.rows < SIDE) ${name}_push(0);
-    for (k = 0; k < MAPS_5; k++) {
+    for (k = 0; k < FEATURES; k++) {
         const sum_t sum = state.features[k];
         state.features[k] = sum < 0 ? -((255 - sum) >> 8) : sum >> 8;
     }
