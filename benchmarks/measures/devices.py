@@ -13,7 +13,7 @@ CAMERA = columns(
     "file; frame; device; flash, B:,d; workspace, B:,d; static, B:,d; stack, B:,d; mean cycles:,d; "
     "worst:,d; ms:,.1f; at MHz:,.1f",
 )
-READER = "conv"  # the network whose camera is measured
+READER = "light"  # the network whose camera is measured
 
 
 def measure(plan: Plan) -> Finding:

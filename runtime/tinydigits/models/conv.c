@@ -47,7 +47,8 @@ enum {
     MAPS_2 = 12,
     MAPS_3 = 16,
     MAPS_4 = 16,
-    MAPS_5 = 12
+    MAPS_5 = 12,
+    FEATURES = MAPS_5
 };
 
 /* The convolutions. For each group of maps: 3 x 3 places, in each the maps that are read, and for
@@ -394,7 +395,7 @@ static const uint8_t PAPER[MAPS_2] PROGMEM = {
 };
 
 /* The features: row by row, place by place, a weight for each map. */
-static const int8_t PLACES[QUARTER * QUARTER * MAPS_5] PROGMEM = {
+static const int8_t PLACES[QUARTER * QUARTER * FEATURES] PROGMEM = {
     -3, -20, 127, 58, -76, 53, -41, 73, 127, 4, 11, -52, -46, -24, 80, 12, 77, 40, -79, 85, 126, 27,
     65, -27, -11, -36, 27, 3, 89, 31, -51, 127, 99, -3, 24, 15, 4, -44, 10, -33, 56, 25, -47, 27,
     78, 4, 25, 32, 5, -37, 66, -27, 53, 52, -33, 13, 52, -7, 37, 26, 10, -3, 108, -3, 75, 37, -29,
@@ -424,12 +425,12 @@ static const int8_t PLACES[QUARTER * QUARTER * MAPS_5] PROGMEM = {
     -69, -81, -26, 91, 22, -56, -6, 13, -29, -107, 54, -14, -30, -52, -35, 92, 21, -23, -9, -2, -23,
     -56, 14, 22, -127, -22, 4, 127, 29, -90, 1, 21, -56, -36, -109, 81,
 };
-static const int32_t PLACE_BIASES[MAPS_5] PROGMEM = {
+static const int32_t PLACE_BIASES[FEATURES] PROGMEM = {
     14514, -3978, -9673, -41278, 38878, 18557, 10196, -9759, -63278, -3367, 17822, 7962,
 };
 
 /* For each class, a weight for each feature. */
-static const int16_t HEAD[CONV_CLASSES * MAPS_5] PROGMEM = {
+static const int16_t HEAD[CONV_CLASSES * FEATURES] PROGMEM = {
     8071, 5409, -331, 22763, -17735, -2735, -4511, -15746, 3788, 11598, -7253, 12109, 7368, -12108,
     3229, 2450, -13977, 5321, 29522, -12287, 10487, 3005, 12505, -2317, -9219, -14891, 10735, 7764,
     -13385, 2428, -7753, -4852, -5030, 25515, 1734, -9075, 7173, -19943, 11262, 12197, -6852, -8273,
@@ -451,7 +452,7 @@ static struct {
     uint8_t third[2][HALF * MAPS_3];     /* the last two whole rows: r % 2 */
     uint8_t newest[3][MAPS_3];           /* the last three places of the row after these */
     uint8_t fourth[3][QUARTER * MAPS_4]; /* as `second` */
-    sum_t features[MAPS_5];
+    sum_t features[FEATURES];
     uint8_t rows; /* rows of pixels so far */
 } state;
 
@@ -464,6 +465,32 @@ typedef struct {
         const uint8_t *values;
     } row[3];
 } seen_t;
+
+#if defined(__riscv) && !defined(__riscv_mul)
+
+/* Without a multiplier: a * b is the square of (a + b) / 2 less that of (a - b) / 2. Both squares are
+ * cut off to whole numbers; what that takes off is the same in both. */
+#define SQUARE(n) (uint16_t)((n) * (n) / 4)
+#define SQUARES_8(n)                                                                               \
+    SQUARE(n), SQUARE(n + 1), SQUARE(n + 2), SQUARE(n + 3), SQUARE(n + 4), SQUARE(n + 5),          \
+        SQUARE(n + 6), SQUARE(n + 7)
+#define SQUARES_64(n)                                                                              \
+    SQUARES_8(n), SQUARES_8(n + 8), SQUARES_8(n + 16), SQUARES_8(n + 24), SQUARES_8(n + 32),       \
+        SQUARES_8(n + 40), SQUARES_8(n + 48), SQUARES_8(n + 56)
+static const uint16_t SQUARES[512] = { /* of -128 to 383 */
+    SQUARES_64(-128), SQUARES_64(-64), SQUARES_64(0), SQUARES_64(64), SQUARES_64(128),
+    SQUARES_64(192), SQUARES_64(256), SQUARES_64(320)
+};
+#define PRODUCT(weight, value) product(SQUARES + 128 + (value), weight)
+static inline int32_t product(const uint16_t *squares, int32_t weight) {
+    return squares[weight] - squares[-weight];
+}
+
+#else
+
+#define PRODUCT(weight, value) ((value) * (weight)) /* 16 bits hold it */
+
+#endif
 
 #if defined(__AVR_HAVE_MUL__) && defined(__AVR_HAVE_LPMX__)
 #define FAST_AVR
@@ -483,10 +510,16 @@ typedef struct {
     "std Y+" #third "-2, " #low " \n std Y+" #third "-1, " #high " \n"                             \
     "ldd r19, Y+" #third " \n sbrc " #high ", 7 \n dec r19 \n std Y+" #third ", r19 \n"
 
+#elif defined(SQUARES_64) /* the sums would not fit in the registers beside what a product needs */
+
+#define LOAD(k)
+#define ADD(k) sums[k] += PRODUCT((int8_t)pgm_read_byte(weight + k), factor);
+#define STORE(k)
+
 #else
 
-#define LOAD(k) sum_##k = sums[k];
-#define ADD(k) sum_##k += (int8_t)pgm_read_byte(weight + k) * factor;
+#define LOAD(k) int32_t sum_##k = sums[k];
+#define ADD(k) sum_##k += PRODUCT((int8_t)pgm_read_byte(weight + k), factor);
 #define STORE(k) sums[k] = sum_##k;
 
 #endif
@@ -545,7 +578,6 @@ NOINLINE static void add_up_6(const seen_t *part, const int8_t *weight, sum_t *s
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
 
 NOINLINE static void add_up_6(const seen_t *part, const int8_t *weight, sum_t *sums) {
-    int32_t sum_0, sum_1, sum_2, sum_3, sum_4, sum_5;
     uint8_t rows;
     EACH(LOAD)
     for (rows = 0; rows < part->rows; rows++) {
@@ -652,7 +684,6 @@ NOINLINE static void add_up_8(const seen_t *part, const int8_t *weight, sum_t *s
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
 NOINLINE static void add_up_8(const seen_t *part, const int8_t *weight, sum_t *sums) {
-    int32_t sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7;
     uint8_t rows;
     EACH(LOAD)
     for (rows = 0; rows < part->rows; rows++) {
@@ -751,15 +782,15 @@ static void around(const uint8_t *rows[3], const uint8_t *ring, uint16_t bytes, 
 }
 
 NOINLINE static void fifth_row(uint8_t y) {
-    const int8_t *weight = PLACES + y * QUARTER * MAPS_5;
+    const int8_t *weight = PLACES + y * QUARTER * FEATURES;
     uint8_t x, k;
     for (x = 0; x < QUARTER; x++) {
         const uint8_t *rows[3];
-        uint8_t maps[MAPS_5];
+        uint8_t maps[FEATURES];
         around(rows, state.fourth[0], QUARTER * MAPS_4, QUARTER, MAPS_4, y, x);
         fifth(rows, x, maps);
-        for (k = 0; k < MAPS_5; k++) {
-            state.features[k] += (sum_t)maps[k] * (int8_t)pgm_read_byte(weight);
+        for (k = 0; k < FEATURES; k++) {
+            state.features[k] += PRODUCT((int8_t)pgm_read_byte(weight), maps[k]);
             weight++;
         }
     }
@@ -861,7 +892,7 @@ static void go_on(uint8_t y) {
 void conv_begin(void) {
     uint8_t k;
     for (k = 0; k < 5; k++) clear(state.image[k], SIDE);
-    for (k = 0; k < MAPS_5; k++) state.features[k] = (sum_t)pgm_read_dword(PLACE_BIASES + k);
+    for (k = 0; k < FEATURES; k++) state.features[k] = (sum_t)pgm_read_dword(PLACE_BIASES + k);
     state.rows = 0;
 }
 
@@ -879,17 +910,17 @@ static void finish(void) {
         clear(state.image[state.rows % 5], SIDE);
         if (state.rows > 1) go_on((uint8_t)(state.rows - 2));
     }
-    for (k = 0; k < MAPS_5; k++) {
+    for (k = 0; k < FEATURES; k++) {
         const sum_t sum = state.features[k];
         state.features[k] = sum < 0 ? -((255 - sum) >> 8) : sum >> 8;
     }
 }
 
 static int32_t logit(uint8_t k) {
-    const int16_t *weight = HEAD + (uint16_t)k * MAPS_5;
+    const int16_t *weight = HEAD + (uint16_t)k * FEATURES;
     int32_t sum = (int32_t)pgm_read_dword(BIASES + k);
     uint8_t feature;
-    for (feature = 0; feature < MAPS_5; feature++) {
+    for (feature = 0; feature < FEATURES; feature++) {
         sum += (int32_t)state.features[feature] * (int16_t)pgm_read_word(weight);
         weight++;
     }

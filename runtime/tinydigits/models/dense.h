@@ -6,7 +6,7 @@
  *
  * Model:    dense, 10 classes; exported from Keras by
  *           tinydigits 0.1.0, tensorflow 2.21.0, keras 3.15.1
- * Accuracy: 92.65% of the test images read right by the Keras model
+ * Accuracy: 92.74% of the test images read right by the Keras model
  * Flash:    7287 bytes of tables, and 0.5 to 1.2 kB of code
  * RAM:      no variables; about 64 bytes of stack beside the image and the logits
  *
@@ -24,7 +24,7 @@ extern "C" {
 #define DENSE_CLASSES 10
 
 /* The logit 1.0: dense_scores gives fixed-point numbers in units of 1 / DENSE_ONE. */
-#define DENSE_ONE ((int32_t)1 << 21)
+#define DENSE_ONE ((int32_t)1 << 22)
 
 /* The names of the classes, in their order, to initialise an array of strings. */
 #define DENSE_LABELS "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"

@@ -9,7 +9,7 @@
 #define pgm_read_word(address) (*(address))
 #endif
 
-#define LEAST 717432 /* the lowest logit whose score reaches min_score, 0.5847 */
+#define LEAST 850149 /* the lowest logit whose score reaches min_score, 0.5505 */
 #define RANGE (8 * DENSE_ONE)
 
 /* 255 * sigmoid(x) at x = 0, 1/4, 1/2, ... 8. */
@@ -20,7 +20,7 @@ static const uint8_t SIGMOID[33] PROGMEM = {
 
 /* 0 to 255: interpolated between two entries of the table; beyond 8 or -8, the last entry. */
 static uint8_t probability_of(int32_t logit) {
-    const int32_t size = (logit < 0 ? -logit : logit) >> (21 - 10);
+    const int32_t size = (logit < 0 ? -logit : logit) >> (22 - 10);
     const uint16_t x = size < 8192 ? (uint16_t)size : 8191; /* 1024 to the one */
     const uint8_t *const entry = SIGMOID + (x >> 8);
     const uint8_t from = pgm_read_byte(entry), to = pgm_read_byte(entry + 1);
@@ -28,21 +28,21 @@ static uint8_t probability_of(int32_t logit) {
     return logit < 0 ? (uint8_t)(255 - result) : result;
 }
 
-/* At best = -8, -31/4, ... 8: the logit whose score is max_ratio, 0.9982, times that of best. In
+/* At best = -8, -31/4, ... 8: the logit whose score is max_ratio, 0.9981, times that of best. In
  * units of 1/1024. */
 static const int16_t RIVALS[65] PROGMEM = {
     -8194, -7938, -7682, -7426, -7170, -6914, -6658, -6402, -6146, -5890, -5634, -5378, -5122,
     -4866, -4610, -4354, -4098, -3842, -3586, -3330, -3074, -2818, -2562, -2306, -2050, -1794,
-    -1538, -1282, -1027, -771, -515, -259, -4, 252, 507, 762, 1017, 1272, 1526, 1780, 2033, 2285,
-    2536, 2786, 3034, 3280, 3523, 3763, 3998, 4228, 4452, 4669, 4876, 5072, 5256, 5427, 5583, 5724,
-    5848, 5957, 6050, 6129, 6195, 6250, 6295,
+    -1538, -1283, -1027, -771, -515, -259, -4, 252, 507, 762, 1017, 1271, 1525, 1779, 2032, 2284,
+    2535, 2784, 3032, 3277, 3520, 3758, 3993, 4222, 4444, 4659, 4864, 5058, 5239, 5407, 5559, 5696,
+    5817, 5923, 6013, 6089, 6153, 6205, 6248,
 };
 
 /* Tells whether a second class comes too near: interpolated between two entries of the table. Beyond
  * 8, scores grow no more; below -8, both shrink alike. */
 static uint8_t is_near(int32_t best, int32_t second) {
     const int32_t within = best > RANGE ? RANGE : best < -RANGE ? -RANGE : best;
-    const int32_t x = (within + RANGE) >> (21 - 10); /* 1024 to the one */
+    const int32_t x = (within + RANGE) >> (22 - 10); /* 1024 to the one */
     const int16_t *const entry = RIVALS + (x < 16384 ? x >> 8 : 63);
     const int32_t from = (int16_t)pgm_read_word(entry), to = (int16_t)pgm_read_word(entry + 1);
     const int32_t rival = from + (((to - from) * (x - (int32_t)(entry - RIVALS) * 256)) >> 8);

@@ -49,7 +49,8 @@ enum {
     MAPS_2 = 12,
     MAPS_3 = 16,
     MAPS_4 = 16,
-    MAPS_5 = 12
+    MAPS_5 = 12,
+    FEATURES = MAPS_5
 };
 
 /* The convolutions. For each group of maps: the places, in each the maps that are read, and for
@@ -398,7 +399,7 @@ static const int32_t FIFTH_BIASES[12] PROGMEM = {
 };
 
 /* The features: row by row, place by place, a weight for each map. */
-static const int8_t PLACES[QUARTER * QUARTER * MAPS_5] PROGMEM = {
+static const int8_t PLACES[QUARTER * QUARTER * FEATURES] PROGMEM = {
     6, 12, -24, -48, 49, 58, 94, 90, -24, 15, 39, -35, -27, -39, 13, -41, 104, 22, 34, 45, -64, 13,
     58, -18, -63, 67, -45, -19, 52, -5, 18, 86, -103, 20, 69, -23, -86, 36, 26, -14, -41, -6, 72,
     63, -67, 24, 85, -62, -80, -30, 85, -24, -70, 33, -3, 59, -77, 17, 35, -52, -102, 80, 77, -34,
@@ -421,12 +422,12 @@ static const int8_t PLACES[QUARTER * QUARTER * MAPS_5] PROGMEM = {
     6, -7, -3, -45, -31, 5, 80, -97, -28, -56, 67, 18, -18, 102, -19, -72, -127, -127, 58, -68, 54,
     -96, 104,
 };
-static const int32_t PLACE_BIASES[MAPS_5] PROGMEM = {
+static const int32_t PLACE_BIASES[FEATURES] PROGMEM = {
     19003, -7614, -40343, 9611, 9006, 12550, -37036, -12594, 4283, -16339, 15266, 20697,
 };
 
 /* For each class, a weight for each feature. */
-static const int16_t HEAD[LIGHT_CLASSES * MAPS_5] PROGMEM = {
+static const int16_t HEAD[LIGHT_CLASSES * FEATURES] PROGMEM = {
     6490, 3420, 2571, 16903, -16789, 2589, -639, -11153, 5550, 9819, -8877, 3415, 756, -12273, 1798,
     1000, -10535, 10212, 9468, -12460, 8519, 8421, 2802, -7282, 9181, -9577, 8607, 11282, -5821,
     2144, -7283, 3634, -5636, 8512, -3921, -15238, 10878, -9561, 7285, 9625, -4278, -9146, -1147,
@@ -447,7 +448,7 @@ static struct {
     uint8_t second[3][QUARTER * MAPS_2]; /* the largest of 2 x 2 */
     uint8_t third[3][QUARTER * MAPS_3];
     uint8_t fourth[3][QUARTER * MAPS_4];
-    sum_t features[MAPS_5];
+    sum_t features[FEATURES];
     uint8_t rows; /* rows of pixels so far */
 } state;
 
@@ -462,6 +463,32 @@ typedef struct {
     } row[5];
 } seen_t;
 static seen_t seen;
+
+#if defined(__riscv) && !defined(__riscv_mul)
+
+/* Without a multiplier: a * b is the square of (a + b) / 2 less that of (a - b) / 2. Both squares are
+ * cut off to whole numbers; what that takes off is the same in both. */
+#define SQUARE(n) (uint16_t)((n) * (n) / 4)
+#define SQUARES_8(n)                                                                               \
+    SQUARE(n), SQUARE(n + 1), SQUARE(n + 2), SQUARE(n + 3), SQUARE(n + 4), SQUARE(n + 5),          \
+        SQUARE(n + 6), SQUARE(n + 7)
+#define SQUARES_64(n)                                                                              \
+    SQUARES_8(n), SQUARES_8(n + 8), SQUARES_8(n + 16), SQUARES_8(n + 24), SQUARES_8(n + 32),       \
+        SQUARES_8(n + 40), SQUARES_8(n + 48), SQUARES_8(n + 56)
+static const uint16_t SQUARES[512] = { /* of -128 to 383 */
+    SQUARES_64(-128), SQUARES_64(-64), SQUARES_64(0), SQUARES_64(64), SQUARES_64(128),
+    SQUARES_64(192), SQUARES_64(256), SQUARES_64(320)
+};
+#define PRODUCT(weight, value) product(SQUARES + 128 + (value), weight)
+static inline int32_t product(const uint16_t *squares, int32_t weight) {
+    return squares[weight] - squares[-weight];
+}
+
+#else
+
+#define PRODUCT(weight, value) ((value) * (weight)) /* 16 bits hold it */
+
+#endif
 
 #if defined(__AVR_HAVE_MUL__) && defined(__AVR_HAVE_LPMX__)
 #define FAST_AVR
@@ -481,10 +508,16 @@ static seen_t seen;
     "std Y+" #third "-2, " #low " \n std Y+" #third "-1, " #high " \n"                             \
     "ldd r19, Y+" #third " \n sbrc " #high ", 7 \n dec r19 \n std Y+" #third ", r19 \n"
 
+#elif defined(SQUARES_64) /* the sums would not fit in the registers beside what a product needs */
+
+#define LOAD(k)
+#define ADD(k) sums[k] += PRODUCT((int8_t)pgm_read_byte(weight + k), factor);
+#define STORE(k)
+
 #else
 
-#define LOAD(k) sum_##k = sums[k];
-#define ADD(k) sum_##k += (int8_t)pgm_read_byte(weight + k) * factor;
+#define LOAD(k) int32_t sum_##k = sums[k];
+#define ADD(k) sum_##k += PRODUCT((int8_t)pgm_read_byte(weight + k), factor);
 #define STORE(k) sums[k] = sum_##k;
 
 #endif
@@ -543,7 +576,6 @@ NOINLINE static void add_up_6(const seen_t *part, const int8_t *weight, sum_t *s
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
 
 NOINLINE static void add_up_6(const seen_t *part, const int8_t *weight, sum_t *sums) {
-    int32_t sum_0, sum_1, sum_2, sum_3, sum_4, sum_5;
     uint8_t rows;
     EACH(LOAD)
     for (rows = 0; rows < part->rows; rows++) {
@@ -640,7 +672,6 @@ NOINLINE static void add_up_8(const seen_t *part, const int8_t *weight, sum_t *s
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
 NOINLINE static void add_up_8(const seen_t *part, const int8_t *weight, sum_t *sums) {
-    int32_t sum_0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7;
     uint8_t rows;
     EACH(LOAD)
     for (rows = 0; rows < part->rows; rows++) {
@@ -720,13 +751,13 @@ static uint8_t around(const uint8_t *ring, uint8_t side, uint8_t maps, uint8_t y
 }
 
 NOINLINE static void fifth_row(uint8_t y) {
-    const int8_t *weight = PLACES + y * QUARTER * MAPS_5;
+    const int8_t *weight = PLACES + y * QUARTER * FEATURES;
     uint8_t x, k;
     for (x = 0; x < QUARTER; x++) {
-        uint8_t maps[MAPS_5];
+        uint8_t maps[FEATURES];
         fifth(around(state.fourth[0], QUARTER, MAPS_4, y, x), maps);
-        for (k = 0; k < MAPS_5; k++) {
-            state.features[k] += (sum_t)maps[k] * (int8_t)pgm_read_byte(weight);
+        for (k = 0; k < FEATURES; k++) {
+            state.features[k] += PRODUCT((int8_t)pgm_read_byte(weight), maps[k]);
             weight++;
         }
     }
@@ -784,7 +815,7 @@ NOINLINE static void first_row(uint8_t y) {
 
 void light_begin(void) {
     uint8_t k;
-    for (k = 0; k < MAPS_5; k++) state.features[k] = (sum_t)pgm_read_dword(PLACE_BIASES + k);
+    for (k = 0; k < FEATURES; k++) state.features[k] = (sum_t)pgm_read_dword(PLACE_BIASES + k);
     state.rows = 0;
 }
 
@@ -800,17 +831,17 @@ void light_push(const uint8_t row[28]) {
 static void finish(void) {
     uint8_t k;
     while (state.rows < SIDE) light_push(0);
-    for (k = 0; k < MAPS_5; k++) {
+    for (k = 0; k < FEATURES; k++) {
         const sum_t sum = state.features[k];
         state.features[k] = sum < 0 ? -((255 - sum) >> 8) : sum >> 8;
     }
 }
 
 static int32_t logit(uint8_t k) {
-    const int16_t *weight = HEAD + (uint16_t)k * MAPS_5;
+    const int16_t *weight = HEAD + (uint16_t)k * FEATURES;
     int32_t sum = (int32_t)pgm_read_dword(BIASES + k);
     uint8_t feature;
-    for (feature = 0; feature < MAPS_5; feature++) {
+    for (feature = 0; feature < FEATURES; feature++) {
         sum += (int32_t)state.features[feature] * (int16_t)pgm_read_word(weight);
         weight++;
     }
