@@ -43,6 +43,9 @@ def run() -> NoReturn:
     watch_signals()
     own_process()
     gc.set_threshold(50_000)  # a start makes many objects and no garbage
+    # NumPy starts a thread for each CPU, at 7 ms of CPU time each, that no product here is large
+    # enough for.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     status = 0
     try:
         main()
