@@ -11,7 +11,7 @@ test:  ## run all tests
 	$(PYTHON) -m pytest
 
 # Nothing heavier than this, which CONTRIBUTING.md shows too:
-#   pip install ".[fast,parquet,zstd]" hypothesis mlxtend onnx pytest pytest-xdist
+#   pip install ".[parquet,zstd]" hypothesis mlxtend onnx pytest pytest-xdist
 quick:  ## run the tests that need no TensorFlow, Ray, browser, simulator or server, in a minute
 	$(PYTHON) -m pytest -m "not (slow or browser or device or cluster or network or tensorflow)"
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +31,8 @@ from tinydigits.bounds import (
 from tinydigits.contents import HEAD, format_of, other_kind
 from tinydigits.errors import ImageError, MissingExtra, reason
 from tinydigits.pages import Page, directories, pdf_page, tiff_page
+from tinydigits.plain import plain_of
 from tinydigits.regular import open_regular
-
-if TYPE_CHECKING:
-    from tinydigits.opencv import OpenCV
 
 Picture = TypeVar("Picture")
 ImageLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8] | Page
@@ -95,8 +93,8 @@ def decode(source: ImageLike, limits: Limits | None = None) -> Image.Image:
 def decoded(
     source: ImageLike, limits: Limits, regular: bool = False, reduced: bool = False
 ) -> Image.Image | NDArray[np.uint8]:
-    """Decode one picture, as `decode` does. But a grey one of 28×28 is returned as uint8 [28, 28],
-    and with OpenCV a larger grey one as uint8 [H, W]. `regular`: see `Item.regular`.
+    """Decode one picture, as `decode` does. But a grey one of 28×28 is returned as uint8 [28, 28].
+    `regular`: see `Item.regular`.
 
     reduced: whether a JPEG or HEIC is to be decoded at 1/2, 1/4 or 1/8 of its size, as long as its
     longer side keeps ENOUGH px. For a JPEG, that takes a quarter of the time. Otherwise one is only
@@ -171,33 +169,29 @@ def _read_object(file: BinaryIO, limits: Limits) -> bytes:
         raise ImageError(reason(error)) from error
 
 
-def use_opencv() -> None:
-    """Let OpenCV decode, from now on, the pictures that it decodes as Pillow does. Do nothing
-    where OpenCV is not installed or does not load, or where its stderr cannot be captured.
-
-    OpenCV takes the stderr of the whole process, so the process must be tinydigits' own. Importing
-    it takes as long as reading a thousand pictures, so it does not pay for a few.
-    """
-    global _opencv
-    from tinydigits.opencv import OpenCV
-    from tinydigits.quiet import own_process
-
-    own_process()
-    with suppress(Exception):  # a damaged package raises more than ImportError
-        _opencv = OpenCV()
-
-
-_opencv: "OpenCV | None" = None
-
-
 def _from_bytes(
     data: bytes, limits: Limits, reduced: bool = False, page: Page | None = None
 ) -> Image.Image | NDArray[np.uint8]:
-    longest = 2 * ENOUGH if reduced else None  # what is longer is reduced, by Pillow
-    if _opencv is not None:
-        grey = _opencv.grey(data, _most_pixels(limits), longest)
-        if grey is not None:
-            return grey
+    image = _plain_image(data, limits, reduced) or _parsed(data, limits, reduced, page)
+    if image.size == (28, 28) and image.mode == "L" and MORE not in image.info:
+        return np.frombuffer(image.tobytes(), np.uint8).reshape(28, 28)
+    return image
+
+
+def _plain_image(data: bytes, limits: Limits, reduced: bool) -> Image.Image | None:
+    """Decode a plain file. Return None for any other, and for one that Pillow has to refuse."""
+    plain = plain_of(data)
+    if plain is None:
+        return None
+    # Whatever is wrong with it, Pillow's parser finds it again and says so.
+    with suppress(Exception):
+        _check_pixels(*plain.size, limits)
+        scale = _scale(plain.size, plain.memory, limits, reduced, plain.is_jpeg)
+        return _marked(plain.decode(scale), scale, plain.size)
+    return None
+
+
+def _parsed(data: bytes, limits: Limits, reduced: bool, page: Page | None) -> Image.Image:
     format_ = format_of(data)
     if format_ is None:
         raise ImageError(
@@ -210,16 +204,12 @@ def _from_bytes(
         from tinydigits.quiet import quiet_native_code
 
         with quiet_native_code(shows_on_failure=False):  # libtiff prints what is damaged
-            image = _guarded(format_, lambda: _from_tiff(data, limits, page))
-    elif format_ == "PDF":
-        image = _guarded(format_, lambda: _from_pdf(data, limits, page))
-    elif format_ == "HEIF":
-        image = _guarded("HEIC", lambda: _from_heif(data, limits, reduced))
-    else:
-        image = _guarded(format_, lambda: _by_pillow(format_, data, limits, reduced))
-    if image.size == (28, 28) and image.mode == "L" and MORE not in image.info:
-        return np.frombuffer(image.tobytes(), np.uint8).reshape(28, 28)
-    return image
+            return _guarded(format_, lambda: _from_tiff(data, limits, page))
+    if format_ == "PDF":
+        return _guarded(format_, lambda: _from_pdf(data, limits, page))
+    if format_ == "HEIF":
+        return _guarded("HEIC", lambda: _from_heif(data, limits, reduced))
+    return _guarded(format_, lambda: _by_pillow(format_, data, limits, reduced))
 
 
 def _by_pillow(format_: str, data: bytes, limits: Limits, reduced: bool = False) -> Image.Image:
@@ -234,6 +224,7 @@ def _by_pillow(format_: str, data: bytes, limits: Limits, reduced: bool = False)
     size = image.size
     scale = _scale(size, lambda each: memory(image, data, each), limits, reduced, format_ == "JPEG")
     allow_pixels(image, file, len(data))
+    image.decodermaxblock = len(data)  # so that the decoder is called once
     if scale > 1:
         image.draft(None, (size[0] // scale, size[1] // scale))
     image.load()

@@ -1,152 +1,132 @@
-"""OpenCV's decoders, where they give the same pixels as Pillow's in a third of the time.
+"""Plain PNG and JPEG files, whose pixels Pillow's C decodes without its parsers, which take as long
+as a small picture. A data set of 28×28 PNG files is decoded in a third of the time.
 
-These are 8-bit grey PNG and JPEG files that are whole and hold nothing that changes their meaning.
-Their bytes are checked for that before OpenCV sees them. Pillow decodes all others, and decides
-what is damaged.
+A plain file has 8 bits a channel, is grey or in colour, is whole, and holds nothing that changes
+its meaning. All bytes but those of the pixels are checked for that. Pillow parses all others, and
+decides what is damaged.
 """
 
-import os
 import re
 import struct
 import zlib
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
-from tinydigits.bounds import LEAST_MEMORY, ROW_BYTES
-from tinydigits.quiet import memory_file, quiet_native_code
-from tinydigits.regular import open_regular
+from tinydigits.bounds import ROW_BYTES
 
 # PNG chunks that do not change how pixels look, with their lengths in bytes: Pillow refuses other
-# lengths. PLTE, tRNS and eXIf are left to Pillow, and so are texts: some hold an orientation.
+# lengths. PLTE, tRNS and eXIf are left to its parser, and so are texts: some hold an orientation.
 _HARMLESS = {b"pHYs": 9, b"tIME": 7, b"gAMA": 4, b"sRGB": 1, b"cHRM": 32}
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
-_GREY_8_BIT = b"\x08\x00\x00\x00\x00"  # depth, colour, compression, filter, not interlaced
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")  # JPEG markers that do not belong in a scan
+# Depth, colour, compression, filter, not interlaced → mode
+_PNG_MODES = {b"\x08\0\0\0\0": "L", b"\x08\x02\0\0\0": "RGB", b"\x08\x06\0\0\0": "RGBA"}
 _CHUNK = struct.Struct(">I4s")
-_MOST_CHUNKS = 100_000  # Pillow says what is wrong with more
+_MOST_BYTES = (
+    1 << 20
+)  # of a PNG: the IDAT chunks are copied, and Pillow parses a larger one as soon
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
+_JPEG = b"\xff\xd8\xff"
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")  # JPEG markers that do not belong in a scan
+_JPEG_MODES = {1: "L", 3: "RGB"}  # by the number of components
+_JFIF = 0xE0
+_HARMLESS_SEGMENTS = (0xDB, 0xC4, _JFIF, 0xFE, 0xDD)  # tables, JFIF, a comment, restarts
+_MOST_SEGMENTS = 64
 
-class OpenCV:
-    """Decode with OpenCV. It takes the process's stderr, where its libraries write what is wrong
-    with a picture.
 
-    Raises ImportError where OpenCV is not installed or does not load, OSError where stderr cannot
-    be captured, and anything where the package is damaged.
-    """
+class Plain(NamedTuple):
+    """The header of a plain file."""
 
-    def __init__(self) -> None:
-        self._cv2 = load_opencv()
-        self._cv2.setNumThreads(1)  # the work is shared by processes
-        held = memory_file()
-        os.dup2(held, 2)
-        os.close(held)
+    mode: str
+    """L, RGB or RGBA."""
 
-    def grey(
-        self, data: bytes, max_pixels: int, longest: int | None = None
-    ) -> NDArray[np.uint8] | None:
-        """Return uint8 [H, W], or None where Pillow must decode. longest: the longer side from
-        which a JPEG is left to Pillow.
+    size: tuple[int, int]
+    """Width and height in px."""
+
+    encoded: bytes
+    """The file, or the IDAT chunks of a PNG."""
+
+    is_jpeg: bool
+
+    def memory(self, scale: int) -> int:
+        """Return what `bounds.memory` returns for it."""
+        width, height = self.size
+        pixels = width * height // scale**2
+        return len(self.encoded) + ROW_BYTES * height + (2 if self.mode == "L" else 8) * pixels
+
+    def decode(self, scale: int) -> Image.Image:
+        """Decode it at 1/scale of its size, as Pillow does. `scale` is 1 for a PNG, and 1, 2, 4 or
+        8 for a JPEG. Raises an error of any kind where it is damaged.
         """
-        if not (_plain_png(data, max_pixels) or _plain_jpeg(data, max_pixels, longest)):
-            return None
-        cv2 = self._cv2
-        try:
-            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        except cv2.error:
-            pixels = None
-        # libjpeg complains of a flaw and goes on, where Pillow may give up; libpng gives up itself.
-        if (pixels is None or data[0] == 0xFF) and os.lseek(2, 0, os.SEEK_CUR):
-            os.lseek(2, 0, os.SEEK_SET)
-            os.ftruncate(2, 0)
-            return None
-        return None if pixels is None or pixels.ndim != 2 or pixels.dtype != np.uint8 else pixels
+        if not self.is_jpeg:
+            return Image.frombytes(self.mode, self.size, self.encoded, "zip", self.mode, 0)
+        width, height = (-(-side // scale) for side in self.size)
+        return Image.frombytes(
+            self.mode, (width, height), self.encoded, "jpeg", self.mode, "", scale, 0
+        )
 
 
-def suits(images: Any) -> bool:
-    """Return whether the first of a chunk's pictures looks as if OpenCV decoded it: it is grey.
-    The import takes as long as a hundred photographs in colour, which are left to Pillow.
-    """
-    first = images[0] if isinstance(images, list) and images else None
-    if isinstance(first, str | os.PathLike):
-        try:
-            descriptor, _ = open_regular(first)
-        except OSError:
-            return False
-        try:
-            first = os.read(descriptor, _HEAD)
-        except OSError:
-            return False
-        finally:
-            os.close(descriptor)
-    if not isinstance(first, bytes):
-        return False
-    frame = first.find(b"\xff\xc0", 0, _HEAD)  # of a JPEG; its components are counted there
-    return (first.startswith(_PNG) and first[24:29] == _GREY_8_BIT) or (
-        first.startswith(b"\xff\xd8\xff") and frame > 0 and first[frame + 9 : frame + 10] == b"\x01"
-    )
+def plain_of(data: bytes) -> Plain | None:
+    """Return the header of a plain file, or None for any other."""
+    parse = _PARSERS.get(data[:3])
+    return parse and parse(data)
 
 
-_HEAD = 4096  # bytes: the frame of a JPEG without EXIF lies within
-
-
-def load_opencv() -> Any:
-    """Import the package, without what numpy prints where it was built for another numpy. Raises
-    what `OpenCV` does.
-    """
-    with quiet_native_code(shows_on_failure=False):
-        import cv2
-    return cv2
-
-
-def _plain_png(data: bytes, max_pixels: int) -> bool:
-    """Return whether a PNG is 8-bit grey, has harmless chunks only, and is whole where libpng does
-    not check it.
-    """
-    if not data.startswith(_PNG) or data[24:29] != _GREY_8_BIT:
-        return False
-    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-    if not 0 < width * height <= max_pixels or ROW_BYTES * height > LEAST_MEMORY:
-        return False
-    at, last = 33, len(data) - len(_END)
-    for _ in range(_MOST_CHUNKS):
-        if at >= last:
-            break
+def _plain_png(data: bytes) -> Plain | None:
+    mode = _PNG_MODES.get(data[24:29])
+    if mode is None or not (data.startswith(_PNG) and data.endswith(_END)):
+        return None
+    if len(data) > _MOST_BYTES:
+        return None
+    if zlib.crc32(data[12:29]) != int.from_bytes(data[29:33]):
+        return None
+    at, last, pixels, ended = 33, len(data) - len(_END), [], False
+    while at < last:
         length, kind = _CHUNK.unpack_from(data, at)
         behind = at + 8 + length
         if behind > last - 4:
-            return False
+            return None
         if kind != b"IDAT":
             check = int.from_bytes(data[behind : behind + 4])
             if _HARMLESS.get(kind) != length or zlib.crc32(data[at + 4 : behind]) != check:
-                return False
+                return None
+            ended = bool(pixels)
+        elif ended:  # Pillow takes the pixels to end before the other chunk
+            return None
+        else:
+            pixels.append(data[at + 8 : behind])
         at = behind + 4
-    return at == last and data.endswith(_END)
+    if at != last or not pixels:
+        return None
+    size = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    return Plain(mode, size, pixels[0] if len(pixels) == 1 else b"".join(pixels), False)
 
 
-def _plain_jpeg(data: bytes, max_pixels: int, longest: int | None = None) -> bool:
-    """Return whether a JPEG is 8-bit baseline with one component and one scan, has no application
-    data but JFIF's (so no EXIF), and no marker in the scan that does not belong there.
+def _plain_jpeg(data: bytes) -> Plain | None:
+    """Return the header of a baseline JPEG with one scan, no application data but JFIF's (so no
+    EXIF), and no marker in the scan that does not belong there.
     """
-    if not data.startswith(b"\xff\xd8\xff"):
-        return False
-    at, framed = 2, False
-    for _ in range(_MOST_CHUNKS):
-        if at + 4 > len(data) or data[at] != 0xFF:
+    at, plain = 2, None
+    for _ in range(_MOST_SEGMENTS):
+        if at + 10 > len(data) or data[at] != 0xFF:
             break
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
-        if marker == 0xC0 and not framed:
+        if marker == 0xC0 and plain is None:
             height, width = (int.from_bytes(data[at + i : at + i + 2]) for i in (5, 7))
-            if data[at + 4] != 8 or data[at + 9 : at + 10] != b"\x01":
-                return False
-            framed = 0 < width * height <= max_pixels
-            framed = framed and (longest is None or max(height, width) < longest)
+            mode = _JPEG_MODES.get(data[at + 9]) if data[at + 4] == 8 else None
+            if mode is None:
+                return None
+            plain = Plain(mode, (width, height), data, True)
         elif marker == 0xDA:
             end = _MARKER.search(data, at + 2 + length)
-            return framed and end is not None and end.end() == len(data) and data[-1] == 0xD9
-        elif marker not in (0xDB, 0xC4, 0xE0, 0xFE, 0xDD):  # tables, JFIF, comment, restarts
-            return False
+            whole = end is not None and end.end() == len(data) and data[-1] == 0xD9
+            return plain if whole else None
+        elif marker not in _HARMLESS_SEGMENTS or (marker == _JFIF and length != 16):
+            return None
         at += 2 + length
-    return False
+    return None
+
+
+_PARSERS: dict[bytes, Callable[[bytes], Plain | None]] = {_PNG[:3]: _plain_png, _JPEG: _plain_jpeg}

@@ -14,17 +14,15 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from itertools import chain, product
+from contextlib import contextmanager
+from itertools import product
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any
 
 from tinydigits.errors import ImageError, TinydigitsError
-from tinydigits.images import use_opencv
 from tinydigits.items import Chunk, held_in
-from tinydigits.opencv import load_opencv, suits
-from tinydigits.quiet import is_own_process, own_process
+from tinydigits.quiet import own_process
 from tinydigits.reading import ChunkReader, Keep, Read
 
 IN_FLIGHT = 2  # chunks that a worker has: one that it reads and one that waits
@@ -89,11 +87,7 @@ def shared(
     reader: ChunkReader[Read], chunks: Iterator[Chunk], count: int, keep: Keep
 ) -> Iterator[tuple[Chunk, Read]]:
     """Yield each chunk with its reading, in order, read by `count` workers."""
-    first = next(chunks, None)
-    if is_own_process() and first is not None and suits(first.images):
-        with suppress(Exception):  # as in `use_opencv`, which each worker calls
-            load_opencv()  # before there are workers, which then need not
-    pool = _Pool(reader, keep, chunks if first is None else chain([first], chunks))
+    pool = _Pool(reader, keep, chunks)
     try:
         pool.start(count)
         while True:
@@ -277,7 +271,6 @@ def _work(
     # A thread receives at once what the parent sends, so that the two never wait for each other.
     threading.Thread(target=receive, daemon=True).start()
     connection.send((READY, None))
-    has_opencv = False
     while True:
         number, packed = arrived.get()
         reading: Any
@@ -286,9 +279,6 @@ def _work(
         except Exception:  # objects of other libraries raise what they like
             reading = None
         else:
-            if not has_opencv and suits(chunk.images):
-                use_opencv()
-                has_opencv = True
             try:
                 reading = reader.read(_followed(chunk, number, at), keep)
             except BaseException as error:

@@ -227,7 +227,6 @@ def test_a_picture_takes_no_more_memory_than_was_computed(
     paths = list(zoo(tmp_path))
     assert len({path.suffix for path in paths}) == 9 + HAS_HEIF
     rows = list(measured(paths))
-    monkeypatch.setattr("tinydigits.images._opencv", None)  # another test may have chosen it
     monkeypatch.setattr("tinydigits.bounds.MEMORY", 0)
     monkeypatch.setattr("tinydigits.heif.MORE", 0)
     monkeypatch.setattr("tinydigits.bounds.LEAST_MEMORY", 0)

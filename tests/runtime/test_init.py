@@ -9,7 +9,7 @@ import tinydigits
 
 PACKAGE = Path(tinydigits.__file__).parent
 DEPENDENCIES = {"click", "numpy", "onnxruntime", "PIL"}
-EXTRAS = {"ai_edge_litert", "aiohttp", "cv2", "fsspec", "pandas", "pyarrow", "ray", "zstandard"}
+EXTRAS = {"ai_edge_litert", "aiohttp", "fsspec", "pandas", "pyarrow", "ray", "zstandard"}
 EXTRAS |= {"pillow_heif", "pypdfium2"}
 
 

@@ -1,35 +1,22 @@
-"""What OpenCV decodes is what Pillow decodes, pixel by pixel, and it decodes no more than that."""
+"""A plain file gives the pixels that it gives when Pillow parses it, and no other file is plain."""
 
 import io
-import os
 import struct
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from tinydigits import Classifier, ImageError
-from tinydigits.images import decode
-from tinydigits.opencv import OpenCV, _plain_jpeg, suits
-
-pytest.importorskip("cv2", reason="OpenCV is not installed: the extra `fast`")
+from tinydigits import Classifier, ImageError, Limits, images
+from tinydigits.images import REDUCED, decode, decoded
+from tinydigits.plain import plain_of
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 SIZES = ((1, 1), (28, 28), (31, 17), (640, 480))
-
-
-@pytest.fixture
-def opencv() -> Iterator[OpenCV]:
-    """It takes stderr over, which the tests get back."""
-    kept = os.dup(2)
-    yield OpenCV()
-    os.dup2(kept, 2)
-    os.close(kept)
 
 
 TURNED = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
@@ -126,34 +113,71 @@ def png(body: bytes, header: bytes = struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0,
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
-def by_pillow(data: bytes) -> NDArray[np.uint8] | None:
+Decoded = tuple[NDArray[np.uint8], object]
+
+
+def plainly(data: bytes, scale: int = 1) -> NDArray[np.uint8] | None:
+    """The pixels of a plain file, or None where Pillow has to parse it."""
+    plain = plain_of(data)
     try:
-        image = decode(data)
+        return plain and np.asarray(plain.decode(scale))
+    except Exception:  # it is damaged
+        return None
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, bool], Decoded | None]:
+    """Decode with Pillow's parser, as if no file were plain."""
+
+    def by_pillow(data: bytes, reduced: bool = False) -> Decoded | None:
+        with monkeypatch.context() as patch:
+            patch.setattr(images, "plain_of", lambda _: None)
+            return answer(data, reduced)
+
+    return by_pillow
+
+
+def answer(data: bytes, reduced: bool = False) -> Decoded | None:
+    """The pixels, and the reduction; None where the file cannot be read."""
+    try:
+        image = decoded(data, Limits(), reduced=reduced)
     except ImageError:
         return None
-    return np.asarray(image) if image.mode == "L" else None
+    return np.asarray(image), getattr(image, "info", {}).get(REDUCED)
+
+
+def same(one: Decoded | None, other: Decoded | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one[0], other[0]) and one[1] == other[1]
 
 
 ZOO = dict(zoo())
 
 
-@pytest.mark.parametrize("name", ZOO)
-def test_both_decoders_agree(name: str, opencv: OpenCV) -> None:
-    pixels = opencv.grey(ZOO[name], 50_000_000)
-    if pixels is not None:
-        assert (pixels == by_pillow(ZOO[name])).all()
+@pytest.mark.parametrize("reduced", [False, True])
+def test_a_plain_file_gives_the_pixels_of_pillows_parser(
+    reduced: bool, parsed: Callable[[bytes, bool], Decoded | None]
+) -> None:
+    for name, data in ZOO.items():
+        assert same(answer(data, reduced), parsed(data, reduced)), name
 
 
-@pytest.mark.parametrize("name", ["PNG L (28, 28)", "JPEG L (640, 480)", "dense pixels (28, 28)"])
-def test_the_usual_files_are_left_to_opencv(name: str, opencv: OpenCV) -> None:
-    assert opencv.grey(ZOO[name], 50_000_000) is not None
+def test_the_usual_files_are_plain_and_no_other_is() -> None:
+    for size in SIZES:
+        for name in ("PNG L", "PNG RGB", "PNG RGBA", "JPEG L", "JPEG RGB", "dense pixels"):
+            assert plain_of(ZOO[f"{name} {size}"]), name
+        for name in ("PNG P", "PNG LA", "JPEG CMYK", "transparent", "text exif", "turned PNG",
+                     "turned JPEG", "progressive", "interlaced", "profile"):  # fmt: skip
+            assert plain_of(ZOO[f"{name} {size}"]) is None, name
+    assert plain_of(ZOO["marker in the scan (640, 480)"]) is None
 
 
 def damaged(count: int) -> Iterator[bytes]:
     """Files that are cut, flipped and spliced."""
     random = np.random.default_rng(0)
     for name in ("PNG L (28, 28)", "level 0 (31, 17)", "JPEG L (31, 17)", "restarts (640, 480)",
-                 "dense pixels (31, 17)"):  # fmt: skip
+                 "dense pixels (31, 17)", "PNG RGB (31, 17)", "JPEG RGB (640, 480)"):  # fmt: skip
         for _ in range(count):
             data = bytearray(ZOO[name])
             kind, place = int(random.integers(4)), int(random.integers(len(data)))
@@ -168,53 +192,37 @@ def damaged(count: int) -> Iterator[bytes]:
             yield bytes(data)
 
 
-def test_of_damaged_files_both_make_the_same_or_pillow_decides(opencv: OpenCV) -> None:
+def test_a_damaged_file_gives_what_pillows_parser_makes_of_it(
+    parsed: Callable[[bytes, bool], Decoded | None],
+) -> None:
     given = 0
-    for data in damaged(400):
-        pixels = opencv.grey(data, 50_000_000)
-        if pixels is not None:
+    for data in damaged(300):
+        if plainly(data) is not None:
             given += 1
-            expected = by_pillow(data)
-            assert expected is not None
-            assert (pixels == expected).all()
-    assert given > 20  # of JPEG, whose flipped bits both take for other pixels
+            for reduced in (False, True):
+                assert same(answer(data, reduced), parsed(data, reduced))
+    assert given > 20  # JPEGs, whose flipped bits are other pixels
 
 
 def test_workers_say_nothing_of_damaged_files(capfd: pytest.CaptureFixture[str]) -> None:
     too_few, no_zlib = zlib.compress(b"\0" * 90), b"\x78\x9c" + b"\xff" * 90
-    files = [*damaged(20), png(too_few), png(no_zlib)]  # of the last two the check sums are right
+    files = [*damaged(20), png(too_few), png(no_zlib)]  # the check sums of the last two are right
     rows = list(Classifier("dense").classify(files, workers=2))
     assert [row.status for row in rows[-2:]] == ["error", "error"]
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_too_large_is_left_to_pillow_to_refuse(opencv: OpenCV) -> None:
-    for name in ("PNG L (640, 480)", "JPEG L (640, 480)"):
-        assert opencv.grey(ZOO[name], 640 * 480) is not None
-        assert opencv.grey(ZOO[name], 640 * 480 - 1) is None
+def test_a_plain_file_is_held_to_the_limits() -> None:
+    for name in ("PNG L (640, 480)", "JPEG L (640, 480)", "PNG RGB (640, 480)"):
+        assert decode(ZOO[name], Limits(max_pixels=640 * 480)).size == (640, 480)
+        with pytest.raises(ImageError, match="--max-pixels"):
+            decode(ZOO[name], Limits(max_pixels=640 * 480 - 1))
 
 
-def test_a_scan_with_a_marker_that_does_not_belong_there_is_left_to_pillow() -> None:
-    """Of some of them OpenCV's library does not complain, and Pillow gives up."""
-    whole = ZOO["JPEG L (28, 28)"]
-    assert _plain_jpeg(whole, 784)
-    assert not _plain_jpeg(whole[:-12] + b"\xff\x74" + whole[-10:], 784)
-
-
-def test_opencv_is_loaded_for_grey_pictures_alone(tmp_path: Path) -> None:
-    grey = Image.fromarray(np.full((40, 30), 200, np.uint8))
-    for picture, suited in ((grey, True), (grey.convert("RGB"), False)):
-        for ending in ("png", "jpg"):
-            path = tmp_path / f"picture.{ending}"
-            picture.save(path)
-            for first in (str(path), path, path.read_bytes()):
-                assert suits([first, b""]) is suited
-    for none in (
-        [],
-        [str(tmp_path)],
-        [str(tmp_path / "none")],
-        [picture],
-        [b""],
-        np.zeros((2, 28, 28)),
-    ):
-        assert suits(none) is False
+def test_chunks_between_those_of_the_pixels_end_them() -> None:
+    """Pillow reads no further, so such a file is not plain."""
+    body = zlib.compress(b"\0" * 28 * 29)
+    first, last = chunk(b"IDAT", body[:9]), chunk(b"IDAT", body[9:])
+    head, end = png(b"")[:33], chunk(b"IEND", b"")
+    assert plain_of(head + first + last + end)
+    assert plain_of(head + first + chunk(b"sRGB", b"\0") + last + end) is None

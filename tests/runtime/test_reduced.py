@@ -4,14 +4,12 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
 from examples.draw_scans import blue_pen, mask
 from tinydigits import Classifier
 from tinydigits.images import ENOUGH, REDUCED, Limits, Reduction, decode, decoded
-from tinydigits.opencv import _plain_jpeg
 
 ORIENTATION = 0x0112
 TURNS = {1: None, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
@@ -86,10 +84,3 @@ def test_a_text_of_the_same_name_is_no_reduction(classifier: Classifier) -> None
     texts.add_text(REDUCED, "8")
     photograph(7, (200, 240)).save(file, "PNG", pnginfo=texts)
     assert classifier(file.getvalue()).label == "7"
-
-
-def test_opencv_leaves_to_pillow_what_is_reduced() -> None:
-    for longer, left in ((511, False), (512, True)):
-        file = io.BytesIO()
-        Image.fromarray(np.full((longer, 400), 200, np.uint8)).save(file, "JPEG")
-        assert _plain_jpeg(file.getvalue(), 10**7, 512) is not left

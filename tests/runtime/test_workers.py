@@ -1,9 +1,6 @@
-"""Workers do without an OpenCV that does not load, what cannot be sent to them is read too, and no
-picture takes them longer than is allowed.
-"""
+"""What cannot be sent to workers is read too, and no picture takes them longer than is allowed."""
 
 import io
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,35 +9,10 @@ from PIL import Image
 
 from tests.conftest import ROOT
 from tests.support.slow import slow_jpeg
-from tinydigits import Classifier, TinydigitsError, images
-from tinydigits.images import ImageLike, Limits, use_opencv
+from tinydigits import Classifier, TinydigitsError
+from tinydigits.images import ImageLike, Limits
 
 SEVEN = ROOT / "examples" / "scans" / "7-red-pen.png"
-# For want of a system's library, built for another numpy, and left behind by an installer.
-BROKEN = [
-    "raise ImportError('libGL.so.1: cannot open shared object file')",
-    "import os; os.write(2, b'compiled using NumPy 1.x'); raise AttributeError('_ARRAY_API')",
-    "",
-]
-
-
-@pytest.fixture(params=BROKEN)
-def _broken_opencv(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "cv2.py").write_text(request.param)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "cv2", raising=False)
-    monkeypatch.setattr(images, "_opencv", None)
-
-
-@pytest.mark.usefixtures("_broken_opencv")
-def test_an_opencv_that_does_not_load_is_done_without(capfd: pytest.CaptureFixture[str]) -> None:
-    rows = list(Classifier("dense").classify([SEVEN] * 4, batch_size=2, workers=2))
-    assert [row.label for row in rows] == ["7"] * 4
-    use_opencv()
-    assert images._opencv is None
-    assert capfd.readouterr() == ("", "")
 
 
 def test_what_cannot_be_sent_is_read_all_the_same() -> None:

@@ -20,10 +20,10 @@ from tinydigits.cluster.output import store_at
 from tinydigits.cluster.plan import Part, Plan, opened, place_in
 from tinydigits.cluster.ray_cluster import actors, answers, import_ray
 from tinydigits.errors import TinydigitsError
-from tinydigits.images import use_opencv
 from tinydigits.items import Skipped, chunked
 from tinydigits.names import LATER_FRAMES
 from tinydigits.pipeline import Workers
+from tinydigits.quiet import own_process
 from tinydigits.reading import Settings
 from tinydigits.remote.client import Unreachable
 from tinydigits.remote.failures import Failure, scrubbed
@@ -189,7 +189,7 @@ def _classifier(job: Job) -> Classifier:
     classifier = Classifier.of(job.settings)
     if classifier.model_sha256 != settings["model_sha256"]:
         raise TinydigitsError(f"{job.settings.model}: another model than the driver's")
-    use_opencv()
+    own_process()
     return classifier
 
 

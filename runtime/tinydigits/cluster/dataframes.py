@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from tinydigits.classifier import BATCH_SIZE, Classifier
 from tinydigits.cluster.ray_cluster import actors, answers, import_ray
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
-from tinydigits.images import ImageLike, use_opencv
+from tinydigits.images import ImageLike
 from tinydigits.items import Chunk, Item, chunked
 from tinydigits.judging import Answers
 from tinydigits.pipeline import Workers
+from tinydigits.quiet import own_process
 from tinydigits.sinks.rows import COLUMNS, Shown
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class _Reader:
 
     def __init__(self, classifier: Classifier, column: str) -> None:
         self._classifier, self._column = classifier, column
-        use_opencv()
+        own_process()
 
     def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
         import pyarrow
