@@ -1,14 +1,8 @@
-"""The fit in C, where it was compiled: `runtime/core/fit.c`, bit for bit the one in `fitting`.
-
-ctypes lets go of the interpreter's lock during a call, so that threads fit at the same time.
-"""
+"""The fit in C, where it was compiled: `runtime/core/fit.c`, bit for bit the one in `fitting`."""
 
 import ctypes
-import os
 import sys
 import threading
-from functools import lru_cache
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -16,29 +10,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.bands import cut
+from tinydigits.compiled import Result, library
 from tinydigits.images import STRIP
 
 Doubt = Literal["blank", "several", "too_small"]
 
-LIBRARY = Path(__file__).with_name("libfit.so")
-PURE = "TINYDIGITS_PURE"  # set to 1, it chooses NumPy
 MOST_PIXELS = 1 << 28  # the C takes no more
 HOW = {"auto": 0, "mnist": 1, "resize": 2, "none": 3}
 INVERT = {False: 0, True: 1, None: 2}
 _DOUBTS: tuple[Doubt | None, ...] = (None, "blank", "several", "too_small")
 _INVERTED = (False, True, None)
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
-
-
-class _Result(ctypes.Structure):
-    """`fit_result` of fit.h."""
-
-    _fields_ = (
-        ("pixels", ctypes.c_uint8 * 784),
-        ("box", ctypes.c_int32 * 4),
-        ("doubt", ctypes.c_uint8),
-        ("inverted", ctypes.c_uint8),
-    )
 
 
 class _ArrowArray(ctypes.Structure):
@@ -68,38 +50,30 @@ class Answer(NamedTuple):
     box: tuple[int, int, int, int] | None
 
 
-@lru_cache(maxsize=1)
-def library() -> ctypes.CDLL | None:
-    """Return the compiled fit, or None where there is none or PURE is set. Raises OSError for a
-    file that cannot be loaded.
-    """
-    if os.environ.get(PURE) == "1" or not LIBRARY.exists():
-        return None
-    found = ctypes.CDLL(str(LIBRARY))
-    found.fit_workspace.argtypes = [ctypes.c_int32] * 3
-    found.fit_workspace.restype = ctypes.c_size_t
-    found.fit_digit.argtypes = [
-        *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_size_t),
-        *(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Result)),
-    ]
-    return found
-
-
 def name() -> str:
     """Return which implementation of the fit is in use."""
     return "NumPy" if library() is None else "C"
 
 
-def fitted(image: Image.Image, how: str, invert: bool | None) -> Answer | None:
-    """Return what `fitting.fit` returns, or None where C does not do it. image: of mode L, RGB or
-    RGBA.
+def fitted(
+    picture: Image.Image | NDArray[np.uint8], how: str, invert: bool | None
+) -> Answer | None:
+    """Return what `fitting.fit` returns, or None where C does not do it. picture: of mode L, RGB or
+    RGBA, or uint8 [H, W] or [H, W, 3|4].
     """
-    compiled, (width, height), channels = library(), image.size, _CHANNELS.get(image.mode)
-    if compiled is None or channels is None or width * height > MOST_PIXELS:
+    compiled = library()
+    if isinstance(picture, np.ndarray):
+        (height, width), channels = picture.shape[:2], 1 if picture.ndim == 2 else picture.shape[2]
+    else:
+        (width, height), channels = picture.size, _CHANNELS.get(picture.mode, 0)
+    if compiled is None or channels == 0 or width * height > MOST_PIXELS:
         return None
-    pixels = _shared(image) if image.mode == "RGB" and image.size != (28, 28) else None
-    pixels, channels = (_copied(image, channels), channels) if pixels is None else (pixels, 4)
-    result, needed = _Result(), compiled.fit_workspace(width, height, channels)
+    if isinstance(picture, np.ndarray):
+        pixels = np.ascontiguousarray(picture)
+    else:
+        held = _shared(picture) if channels == 3 and picture.size != (28, 28) else None
+        pixels, channels = (_copied(picture, channels), channels) if held is None else (held, 4)
+    result, needed = Result(), compiled.fit_workspace(width, height, channels)
     space = getattr(_own, "space", None)
     if space is None or len(space) < needed:  # new memory for each picture would be slow
         space = _own.space = np.empty(needed, np.uint8)

@@ -57,8 +57,11 @@ class Fitted(NamedTuple):
     exclusive. None where it was not detected."""
 
 
-def fit(image: Image.Image, how: Fit = "auto", invert: bool | None = None) -> Fitted:
-    """Turn a decoded picture, of mode L, RGB or RGBA, into a model input.
+def fit(
+    image: Image.Image | NDArray[np.uint8], how: Fit = "auto", invert: bool | None = None
+) -> Fitted:
+    """Turn a decoded picture into a model input. It is of mode L, RGB or RGBA, or uint8 [H, W] or
+    [H, W, 3|4].
 
     `how`: "mnist" finds the ink, scales it into 20×20 and centres it by mass. "auto" does the same,
     but leaves a picture that already is a model input (28×28, grey, dark border) as it is.
@@ -68,11 +71,14 @@ def fit(image: Image.Image, how: Fit = "auto", invert: bool | None = None) -> Fi
 
     Raises ImageError with "none" where the picture is not 28×28.
     """
-    if how == "none" and image.size != (SIDE, SIDE):
-        raise ImageError(f"{image.width}×{image.height} pixels, and fit=none takes 28×28 only")
+    width, height = image.size if isinstance(image, Image.Image) else image.shape[1::-1]
+    if how == "none" and (width, height) != (SIDE, SIDE):
+        raise ImageError(f"{width}×{height} pixels, and fit=none takes 28×28 only")
     answer = core.fitted(image, how, invert)
     if answer is not None:
         return Fitted(*answer)
+    if not isinstance(image, Image.Image):
+        image = Image.fromarray(image)
     if how == "auto" and invert is not True:
         ready = _model_input(image)
         if ready is not None:

@@ -93,8 +93,10 @@ def decode(source: ImageLike, limits: Limits | None = None) -> Image.Image:
 def decoded(
     source: ImageLike, limits: Limits, regular: bool = False, reduced: bool = False
 ) -> Image.Image | NDArray[np.uint8]:
-    """Decode one picture, as `decode` does. But a grey one of 28×28 is returned as uint8 [28, 28].
-    `regular`: see `Item.regular`.
+    """Decode one picture, as `decode` does. But a grey one of 28×28 is returned as uint8 [28, 28],
+    and where the C was compiled, a plain PNG as uint8 [H, W] or [H, W, 3|4].
+
+    regular: see `Item.regular`.
 
     reduced: whether a JPEG or HEIC is to be decoded at 1/2, 1/4 or 1/8 of its size, as long as its
     longer side keeps ENOUGH px. For a JPEG, that takes a quarter of the time. Otherwise one is only
@@ -172,13 +174,18 @@ def _read_object(file: BinaryIO, limits: Limits) -> bytes:
 def _from_bytes(
     data: bytes, limits: Limits, reduced: bool = False, page: Page | None = None
 ) -> Image.Image | NDArray[np.uint8]:
-    image = _plain_image(data, limits, reduced) or _parsed(data, limits, reduced, page)
+    picture = _plain_picture(data, limits, reduced)
+    if isinstance(picture, np.ndarray):
+        return picture
+    image = picture or _parsed(data, limits, reduced, page)
     if image.size == (28, 28) and image.mode == "L" and MORE not in image.info:
         return np.frombuffer(image.tobytes(), np.uint8).reshape(28, 28)
     return image
 
 
-def _plain_image(data: bytes, limits: Limits, reduced: bool) -> Image.Image | None:
+def _plain_picture(
+    data: bytes, limits: Limits, reduced: bool
+) -> Image.Image | NDArray[np.uint8] | None:
     """Decode a plain file. Return None for any other, and for one that Pillow has to refuse."""
     plain = plain_of(data)
     if plain is None:
@@ -187,7 +194,10 @@ def _plain_image(data: bytes, limits: Limits, reduced: bool) -> Image.Image | No
     with suppress(Exception):
         _check_pixels(*plain.size, limits)
         scale = _scale(plain.size, plain.memory, limits, reduced, plain.is_jpeg)
-        return _marked(plain.decode(scale), scale, plain.size)
+        picture = plain.decode(scale)
+        if isinstance(picture, Image.Image):
+            return _marked(picture, scale, plain.size)
+        return picture
     return None
 
 

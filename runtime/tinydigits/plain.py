@@ -1,5 +1,7 @@
-"""Plain PNG and JPEG files, whose pixels Pillow's C decodes without its parsers, which take as long
-as a small picture. A data set of 28×28 PNG files is decoded in a third of the time.
+"""Plain PNG and JPEG files, which are decoded without Pillow's parsers: those take as long as the
+pixels of a small picture. Pillow's C decodes the pixels of a JPEG. Those of a PNG are unpacked by
+zlib and `runtime/core/png.c`, in two thirds of the time that Pillow's C takes. That does it where
+nothing was compiled.
 
 A plain file has 8 bits a channel, is grey or in colour, is whole, and holds nothing that changes
 its meaning. All bytes but those of the pixels are checked for that. Pillow parses all others, and
@@ -12,9 +14,13 @@ import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.bounds import ROW_BYTES
+from tinydigits.compiled import library
+from tinydigits.errors import ImageError
 
 # PNG chunks that do not change how pixels look, with their lengths in bytes: Pillow refuses other
 # lengths. PLTE, tRNS and eXIf are left to its parser, and so are texts: some hold an orientation.
@@ -56,16 +62,30 @@ class Plain(NamedTuple):
         pixels = width * height // scale**2
         return len(self.encoded) + ROW_BYTES * height + (2 if self.mode == "L" else 8) * pixels
 
-    def decode(self, scale: int) -> Image.Image:
+    def decode(self, scale: int) -> Image.Image | NDArray[np.uint8]:
         """Decode it at 1/scale of its size, as Pillow does. `scale` is 1 for a PNG, and 1, 2, 4 or
-        8 for a JPEG. Raises an error of any kind where it is damaged.
+        8 for a JPEG. Return uint8 [H, W] or [H, W, 3|4] of a PNG where the C was compiled. Raises
+        an error of any kind where the file is damaged.
         """
-        if not self.is_jpeg:
+        if self.is_jpeg:
+            width, height = (-(-side // scale) for side in self.size)
+            return Image.frombytes(
+                self.mode, (width, height), self.encoded, "jpeg", self.mode, "", scale, 0
+            )
+        compiled = library()
+        if compiled is None:
             return Image.frombytes(self.mode, self.size, self.encoded, "zip", self.mode, 0)
-        width, height = (-(-side // scale) for side in self.size)
-        return Image.frombytes(
-            self.mode, (width, height), self.encoded, "jpeg", self.mode, "", scale, 0
-        )
+        (width, height), bands = self.size, len(self.mode)
+        expected, unpacker = height * (width * bands + 1), zlib.decompressobj()
+        filtered = unpacker.decompress(self.encoded, expected + 1)
+        pixels = np.empty((height, width, bands)[: 2 + (bands > 1)], np.uint8)
+        if (
+            len(filtered) != expected
+            or not unpacker.eof
+            or not compiled.png_unfilter(filtered, height, width * bands, bands, pixels.ctypes.data)
+        ):
+            raise ImageError("a damaged PNG")
+        return pixels
 
 
 def plain_of(data: bytes) -> Plain | None:
@@ -82,7 +102,8 @@ def _plain_png(data: bytes) -> Plain | None:
         return None
     if zlib.crc32(data[12:29]) != int.from_bytes(data[29:33]):
         return None
-    at, last, pixels, ended = 33, len(data) - len(_END), [], False
+    at, last, ended = 33, len(data) - len(_END), False
+    pixels: list[bytes] = []
     while at < last:
         length, kind = _CHUNK.unpack_from(data, at)
         behind = at + 8 + length

@@ -186,10 +186,10 @@ def _fitted(
             if isinstance(picture, np.ndarray) and picture.shape == (SIDE, SIDE):
                 stack[place] = picture
                 ready.append(place)
-            elif not _fit_one(_as_image(picture), place, stack, settings, found):
+            elif not _fit_one(picture, place, stack, settings, found):
                 del picture  # so that its memory can be used again
                 picture = decoded(source, settings.limits, chunk.regular)
-                _fit_one(_as_image(picture), place, stack, settings, found, True)
+                _fit_one(picture, place, stack, settings, found, True)
         except ImageError as error:
             found[place] = str(error)
         except MemoryError:  # several copies of a decoded picture are made
@@ -214,13 +214,13 @@ def _fit_together(
         rest = [places[at] for at in np.flatnonzero(~inputs).tolist()]
     for place in rest:
         try:
-            _fit_one(Image.fromarray(stack[place]), place, stack, settings, found)
+            _fit_one(stack[place], place, stack, settings, found)
         except ImageError as error:
             found[place] = str(error)
 
 
 def _fit_one(
-    picture: Image.Image,
+    picture: Image.Image | NDArray[np.uint8],
     place: int,
     stack: NDArray[np.uint8],
     settings: Settings,
@@ -232,7 +232,7 @@ def _fit_one(
     """
     assert settings.fit is not None
     fitted = fit(picture, settings.fit, settings.invert)
-    reduction = picture.info.get(REDUCED)
+    reduction = picture.info.get(REDUCED) if isinstance(picture, Image.Image) else None
     if isinstance(reduction, Reduction):  # a PNG may hold a text of that name
         box = fitted.box
         if not last and (box is None or max(np.ptp(box[::2]), np.ptp(box[1::2])) < CLOSER):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from benchmarks.harness.scenes import SCENES, scenes
 from tinydigits import core
+from tinydigits.compiled import LIBRARY, PURE, library
 from tinydigits.fitting import Fitted, fit
 
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
@@ -19,18 +20,18 @@ COMMAND = str(Path(sys.executable).parent / "tinydigits")
 
 @pytest.fixture(scope="module")
 def compiled() -> list[Fitted]:
-    assert core.name() == "C", f"{core.LIBRARY} is missing: install the package with a C compiler"
+    assert core.name() == "C", f"{LIBRARY} is missing: install the package with a C compiler"
     return all_fitted()
 
 
 @pytest.fixture
 def pure(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """NumPy fits, as where nothing was compiled."""
-    monkeypatch.setenv(core.PURE, "1")
-    core.library.cache_clear()
+    monkeypatch.setenv(PURE, "1")
+    library.cache_clear()
     yield
     monkeypatch.undo()
-    core.library.cache_clear()
+    library.cache_clear()
 
 
 def pictures() -> list[Image.Image]:
@@ -63,7 +64,7 @@ def test_c_and_numpy_give_the_same_bytes_and_decisions(compiled: list[Fitted]) -
 
 @pytest.mark.parametrize(("value", "name"), [("", "C"), ("1", "NumPy")])
 def test_info_says_which_is_in_use(value: str, name: str) -> None:
-    environment = {core.PURE: value, "PATH": "/usr/bin:/bin"}
+    environment = {PURE: value, "PATH": "/usr/bin:/bin"}
     done = subprocess.run([COMMAND, "info"], env=environment, capture_output=True, check=True)
     assert f"fitted by    {name}\n" in done.stdout.decode()
 

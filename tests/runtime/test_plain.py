@@ -219,6 +219,22 @@ def test_a_plain_file_is_held_to_the_limits() -> None:
             decode(ZOO[name], Limits(max_pixels=640 * 480 - 1))
 
 
+def test_each_filter_is_undone_as_pillow_undoes_it(
+    parsed: Callable[[bytes, bool], Decoded | None],
+) -> None:
+    """In the first row too, and in pictures of one column."""
+    random = np.random.default_rng(0)
+    for colour, bands in ((0, 1), (2, 3), (6, 4)):
+        for width, height in ((1, 1), (1, 9), (9, 1), (28, 28), (61, 40)):
+            header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+            for most in (4, 4, 5):  # there is no filter 5
+                rows = random.integers(0, 256, (height, 1 + width * bands), np.uint8)
+                rows[:, 0] = random.integers(0, most, height, endpoint=True)
+                data = png(zlib.compress(rows.tobytes()), header)
+                assert plain_of(data)
+                assert same(answer(data), parsed(data, False))
+
+
 def test_chunks_between_those_of_the_pixels_end_them() -> None:
     """Pillow reads no further, so such a file is not plain."""
     body = zlib.compress(b"\0" * 28 * 29)

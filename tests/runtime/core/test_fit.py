@@ -70,15 +70,18 @@ def _needs(compiler: str) -> None:
         pytest.skip(f"needs {compiler}: apt-get install {compiler}")
 
 
+@pytest.mark.parametrize("name", ["fit", "png"])
 @pytest.mark.parametrize("compiler", OTHER_COMPILERS)
-def test_it_compiles_without_a_warning_and_needs_no_library(compiler: str, tmp_path: Path) -> None:
-    """With gcc too: `fast` is compiled so."""
+def test_it_compiles_without_a_warning_and_needs_no_library(
+    compiler: str, name: str, tmp_path: Path
+) -> None:
+    """With gcc too, which compiles `fast` so."""
     _needs(compiler)
     flags = [*OTHER_COMPILERS[compiler], *WARNINGS, "-O1", "-ffreestanding"]
-    command = [compiler, *flags, "-c", str(CORE / "fit.c"), "-o", str(tmp_path / "fit.o")]
+    command = [compiler, *flags, "-c", str(CORE / f"{name}.c"), "-o", str(tmp_path / "core.o")]
     subprocess.run(command, check=True)
     needed = subprocess.run(
-        ["nm", "-u", tmp_path / "fit.o"], capture_output=True, text=True, check=True
+        ["nm", "-u", tmp_path / "core.o"], capture_output=True, text=True, check=True
     )
     # These, every compiler calls for itself, and every C library has them.
     allowed = {"U", "memcpy", "memset", "memmove", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}

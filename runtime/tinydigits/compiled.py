@@ -1,0 +1,41 @@
+"""The C of `runtime/core`, if it was compiled with the package.
+
+ctypes lets go of the interpreter's lock during a call, so that threads work at the same time.
+"""
+
+import ctypes
+import os
+from functools import lru_cache
+from pathlib import Path
+
+LIBRARY = Path(__file__).with_name("libfit.so")
+PURE = "TINYDIGITS_PURE"  # set to 1, it chooses NumPy and Pillow
+
+
+class Result(ctypes.Structure):
+    """`fit_result` of fit.h."""
+
+    _fields_ = (
+        ("pixels", ctypes.c_uint8 * 784),
+        ("box", ctypes.c_int32 * 4),
+        ("doubt", ctypes.c_uint8),
+        ("inverted", ctypes.c_uint8),
+    )
+
+
+@lru_cache(maxsize=1)
+def library() -> ctypes.CDLL | None:
+    """Return the compiled C, or None where there is none or PURE is set. Raises OSError for a
+    file that cannot be loaded.
+    """
+    if os.environ.get(PURE) == "1" or not LIBRARY.exists():
+        return None
+    found = ctypes.CDLL(str(LIBRARY))
+    found.fit_workspace.argtypes = [ctypes.c_int32] * 3
+    found.fit_workspace.restype = ctypes.c_size_t
+    found.fit_digit.argtypes = [
+        *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_size_t),
+        *(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(Result)),
+    ]
+    found.png_unfilter.argtypes = [ctypes.c_char_p, *[ctypes.c_int32] * 3, ctypes.c_void_p]
+    return found
