@@ -235,7 +235,7 @@ def _fit_one(
     reduction = picture.info.get(REDUCED) if isinstance(picture, Image.Image) else None
     if isinstance(reduction, Reduction):  # a PNG may hold a text of that name
         box = fitted.box
-        if not last and (box is None or max(np.ptp(box[::2]), np.ptp(box[1::2])) < CLOSER):
+        if not last and (box is None or max(box[2] - box[0], box[3] - box[1]) < CLOSER):
             return False
         if box is not None:
             scale, width, height = reduction
