@@ -67,15 +67,14 @@ class Plain(NamedTuple):
         8 for a JPEG. Return uint8 [H, W] or [H, W, 3|4] of a PNG where the C was compiled. Raises
         an error of any kind where the file is damaged.
         """
-        if self.is_jpeg:
-            width, height = (-(-side // scale) for side in self.size)
-            return Image.frombytes(
-                self.mode, (width, height), self.encoded, "jpeg", self.mode, "", scale, 0
-            )
+        width, height = (-(-side // scale) for side in self.size)
         compiled = library()
-        if compiled is None:
-            return Image.frombytes(self.mode, self.size, self.encoded, "zip", self.mode, 0)
-        (width, height), bands = self.size, len(self.mode)
+        if self.is_jpeg or compiled is None:
+            image = Image.new(self.mode, (width, height), None)  # not filled, which would take time
+            codec, *more = ("jpeg", "", scale) if self.is_jpeg else ("zip",)
+            image.frombytes(self.encoded, codec, self.mode, *more, 0)
+            return image
+        bands = len(self.mode)
         expected, unpacker = height * (width * bands + 1), zlib.decompressobj()
         filtered = unpacker.decompress(self.encoded, expected + 1)
         pixels = np.empty((height, width, bands)[: 2 + (bands > 1)], np.uint8)
