@@ -1,11 +1,11 @@
-"""Plain PNG and JPEG files, which are decoded without Pillow's parsers: those take as long as the
-pixels of a small picture. Pillow's C decodes the pixels of a JPEG. Those of a PNG are unpacked by
-zlib and `runtime/core/png.c`, in two thirds of the time that Pillow's C takes. That does it where
-nothing was compiled.
+"""Plain PNG and JPEG files, which are decoded without Pillow's parsers.
 
 A plain file has 8 bits a channel, is grey or in colour, is whole, and holds nothing that changes
 its meaning. All bytes but those of the pixels are checked for that. Pillow parses all others, and
-decides what is damaged.
+decides what is damaged: its parsers take as long as the pixels of a small picture.
+
+Pillow's C decodes the pixels of a JPEG. zlib and `runtime/core/png.c` decode those of a PNG in two
+thirds of the time of Pillow's C, which does it where nothing was compiled.
 """
 
 import re
@@ -29,9 +29,7 @@ _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
 # Depth, colour, compression, filter, not interlaced → mode
 _PNG_MODES = {b"\x08\0\0\0\0": "L", b"\x08\x02\0\0\0": "RGB", b"\x08\x06\0\0\0": "RGBA"}
 _CHUNK = struct.Struct(">I4s")
-_MOST_BYTES = (
-    1 << 20
-)  # of a PNG: the IDAT chunks are copied, and Pillow parses a larger one as soon
+_MOST_BYTES = 1 << 20  # 1 MiB: of a PNG, since its IDAT chunks are copied
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
 _JPEG = b"\xff\xd8\xff"
@@ -142,7 +140,8 @@ def _plain_jpeg(data: bytes) -> Plain | None:
         elif marker == 0xDA:
             end = _MARKER.search(data, at + 2 + length)
             whole = end is not None and end.end() == len(data) and data[-1] == 0xD9
-            return plain if whole else None
+            # Pixels of which other scans hold a component would have to be kept until then.
+            return plain if whole and plain and data[at + 4] == len(plain.mode) else None
         elif marker not in _HARMLESS_SEGMENTS or (marker == _JFIF and length != 16):
             return None
         at += 2 + length

@@ -171,6 +171,11 @@ def test_the_usual_files_are_plain_and_no_other_is() -> None:
                      "turned JPEG", "progressive", "interlaced", "profile"):  # fmt: skip
             assert plain_of(ZOO[f"{name} {size}"]) is None, name
     assert plain_of(ZOO["marker in the scan (640, 480)"]) is None
+    colour = ZOO["JPEG RGB (28, 28)"]
+    scan = colour.index(b"\xff\xda\0\x0c\x03")
+    one_component = colour[:scan] + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" + colour[scan + 14 :]
+    assert plain_of(colour)
+    assert plain_of(one_component) is None
 
 
 def damaged(count: int) -> Iterator[bytes]:
