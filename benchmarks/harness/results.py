@@ -27,6 +27,10 @@ DISTRIBUTIONS = (
     "ai-edge-litert",
     "tensorflow",
     "keras",
+    "rapidocr-onnxruntime",
+    "pytesseract",
+    "digit-recognizer-py",
+    "torch",
 )
 
 Value = float | int | str | None

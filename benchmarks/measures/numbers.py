@@ -1,21 +1,25 @@
 """How well numbers are read: pictures by people, beside other programs, and drawn rows."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.harness.plan import MissingInput, Plan, data
 from benchmarks.harness.results import Check, Finding, Table, Target, columns
-from benchmarks.rivals.numbers import rivals
+from benchmarks.rivals.readers import NUMBERS, Read, cpu_seconds, installed
 from tinydigits import Classifier
+from tinydigits.images import ImageLike
+from tinydigits.number_evaluation import edit_distance
 from tinydigits_train.data import ENVIRONMENT
 from tinydigits_train.rows import KINDS, pictures
 
 TRUTH = "truth.tsv"
 ROWS = 1000  # drawn pictures of each kind
-COLUMNS = columns("read by; pictures; number:,d; exact:.1%; digit errors:.1%")
+COLUMNS = columns("read by; pictures; number:,d; exact:.1%; digit errors:.1%; CPU ms:,.0f")
+Texts = Callable[[Sequence[ImageLike]], list[str]]
 TARGETS = {"apart": 0.97, "one pair touches": 0.85}
 
 
@@ -26,16 +30,19 @@ def measure(plan: Plan) -> Finding:
             "needs pictures of numbers: pass --numbers DIR, a folder with truth.tsv (file, tab, "
             "number, with | between its lines), or --mnist DIR, whose digits are put in rows"
         )
-    on, how, rows, checks = [], ["each picture once; every run gives the same figures"], [], []
+    on, rows, checks = [], [], []
+    how = ["each picture once; every run gives the same figures, but for the CPU time"]
     if plan.numbers is not None:
         truth = truth_in(plan.numbers)
         truth = truth[::5] if plan.short else truth
         on.append(f"{len(truth)} pictures by people")
-        for name, found in _read_by_all(plan, [file for file, _ in truth]):
-            if isinstance(found, str):
-                how.append(f"{name} is {found}")
+        files, wanted = [file for file, _ in truth], [number for _, number in truth]
+        for name, read in _readers(plan):
+            plan.say(f"{name} is {read}" if isinstance(read, str) else name)
+            if isinstance(read, str):
+                how.append(f"{name} is {read}")
             else:
-                rows.append((name, "by people", len(truth), *rates(found, [t for _, t in truth])))
+                rows.append((name, "by people", len(truth), *_measured(read, files, wanted)))
     if drawn:
         digits, count = data(plan).test, 10 if plan.short else ROWS
         on.append(f"{count:,} drawn rows of each kind, of MNIST test digits")
@@ -43,17 +50,16 @@ def measure(plan: Plan) -> Finding:
             images, numbers = zip(*pictures(digits, kind, count, seed=1), strict=True)
             for model in plan.names:
                 plan.say(f"{model}: {kind}")
-                found = [number.text or "" for number in Classifier(model).read_many([*images])]
-                exact, errors = rates(found, [*numbers])
-                rows.append((f"tinydigits, {model}", kind, count, exact, errors))
+                figures = _measured(_texts(model), images, numbers)
+                rows.append((f"tinydigits, {model}", kind, count, *figures))
                 if kind in TARGETS and model == "conv":
                     target = Target(at_least=TARGETS[kind])
-                    checks.append(Check(f"conv, {kind}", exact, target, ".1%"))
+                    checks.append(Check(f"conv, {kind}", figures[0], target, ".1%"))
     return Finding(
         "numbers",
         what="How well whole numbers are read. `exact` is the share of pictures whose every line "
-        "is read exactly, and `digit errors` the digits to insert, delete and replace, divided by "
-        "the digits that there are.",
+        "is read exactly, `digit errors` the digits to insert, delete and replace, divided by the "
+        "digits that there are, and `CPU ms` the CPU time for each picture, decoding included.",
         on="; ".join(on),
         how="; ".join(how),
         tables=(Table("numbers", "whole numbers", COLUMNS, tuple(rows)),),
@@ -61,18 +67,31 @@ def measure(plan: Plan) -> Finding:
     )
 
 
-def _read_by_all(plan: Plan, files: list[str]) -> Iterator[tuple[str, list[str] | str]]:
-    """Yield each program's name and what it reads in each file, or why it is not measured."""
+def _readers(plan: Plan) -> Iterator[tuple[str, Texts | str]]:
+    """Yield each program's name and what reads files with it, or why it is not measured."""
     for model in plan.names:
-        plan.say(model)
-        numbers = Classifier(model).read_many([*files])
-        yield f"tinydigits, {model}", [number.text or "" for number in numbers]
-    for name, read in rivals():
-        plan.say(f"{name} is {read}" if isinstance(read, str) else name)
-        if isinstance(read, str):
-            yield name, read
-        else:
-            yield name, ["\n".join(filter(None, read(file))) for file in files]
+        yield f"tinydigits, {model}", _texts(model)
+    for name, read in installed(NUMBERS):
+        yield name, read if isinstance(read, str) else partial(_texts_by, read)
+
+
+def _texts(model: str) -> Texts:
+    classifier = Classifier(model)
+    return lambda pictures: [number.text or "" for number in classifier.read_many([*pictures])]
+
+
+def _texts_by(read: Read, files: Sequence[ImageLike]) -> list[str]:
+    return ["\n".join(filter(None, read(str(file)))) for file in files]
+
+
+def _measured(
+    read: Texts, pictures: Sequence[ImageLike], truth: Sequence[str]
+) -> tuple[float, float, float]:
+    """Return the two rates of a reader, and its CPU time for each picture in ms."""
+    began = cpu_seconds()
+    found = read(pictures)
+    spent = cpu_seconds() - began
+    return *rates(found, truth), 1000 * spent / len(truth)
 
 
 def truth_in(folder: Path) -> list[tuple[str, str]]:
@@ -85,24 +104,11 @@ def truth_in(folder: Path) -> list[tuple[str, str]]:
     return [(str(folder / file), number.replace("|", "\n")) for file, number in pairs]
 
 
-def rates(found: list[str], truth: list[str]) -> tuple[float, float]:
+def rates(found: Sequence[str], truth: Sequence[str]) -> tuple[float, float]:
     """Return the share of numbers that are exact, and the digit error rate."""
     exact = np.mean([one == other for one, other in zip(found, truth, strict=True)])
     errors = sum(
-        edits(one.replace("\n", ""), other.replace("\n", ""))
+        edit_distance(one.replace("\n", ""), other.replace("\n", ""))
         for one, other in zip(found, truth, strict=True)
     )
     return float(exact), errors / sum(len(each.replace("\n", "")) for each in truth)
-
-
-def edits(one: str, other: str) -> int:
-    """Return how many digits must be inserted, deleted and replaced (Levenshtein, 1966)."""
-    costs = list(range(len(other) + 1))
-    for at, sign in enumerate(one, 1):
-        diagonal, costs[0] = costs[0], at
-        for place, wanted in enumerate(other, 1):
-            diagonal, costs[place] = (
-                costs[place],
-                min(costs[place] + 1, costs[place - 1] + 1, diagonal + (sign != wanted)),
-            )
-    return costs[-1]

@@ -18,7 +18,7 @@ from benchmarks.harness.results import FOLDER
 from benchmarks.measures import BENCHMARKS
 from benchmarks.measures.folders import CONV, OPENCV, READING, check_agreement, commands
 from benchmarks.measures.start import required
-from benchmarks.rivals.numbers import rivals
+from benchmarks.rivals.readers import DIGITS, NUMBERS, installed
 from tests.conftest import ROOT
 from tinydigits.errors import TinydigitsError
 from tinydigits_export.c.backend import find_tool
@@ -203,7 +203,8 @@ def test_what_has_to_be_installed_is_followed_to_its_end() -> None:
 def test_a_rival_that_is_not_installed_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("benchmarks.rivals.numbers.find_spec", lambda _: None)
-    assert dict(rivals()) == dict.fromkeys(
-        ("RapidOCR", "Tesseract"), "not installed: pip install 'tinydigits[rivals]'"
-    )
+    monkeypatch.setattr("benchmarks.rivals.readers.find_spec", lambda _: None)
+    for rivals in (DIGITS, NUMBERS):
+        assert dict(installed(rivals)) == dict.fromkeys(
+            rivals, "not installed: pip install 'tinydigits[rivals]'"
+        )

@@ -1,0 +1,100 @@
+"""Programs that people use to read digits in pictures: on single digits and on whole numbers.
+
+Each is used as its own documentation says, with those of its settings that read most of the
+pictures by people; DIGITS and NUMBERS name them. Each runs on one thread, so that its CPU time is
+its work and no waiting. A reader takes the path of a picture and returns the text of its lines,
+the digits alone.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
+from typing import Any
+
+Read = Callable[[str], list[str]]
+INSTALL = "pip install 'tinydigits[rivals]'"
+
+
+def rapid(**settings: Any) -> Read:
+    """Return RapidOCR's reading: PP-OCR networks of 15 MB in onnxruntime."""
+    from rapidocr_onnxruntime import RapidOCR
+
+    engine = RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
+    text = 1 if settings.get("use_det", True) else 0  # the place before it has the box
+
+    def read(path: str) -> list[str]:
+        found, _ = engine(path, **settings)
+        return [digits(each[text]) for each in found or []]
+
+    return read
+
+
+def tesseract(psm: int, side: int | None = None) -> Read:
+    """Return the reading of Tesseract's own network, told that there are digits alone.
+
+    psm: its page segmentation mode. side: the longer side in px that pictures are scaled to, and
+    get a margin of a fifth of it.
+    """
+    import pytesseract
+    from PIL import Image, ImageOps
+
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    config = f"--psm {psm} -c tessedit_char_whitelist=0123456789"
+
+    def read(path: str) -> list[str]:
+        with Image.open(path) as file:
+            picture = ImageOps.exif_transpose(file).convert("L")
+        if side is not None:
+            picture = ImageOps.contain(picture, (side, side))
+            picture = ImageOps.expand(picture, side // 5, picture.getpixel((0, 0)))
+        text = pytesseract.image_to_string(picture, config=config)
+        return [digits(line) for line in text.split("\n")]
+
+    return read
+
+
+def digit_recognizer() -> Read:
+    """Return the reading of digit-recognizer-py: a network of 391,000 parameters in PyTorch."""
+    import torch
+    from digit_recognizer import DigitRecognizer
+
+    torch.set_num_threads(1)
+    recognizer = DigitRecognizer(device="cpu")
+    return lambda path: [str(recognizer.predict(path))]
+
+
+# Each program's name and settings, what it has to be installed for it, and what makes its reader.
+RAPID, TESSERACT = ("rapidocr_onnxruntime",), ("pytesseract", "tesseract")
+Rivals = Mapping[str, tuple[tuple[str, ...], Callable[[], Read]]]
+DIGITS: Rivals = {
+    "RapidOCR, use_det=False": (RAPID, lambda: rapid(use_det=False, use_cls=False)),
+    "Tesseract, --psm 10, 64 px": (TESSERACT, lambda: tesseract(10, 64)),
+    "digit-recognizer-py": (("torch", "digit_recognizer"), digit_recognizer),
+}
+NUMBERS: Rivals = {
+    "RapidOCR": (RAPID, rapid),
+    "Tesseract, --psm 6": (TESSERACT, lambda: tesseract(6)),
+}
+
+
+def installed(rivals: Rivals) -> Iterator[tuple[str, Read | str]]:
+    """Yield each program's name and its reader, or why it is not measured."""
+    for name, (needs, make) in rivals.items():
+        module, *programs = needs
+        if find_spec(module) is None:
+            yield name, f"not installed: {INSTALL}"
+        elif not all(map(shutil.which, programs)):
+            yield name, "not installed: apt-get install tesseract-ocr"
+        else:
+            yield name, make()
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and of the processes that it waited for."""
+    return sum(os.times()[:4])
+
+
+def digits(text: str) -> str:
+    """Return the digits of a text."""
+    return "".join(sign for sign in text if sign in "0123456789")
