@@ -56,6 +56,11 @@ class Reduction(NamedTuple):
     height: int
     """Its height."""
 
+    def in_whole(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """Return a box, in px of what was decoded, in px of the whole picture."""
+        left, top, right, bottom = (edge * self.scale for edge in box)
+        return left, top, min(right, self.width), min(bottom, self.height)
+
 
 class Limits(NamedTuple):
     """The most that one image may cost before it is refused."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from tinydigits.errors import ImageError
-from tinydigits.images import MORE, decode
+from tinydigits.images import MORE, REDUCED, Reduction, decode
 from tinydigits.items import Chunk
 from tinydigits.model import Backend
 from tinydigits.reading import NOTHING, Keep, Settings, thumbnail
@@ -63,8 +63,10 @@ class NumberReader:
                 sheet = read_sheet(
                     picture, self.settings.invert, self.lines == "many", self.backend.scores
                 )
+                size, reduction = picture.size, picture.info.get(REDUCED)
+                if isinstance(reduction, Reduction):  # a PNG may hold a text of that name
+                    sheet, size = sheet.in_whole(reduction), reduction[1:]
                 sheets.append(sheet)
-                size = picture.size
             except ImageError as error:
                 sheets.append(str(error))
             except MemoryError:  # several copies of a decoded picture are made

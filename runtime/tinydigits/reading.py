@@ -238,9 +238,7 @@ def _fit_one(
         if not last and (box is None or max(box[2] - box[0], box[3] - box[1]) < CLOSER):
             return False
         if box is not None:
-            scale, width, height = reduction
-            left, top, right, bottom = (edge * scale for edge in box)
-            fitted = fitted._replace(box=(left, top, min(right, width), min(bottom, height)))
+            fitted = fitted._replace(box=reduction.in_whole(box))
     stack[place] = fitted.pixels
     decisions = Found(*fitted[1:])
     if decisions != Found():

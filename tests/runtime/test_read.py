@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tinydigits import Classifier, ImageError, TinydigitsError
+from tinydigits.images import Limits, decoded
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.rows import KINDS, Writing, picture, pictures
 
@@ -65,6 +66,13 @@ def test_boxes_are_those_of_the_upright_picture(
         left, top, right, bottom = digit.box
         assert 0 <= left < right <= size[0]
         assert 0 <= top < bottom <= size[1]
+    # Where memory is short, a JPEG is decoded at a reduced scale.
+    reduced = decoded(file.getvalue(), Limits(), reduced=True)
+    assert isinstance(reduced, Image.Image)
+    assert reduced.width < size[0] / 2
+    for digit, same in zip(classifier.read(reduced).lines[0], number.lines[0], strict=True):
+        assert digit.label == same.label
+        assert np.abs(np.array(digit.box) - np.array(same.box)).max() < 32
 
 
 def test_what_is_no_digit_is_left_out_and_counted(
