@@ -47,7 +47,7 @@ def tesseract(psm: int, side: int | None = None) -> Read:
             picture = ImageOps.exif_transpose(file).convert("L")
         if side is not None:
             picture = ImageOps.contain(picture, (side, side))
-            picture = ImageOps.expand(picture, side // 5, picture.getpixel((0, 0)))
+            picture = ImageOps.expand(picture, side // 5, picture.tobytes()[0])
         text = pytesseract.image_to_string(picture, config=config)
         return [digits(line) for line in text.split("\n")]
 
