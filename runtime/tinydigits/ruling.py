@@ -101,7 +101,10 @@ def _lines(mask: Mask, tall: int, upright: int) -> Mask:
             alone = (thin[:, left:right] & (abs(rows_ - at) <= thickest)).sum(axis=0)
             own = int(np.median(alone[alone > 0]))
             slim = mask[:, left:right] & ~_thick(mask[:, left:right], own + 2)
-            found[:, left:right] |= slim & (abs(rows_ - at) <= own / 2 + 1.5)
+            line = slim & (abs(rows_ - at) <= own / 2 + 1.5)
+            # Shorter gaps would cut the foot of a digit that stands on the line.
+            long_gaps = _thick(line.any(axis=0)[:, np.newaxis], thickest + 1)[:, 0]
+            found[:, left:right] |= line & long_gaps
         stretches = [each for each in stretches if each not in members]
     return found
 

@@ -43,8 +43,8 @@ LOW = 60  # likewise: less tall pieces are parts of a digit, or no digit, and ar
 WORD = 70  # likewise: the gap between words
 SIGN = 40  # likewise: what is less tall is a dot, a hyphen or dust
 LEAST = 0.1  # signs with a lower score are left out
-ALIKE = 95  # of 100: the digits of a picture have that sum of scores for each sign of their size
-# that is none, or the picture holds no number
+MEAN = 0.5  # the least mean score of the signs of the digits' size, in which those that are left
+# out count 0; a picture with a lower one holds no number
 SMALLER, LARGER = 60, 170  # of 100 of the usual height in a line: other sizes are doubted
 
 
@@ -198,9 +198,9 @@ def _lines(page: Page, pieces: _Pieces, many: bool, infer: Infer) -> tuple[list[
         if signs:
             lines.append(_doubted(signs))
     alike = [box for box in others if SMALLER <= 100 * (box[3] - box[1]) / usual.tall <= LARGER]
-    sure = sum(float(sign.scores.max()) for line in lines for sign in line)
-    if sure * 100 < ALIKE * len(alike):
-        return [], len(others) + sum(map(len, lines))
+    read = [float(sign.scores.max()) for line in lines for sign in line]
+    if sum(read) < MEAN * (len(read) + len(alike)):
+        return [], len(others) + len(read)
     return lines, len(others)
 
 
