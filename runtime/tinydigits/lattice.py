@@ -20,7 +20,7 @@ Box = tuple[int, int, int, int]
 Scores = NDArray[np.float32]
 
 SURE = 0.95  # a piece with this score is neither cut nor joined to another one
-MOST_ATOMS = 5  # of a candidate
+MOST_ATOMS = 5  # of a candidate that is not a whole piece
 GAP = 18  # of 100 of the height of the digits: the widest gap between pieces of one digit
 WIDEST, TALLEST = 115, 160  # likewise: the largest digit that is joined from pieces
 FLOOR = 1e-4  # the lowest score that counts
@@ -108,16 +108,19 @@ def candidates_of(atoms: Sequence[Atom], tall: int) -> Iterator[Candidate]:
     for first, atom in enumerate(atoms):
         box = atom.box
         yield Candidate(first, first + 1, box)
-        for end, other in enumerate(atoms[first + 1 : first + MOST_ATOMS], first + 2):
+        begins = first == 0 or atoms[first - 1].piece != atom.piece
+        for end, other in enumerate(atoms[first + 1 :], first + 2):
             if (atom.sure and other.sure) or (other.box[0] - box[2]) * 100 > GAP * tall:
                 break
             box = around(box, other.box)
             if other.piece != atom.piece:
-                if (box[2] - box[0]) * 100 > WIDEST * tall:
+                if end - first > MOST_ATOMS or (box[2] - box[0]) * 100 > WIDEST * tall:
                     break
                 if (box[3] - box[1]) * 100 > TALLEST * tall:
                     continue
-            yield Candidate(first, end, box)
+            ends = end == len(atoms) or atoms[end].piece != atom.piece
+            if end - first <= MOST_ATOMS or (begins and ends):
+                yield Candidate(first, end, box)
 
 
 def around(one: Box, other: Box) -> Box:

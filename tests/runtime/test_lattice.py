@@ -31,6 +31,13 @@ def test_neighbours_are_joined_and_distant_pieces_are_not() -> None:
     assert found == [(0, 1), (0, 2), (1, 2), (2, 3)]
 
 
+def test_a_piece_in_many_parts_is_still_a_candidate_as_a_whole() -> None:
+    atoms = [atom(1, 10), *(atom(2 + at, 60 + 6 * at, 6, piece=2) for at in range(7))]
+    found = [(one.first, one.end) for one in candidates_of(atoms, 40)]
+    assert (1, 8) in found
+    assert not {(1, 7), (2, 8)} & {*found}
+
+
 def test_the_cheapest_path_is_taken() -> None:
     candidates = [Candidate(first, end, (0, 0, 1, 1)) for first, end in ((0, 1), (1, 2), (0, 2))]
     skips = [(0, 1, 3.0), (1, 2, 3.0)]

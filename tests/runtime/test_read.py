@@ -110,6 +110,19 @@ def test_one_line_is_read_across_heights(clear: Digits, classifier: Classifier) 
     assert classifier.read(canvas, lines="one").text == "23"
 
 
+def test_a_row_that_is_twice_as_tall_as_another_is_read(
+    clear: Digits, classifier: Classifier
+) -> None:
+    large, small = (
+        np.concatenate([Image.fromarray(clear.images[at]).resize((side, side)) for at in row], 1)
+        for row, side in (((4, 0, 7), 112), ((2, 5, 8, 3, 6), 50))
+    )
+    sheet = np.zeros((240, 400), np.uint8)
+    sheet[20:132, 20:356] = large
+    sheet[160:210, 20:270] = small
+    assert classifier.read(255 - sheet).text == "407\n25836"
+
+
 def test_a_blank_sheet_is_blank(classifier: Classifier) -> None:
     number = classifier.read(np.full((300, 400), 230, np.uint8))
     assert (number.text, number.reason, number.lines) == (None, "blank", ())

@@ -38,6 +38,15 @@ def test_a_ruled_line_is_removed_and_what_crosses_it_stays() -> None:
     assert ((found > 0) & (plain > 0)).sum() > (plain > 0).sum() * 0.9
 
 
+def test_a_foot_on_a_ruled_line_is_not_cut_where_it_is_thin() -> None:
+    levels = np.zeros((100, 400), np.uint8)
+    levels[40:79, 100:105] = levels[72:79, 100:130] = 255
+    levels[:76, 114:116] = 0
+    levels[76:79, 5:395] = 255
+    found = without_lines(levels, pieces_of(levels > 0), 40)
+    assert boxes(pieces_of(found > 0)) == [(100, 40)]
+
+
 def test_the_feet_of_digits_are_no_ruled_line() -> None:
     levels = np.zeros((100, 200), np.uint8)
     for left in (20, 80, 140):
