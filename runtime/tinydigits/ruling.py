@@ -103,8 +103,8 @@ def _lines(mask: Mask, tall: int, upright: int) -> Mask:
             slim = mask[:, left:right] & ~_thick(mask[:, left:right], own + 2)
             line = slim & (abs(rows_ - at) <= own / 2 + 1.5)
             # Shorter gaps would cut the foot of a digit that stands on the line.
-            long_gaps = _thick(line.any(axis=0)[:, np.newaxis], thickest + 1)[:, 0]
-            found[:, left:right] |= line & long_gaps
+            gaps: Mask = np.logical_or.reduce(line, axis=0, keepdims=True)
+            found[:, left:right] |= line & _thick(gaps.T, thickest + 1).T
         stretches = [each for each in stretches if each not in members]
     return found
 
