@@ -39,8 +39,8 @@ def rapid() -> Read:
 
 
 def rapid_line() -> Read:
-    """Return RapidOCR's reading of pictures that are one word each, without looking for words: it
-    finds none in three quarters of the pictures of one digit.
+    """Return RapidOCR's reading of pictures that are one word each, without looking for words. Of
+    pictures of one digit, it reads 79 % so, and 26 % where it looks for words first.
     """
     engine = _rapid_engine()
 
