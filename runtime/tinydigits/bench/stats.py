@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
-BEYOND = 10  # samples that must lie beyond a percentile before it is stated
+BEYOND = 10  # samples that must lie beyond a percentile before it is stated; not for the median
 RESAMPLES = 4000
 LEAST_BLOCKS = 3  # an interval needs so many from either run
 TIMES = ("s", "images/s")  # units of figures that can become slower
@@ -98,16 +98,19 @@ class Change(NamedTuple):
 
 
 def percentiles(samples: Sequence[float]) -> tuple[float | None, ...]:
-    """Return PERCENTILES by linear interpolation; None for those with too few samples beyond."""
-    found = np.percentile(samples, PERCENTILES).tolist() if samples else []
+    """Return PERCENTILES of at least one sample by linear interpolation; None for those above the
+    median that have too few samples beyond.
+    """
+    found = np.percentile(samples, PERCENTILES).tolist()
     return tuple(
         value if _enough(len(samples), percent) else None
-        for percent, value in zip(PERCENTILES, found, strict=False)
+        for percent, value in zip(PERCENTILES, found, strict=True)
     )
 
 
 def _enough(samples: int, percent: float) -> bool:
-    return samples * (100 - percent) / 100 > BEYOND - 1e-6  # 100 − 99.9 is a little below 0.1
+    beyond = samples * (100 - percent) / 100
+    return percent == 50 or beyond > BEYOND - 1e-6  # 100 − 99.9 is a little below 0.1
 
 
 def ratio(before: Metric, now: Metric) -> Ratio:

@@ -93,10 +93,10 @@ def bench(
     Fresh processes are measured first: import (everything that a picture needs), session (opening
     the model), the first picture, the whole command `classify` on one picture, and the peak memory.
     One process then measures decode, fit, infer (the network alone) and end to end (from a file's
-    name to its answer), one picture at a time. A percentile is shown only if at least 10 samples
-    lie beyond it. Images a second are measured twice: for the network, on arrays in batches;
-    and for a folder, from files to rows, as `classify` reads it. All files are in the system's
-    cache.
+    name to its answer), one picture at a time. The median is always shown, and a higher percentile
+    only if at least 10 samples lie beyond it. Images a second are measured twice: for the network,
+    on arrays in batches; and for a folder, from files to rows, as `classify` reads it. All files
+    are in the system's cache.
 
     A ratio is time now ÷ time before: above 1 is slower. Its interval is the 95 % bootstrap
     interval over the rounds of both runs. The interval covers changes during the runs, not changes

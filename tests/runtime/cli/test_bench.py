@@ -5,6 +5,7 @@ Runs are as short as can be: no time is judged but against one that was doctored
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -117,13 +118,24 @@ def test_the_json_is_whole_and_percentiles_have_samples_beyond(
         assert 1 <= len(metric["blocks"]) <= fields["rounds"]
         low, *_, high = sorted([*metric["blocks"], metric["blocks"][0]])
         assert low <= metric["value"] <= high
-        for key, beyond in (("p50", 0.5), ("p90", 0.1), ("p99", 0.01), ("p99.9", 0.001)):
+        for key, beyond in (("p90", 0.1), ("p99", 0.01), ("p99.9", 0.001)):
             stated = metric[key] is not None
             few = metric["samples"] * beyond < BEYOND - 1e-6
             assert not (stated and few)
     steady = [m["p50"] <= m["p90"] for m in fields["metrics"] if m["p90"] is not None]
     assert steady
     assert all(steady)
+
+
+def test_every_row_of_a_short_run_has_a_figure() -> None:
+    """On a busy machine too, where no row has many samples."""
+    status, table, said = run("--seconds", "1", "-m", "dense")
+    assert status == 0, said
+    _, fresh, one_by_one, many = table.split("\n\n")
+    assert "–" not in fresh + many
+    rows = [row for row in one_by_one.splitlines() if row.startswith("  ")]
+    assert len(rows) == 1 + 3 * 3  # the network; decode, fit and end to end of three kinds
+    assert all(re.search(r"\d (ns|µs|ms|s) ", row) for row in rows), one_by_one
 
 
 def test_what_cannot_be_read_is_said_on_stderr(measured: tuple[Path, str, str]) -> None:
