@@ -1,5 +1,6 @@
 """`python -m benchmarks`: parsing, printing and exit codes."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,15 +13,24 @@ import click
 
 from benchmarks.harness.plan import FORMATS, Plan, bundle
 from benchmarks.harness.processes import ROOT
-from benchmarks.harness.results import FOLDER, Result, from_json, machine, to_json, versions
-from benchmarks.measures import BENCHMARKS
-from benchmarks.page.report import QUOTING, blocks, write
+from benchmarks.harness.results import (
+    FOLDER,
+    Result,
+    from_json,
+    machine,
+    read_results,
+    to_json,
+    versions,
+)
+from benchmarks.measures import BENCHMARKS, Benchmark
+from benchmarks.page.report import QUOTING, blocks, write, written
 from tinydigits.cli.progress import progress
 from tinydigits.errors import TinydigitsError
+from tinydigits_train.data import ENVIRONMENT
 
 _folder = click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True)
 OTHERS = {
-    "report": "measures nothing: writes RESULTS.md, the charts and the quoted blocks again",
+    "report": "measures nothing: prints RESULTS.md as the kept results give it",
     "gate": "for CI, without data: holds ratios to bounds",
 }
 _ROWS = "\n".join(
@@ -29,15 +39,16 @@ _ROWS = "\n".join(
 )
 HELP = f"""Compare tinydigits with Keras and with other programs.
 
-NAME is one benchmark; without a name all are run. Results are printed and kept in
-benchmarks/results. benchmarks/RESULTS.md, the charts, and the blocks that README and docs quote are
-written from there.
+NAME is one benchmark; without a name all are run. Results are printed. --write keeps them in
+benchmarks/results, and writes benchmarks/RESULTS.md, the charts, and the blocks that README and
+docs quote from there.
 
 \b
 {_ROWS}
 
 \b
-Exit status: 0 measured; 1 something failed or is out of bounds; 2 something is missing.
+Exit status: 0 measured; 1 something failed or is out of bounds; 2 something is missing, so that it
+was skipped.
 """
 
 
@@ -67,12 +78,13 @@ Exit status: 0 measured; 1 something failed or is out of bounds; 2 something is 
     "names",
     multiple=True,
     type=click.Choice(list(FORMATS)),
-    default=list(FORMATS),
-    show_default=True,
-    help="Model to measure; may be repeated.",
+    help="Model to measure; may be repeated. [default: those of the benchmark]",
 )
 @click.option("--turns", type=click.IntRange(1), help="Number of turns. [default: the benchmark's]")
-@click.option("--short", is_flag=True, help="Measure little, to try a benchmark; keep no results.")
+@click.option("--short", is_flag=True, help="Measure little, to try a benchmark.")
+@click.option(
+    "--write", "keep", is_flag=True, help="Keep the results, and write what is made from them."
+)
 @click.pass_context
 def main(
     ctx: click.Context,
@@ -85,59 +97,93 @@ def main(
     names: tuple[str, ...],
     turns: int | None,
     short: bool,
+    keep: bool,
 ) -> None:
+    if keep and (short or name == "gate"):
+        raise click.UsageError("--write keeps whole measurements, not those of --short or gate")
     action = _ACTIONS.get(name, _one)
+    if name in BENCHMARKS:
+        names = names or BENCHMARKS[name].models
     try:
         with (
             tempfile.TemporaryDirectory(prefix="tinydigits-benchmarks-") as scratch,
             progress() as say,
         ):
             plan = Plan(
-                Path(scratch), mnist, models, bundles, people, numbers, names, turns, short, say
-            )
+                Path(scratch), mnist, models, bundles, people, numbers, names, turns, short, keep,
+                say,
+            )  # fmt: skip
             ctx.exit(action(plan, name))
     except TinydigitsError as error:
         click.echo(f"error: {name}: {error}", err=True)
         ctx.exit(error.exit_code)
 
 
+def _announce(plan: Plan, *rows: Benchmark) -> None:
+    """Say what will be measured, how long it takes, and whether it is kept."""
+    for row in rows:
+        lacking = "".join(f"; {option} is not given" for option in _lacking(plan, row))
+        click.echo(f"{row.name:<12}{_minutes(row.minutes):>7}  {row.about}{lacking}", err=True)
+    if len(rows) > 1:
+        click.echo(f"{'in all':<12}{_minutes(sum(row.minutes for row in rows)):>7}", err=True)
+    effort = "; --short takes less" if plan.short else ""
+    kept = "will be kept" if plan.keep else "are only printed; --write keeps them"
+    click.echo(f"The minutes are those of two quiet CPUs{effort}. Results {kept}.", err=True)
+
+
+def _minutes(count: float) -> str:
+    return f"{count:.0f} min" if count >= 1 else "< 1 min"
+
+
+def _lacking(plan: Plan, row: Benchmark) -> list[str]:
+    """Return the options that it needs and that are not given."""
+    mnist = plan.mnist or os.environ.get(ENVIRONMENT)
+    given = {"--mnist": mnist, "--people": plan.people, "--numbers": plan.numbers}
+    return [option for option in row.needs.split() if option in given and not given[option]]
+
+
 def _one(plan: Plan, name: str) -> int:
+    _announce(plan, BENCHMARKS[name])
     finding = import_module(f"benchmarks.measures.{name}").measure(plan)
     plan.say("")
     today = datetime.now(UTC).date().isoformat()
     kept = to_json(Result(finding, _command(plan, name), today, machine(), versions()))
     for title, text in blocks(from_json(kept).finding).items():
         click.echo(f"== {title}\n{text}\n")
-    if not plan.short:
+    if plan.keep:
         FOLDER.mkdir(exist_ok=True)
         (FOLDER / f"{name}.json").write_text(kept, "utf-8")
         write(FOLDER, QUOTING)
-    return 0
+    for part in plan.skipped:
+        click.echo(f"{name}: skipped: {part}", err=True)
+    return 2 if plan.skipped else 0
 
 
 def _all(plan: Plan, _: str) -> int:
     """Run each benchmark in a process of its own, so that none disturbs the next."""
+    _announce(plan, *BENCHMARKS.values())
     given: list[str] = []
     try:
-        folders = [bundle(plan, model) for model in plan.names]
+        folders = [bundle(plan, model) for model in plan.names or FORMATS]
         given = ["--bundles", str(folders[0].parent)]
     except TinydigitsError:
         pass  # each benchmark that needs bundles reports it
     statuses: dict[str, int] = {}
     for name in BENCHMARKS:
         plan.say("")
-        click.echo(f"#### {name}", err=True)
         command = [sys.executable, "-m", "benchmarks", name, *_words(plan), *given]
         statuses[name] = subprocess.run(command, cwd=ROOT, check=False).returncode
     for name, status in statuses.items():
-        said = {0: "measured", 2: "skipped: something is missing, see above"}.get(status, "FAILED")
+        said = {0: "measured", 2: "skipped, whole or in part: see above"}.get(status, "FAILED")
         click.echo(f"{name:<12}{said}", err=True)
-    return int(any(status not in (0, 2) for status in statuses.values()))
+    failed = any(status not in (0, 2) for status in statuses.values())
+    return 1 if failed else max(statuses.values())
 
 
 def _gate(plan: Plan, _: str) -> int:
     from benchmarks.measures import gate
 
+    click.echo(f"gate: {OTHERS['gate']}; a minute", err=True)
     held = gate.measure(plan)
     plan.say("")
     for each in held:
@@ -149,8 +195,12 @@ def _gate(plan: Plan, _: str) -> int:
     return int(not all(each.holds for each in held))
 
 
-def _report(_: Plan, __: str) -> int:
-    write(FOLDER, QUOTING)
+def _report(plan: Plan, _: str) -> int:
+    if plan.keep:
+        write(FOLDER, QUOTING)
+    else:
+        charts = [path.name for path in FOLDER.glob("*.svg")]
+        click.echo(written(read_results(FOLDER), charts), nl=False)
     return 0
 
 
@@ -165,13 +215,14 @@ def _words(plan: Plan) -> list[str]:
     for option, value in folders:
         words += [option, str(value)] if value else []
     words += ["--turns", str(plan.asked_turns)] if plan.asked_turns else []
-    return [*words, "--short"] if plan.short else words
+    words += ["--short"] if plan.short else []
+    return [*words, "--write"] if plan.keep else words
 
 
 def _command(plan: Plan, name: str) -> str:
     """Return the command that repeats a benchmark."""
     words = [f"python -m benchmarks {name}", BENCHMARKS[name].needs]
-    if plan.names != tuple(FORMATS):
+    if plan.names != BENCHMARKS[name].models:
         words += [f"--model {model}" for model in plan.names]
     words += [f"--turns {plan.asked_turns}" if plan.asked_turns else ""]
     return " ".join(filter(None, words))

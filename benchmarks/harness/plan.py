@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,9 @@ class Plan:
     names: tuple[str, ...] = ("dense", "conv")  # the models
     asked_turns: int | None = None  # the number of turns; None: each benchmark's own
     short: bool = False  # measure little, to try whether a benchmark runs
+    keep: bool = False  # write the results into the working tree
     say: Callable[[str], None] = lambda _: None  # shows the progress
+    skipped: list[str] = field(default_factory=list)  # what a benchmark left out, and why
 
     def turns(self, usual: int) -> int:
         """Return the number of turns of a benchmark that usually takes `usual`."""

@@ -54,9 +54,9 @@ def measure(plan: Plan) -> Finding:
     keras = keras_file(plan, "dense")
     # A bundle that was passed brings its own network, so that all contestants run the same one.
     onnx = keras.with_suffix(".onnx") if plan.bundles else MODELS / "dense.onnx"
-    counts = [
-        count for count in (SHORT_COUNTS if plan.short else COUNTS) if count <= len(digits.images)
-    ]
+    wanted, most = SHORT_COUNTS if plan.short else COUNTS, len(digits.images)
+    counts = [count for count in wanted if count <= most]
+    plan.skipped.extend(f"{count:,} files: MNIST has {most:,}" for count in wanted if count > most)
     races: list[Race] = []
     peaks: dict[str, list[float]] = {}
     for count in counts:

@@ -41,6 +41,7 @@ def measure(plan: Plan) -> Finding:
             plan.say(f"{name} is {read}" if isinstance(read, str) else name)
             if isinstance(read, str):
                 how.append(f"{name} is {read}")
+                plan.skipped.append(how[-1])
             else:
                 rows.append((name, "by people", len(truth), *_measured(read, files, wanted)))
     if drawn:

@@ -1,5 +1,6 @@
-"""Every benchmark runs from the command line, prints what it found, and keeps nothing of a short
-run; where something is missing it says what to pass.
+"""Every benchmark runs from the command line, says first what it runs and for how long, prints what
+it found, and keeps it only where --write asks for that; where something is missing it says what to
+pass and exits with 2.
 """
 
 import json
@@ -97,7 +98,10 @@ def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path, number
     else:
         done = invoked(*words)
         status, printed = done.exit_code, done.stdout
-    assert status == 0, printed
+        assert f"{name:<12}" == done.stderr[:12]
+        assert "Results are only printed; --write keeps them." in done.stderr
+    lacks_rivals = name == "numbers" and any(isinstance(read, str) for _, read in rivals())
+    assert status == (2 if lacks_rivals else 0), printed
     for expected in EXPECTED[name]:
         assert expected in printed
     assert kept() == before
@@ -150,17 +154,51 @@ def test_a_bundle_that_lacks_a_format_says_how_to_add_it(
     assert "has no c: `tinydigits export" in done.stderr
 
 
-def test_all_goes_on_after_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_all_says_what_it_runs_goes_on_after_what_is_missing_and_exits_with_2(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
-    monkeypatch.setattr(command_line, "BENCHMARKS", dict.fromkeys(("people", "fit")))
+    rows = {name: BENCHMARKS[name] for name in ("people", "fit")}
+    monkeypatch.setattr(command_line, "BENCHMARKS", rows)
+    before = kept()
     done = invoked("--short", "--models", tmp_path)
-    assert done.exit_code == 0
-    assert "people      skipped: something is missing" in done.stderr
+    assert done.exit_code == 2
+    people, fit, both, kept_not = done.stderr.splitlines()[:4]
+    assert people.split() == [
+        *("people", f"{rows['people'].minutes}", "min"),
+        *f"{rows['people'].about}; --people is not given".split(),
+    ]
+    assert fit.split() == ["fit", "<", "1", "min", *rows["fit"].about.split()]
+    assert both.startswith("in all ")
+    assert "--short takes less. Results are only printed" in kept_not
+    assert "people      skipped, whole or in part" in done.stderr
     assert "fit         measured" in done.stderr
+    assert kept() == before
+
+
+def test_results_are_kept_where_write_asks_for_it_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "results"
+    monkeypatch.setattr(command_line, "FOLDER", folder)
+    monkeypatch.setattr(command_line, "QUOTING", ())
+    assert invoked("fit", "--turns", 1).exit_code == 0
+    assert not folder.exists()
+    assert invoked("fit", "--turns", 1, "--write").exit_code == 0
+    assert {path.name for path in folder.iterdir()} == {"fit.json", "fit.svg"}
+    page = tmp_path / "RESULTS.md"
+    assert "## fit" in page.read_text("utf-8")
+    page.unlink()
+    assert "## fit" in invoked("report").stdout
+    assert not page.exists()
+    assert invoked("report", "--write").exit_code == 0
+    assert page.exists()
+    for words in (("fit", "--short"), ("gate",)):
+        assert invoked(*words, "--write").exit_code == 2
 
 
 def test_all_fails_where_a_benchmark_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(command_line, "BENCHMARKS", {"fit": None})
+    monkeypatch.setattr(command_line, "BENCHMARKS", {"fit": BENCHMARKS["fit"]})
     monkeypatch.setattr("sys.executable", shutil.which("false"))
     done = invoked("--short", "--models", tmp_path)
     assert done.exit_code == 1
