@@ -3,9 +3,6 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
-
-import numpy as np
 
 from benchmarks.harness.plan import MissingInput, Plan, data
 from benchmarks.harness.results import Check, Finding, Table, Target, columns
@@ -13,6 +10,7 @@ from benchmarks.rivals.readers import NUMBERS, Read, cpu_seconds, installed
 from tinydigits import Classifier
 from tinydigits.images import ImageLike
 from tinydigits.number_evaluation import edit_distance
+from tinydigits.sources.truths import read_truths
 from tinydigits_train.data import ENVIRONMENT
 from tinydigits_train.rows import KINDS, pictures
 
@@ -33,25 +31,26 @@ def measure(plan: Plan) -> Finding:
     on, rows, checks = [], [], []
     how = ["each picture once; every run gives the same figures, but for the CPU time"]
     if plan.numbers is not None:
-        truth = truth_in(plan.numbers)
-        truth = truth[::5] if plan.short else truth
+        table = read_truths(str(plan.numbers / TRUTH)).by_rows().texts
+        files = [*table][::5] if plan.short else [*table]
+        truth = [table[file] for file in files]
         on.append(f"{len(truth)} pictures by people")
-        files, wanted = [file for file, _ in truth], [number for _, number in truth]
         for name, read in _readers(plan):
             plan.say(f"{name} is {read}" if isinstance(read, str) else name)
             if isinstance(read, str):
                 how.append(f"{name} is {read}")
                 plan.skipped.append(how[-1])
             else:
-                rows.append((name, "by people", len(truth), *_measured(read, files, wanted)))
+                rows.append((name, "by people", len(truth), *_measured(read, files, truth)))
     if drawn:
         digits, count = data(plan).test, 10 if plan.short else ROWS
         on.append(f"{count:,} drawn rows of each kind, of MNIST test digits")
         for kind in KINDS:
-            images, numbers = zip(*pictures(digits, kind, count, seed=1), strict=True)
+            images, truths = zip(*pictures(digits, kind, count, seed=1), strict=True)
+            truth = [each.replace("\n", " ") for each in truths]
             for model in plan.names:
                 plan.say(f"{model}: {kind}")
-                figures = _measured(_texts(model), images, numbers)
+                figures = _measured(_texts(model), images, truth)
                 rows.append((f"tinydigits, {model}", kind, count, *figures))
                 if kind in TARGETS and model == "conv":
                     target = Target(at_least=TARGETS[kind])
@@ -78,11 +77,13 @@ def _readers(plan: Plan) -> Iterator[tuple[str, Texts | str]]:
 
 def _texts(model: str) -> Texts:
     classifier = Classifier(model)
-    return lambda pictures: [number.text or "" for number in classifier.read_many([*pictures])]
+    return lambda pictures: [
+        (number.text or "").replace("\n", " ") for number in classifier.read_many([*pictures])
+    ]
 
 
 def _texts_by(read: Read, files: Sequence[ImageLike]) -> list[str]:
-    return ["\n".join(filter(None, read(str(file)))) for file in files]
+    return [" ".join(filter(None, read(str(file)))) for file in files]
 
 
 def _measured(
@@ -95,21 +96,15 @@ def _measured(
     return *rates(found, truth), 1000 * spent / len(truth)
 
 
-def truth_in(folder: Path) -> list[tuple[str, str]]:
-    """Return the path and the number of each picture, its lines parted by newlines."""
-    try:
-        lines = (folder / TRUTH).read_text("utf-8").splitlines()[1:]
-    except OSError as error:
-        raise MissingInput(f"{folder} has no {TRUTH}: it names each picture's number") from error
-    pairs = [line.split("\t") for line in lines if line]
-    return [(str(folder / file), number.replace("|", "\n")) for file, number in pairs]
+def _read(model: str, pictures: list[ImageLike]) -> list[str]:
+    numbers = Classifier(model).read_many(pictures)
+    return [(number.text or "").replace("\n", " ") for number in numbers]
 
 
 def rates(found: Sequence[str], truth: Sequence[str]) -> tuple[float, float]:
-    """Return the share of numbers that are exact, and the digit error rate."""
-    exact = np.mean([one == other for one, other in zip(found, truth, strict=True)])
-    errors = sum(
-        edit_distance(one.replace("\n", ""), other.replace("\n", ""))
-        for one, other in zip(found, truth, strict=True)
-    )
-    return float(exact), errors / sum(len(each.replace("\n", "")) for each in truth)
+    """Return the share of numbers that are exact, and the digit error rate. A blank parts lines."""
+    pairs = list(zip(found, truth, strict=True))
+    joined = [(one.replace(" ", ""), other.replace(" ", "")) for one, other in pairs]
+    errors = sum(edit_distance(one, other) for one, other in joined)
+    exact = sum(one == other for one, other in pairs)
+    return exact / len(pairs), errors / sum(len(other) for _, other in joined)

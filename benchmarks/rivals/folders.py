@@ -7,12 +7,12 @@ as well as its users would write it. The seconds from after the import of Tensor
 import glob
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-BATCH = 256
+BATCH, THREADS = 256, 2
 
 
 def reading(folder: str, model: str, out: str) -> None:
@@ -26,7 +26,17 @@ def reading(folder: str, model: str, out: str) -> None:
 
 
 def expert(folder: str, model: str, out: str) -> None:
-    """Use two threads of cv2.imread, which releases the lock, and onnxruntime in batches."""
+    """Decode with cv2.imread, which releases Python's lock."""
+    import cv2
+
+    paths = list(_files(folder))
+    in_batches(paths, BATCH, model, out, lambda path: cv2.imread(path, cv2.IMREAD_GRAYSCALE))
+
+
+def in_batches(
+    paths: list[str], size: int, model: str, out: str, image_of: Callable[[str], Any]
+) -> None:
+    """Read the images in two threads, each of which runs onnxruntime on batches of `size`."""
     import cv2
     import numpy as np
     import onnxruntime as ort
@@ -37,13 +47,11 @@ def expert(folder: str, model: str, out: str) -> None:
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def read(batch: list[str]) -> Any:
-        decoded: list[Any] = [cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in batch]
-        images = np.stack(decoded)
+        images = np.stack([image_of(path) for path in batch])
         return session.run(None, {"images": images})[0]
 
-    paths = list(_files(folder))
-    batches = [paths[first : first + BATCH] for first in range(0, len(paths), BATCH)]
-    with ThreadPoolExecutor(2) as pool:
+    batches = [paths[first : first + size] for first in range(0, len(paths), size)]
+    with ThreadPoolExecutor(THREADS) as pool:
         write(out, paths, np.concatenate(list(pool.map(read, batches))))
 
 

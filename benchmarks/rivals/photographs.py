@@ -7,17 +7,14 @@ would see in the folder: all pictures have one size, and one digit each on even 
 """
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
-from benchmarks.rivals.folders import write
+from benchmarks.rivals.folders import BATCH, THREADS, in_batches
 
-BATCH, THREADS = 256, 2
 REDUCED = {
     1: cv2.IMREAD_GRAYSCALE,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
@@ -29,23 +26,12 @@ WORK = 160  # px: the longer side that is enough for a digit
 
 def main(folder: str, model: str, out: str) -> None:
     """Read FOLDER/*.* and write a CSV of path, class and score."""
-    cv2.setNumThreads(1)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     paths = sorted(str(path) for path in Path(folder).iterdir())
     first: Any = cv2.imread(paths[0], cv2.IMREAD_GRAYSCALE)
     longer = max(first.shape)
     flag = REDUCED[max(scale for scale in REDUCED if longer // scale >= WORK or scale == 1)]
-
-    def read(batch: list[str]) -> Any:
-        images = np.stack([fitted(cv2.imread(path, flag)) for path in batch])
-        return session.run(None, {"images": images})[0]
-
     size = max(1, min(BATCH, -(-len(paths) // THREADS)))
-    batches = [paths[at : at + size] for at in range(0, len(paths), size)]
-    with ThreadPoolExecutor(THREADS) as pool:
-        write(out, paths, np.concatenate(list(pool.map(read, batches))))
+    in_batches(paths, size, model, out, lambda path: fitted(cv2.imread(path, flag)))
 
 
 def fitted(grey: Any) -> Any:

@@ -118,7 +118,7 @@ def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path, number
         (["people"], "pass --people DIR"),
         (["people", "--people", "MISSING"], "does not exist"),
         (["numbers"], "pass --numbers DIR"),
-        (["numbers", "--numbers", "EMPTY"], "has no truth.tsv"),
+        (["numbers", "--numbers", "EMPTY"], "truth.tsv: No such file"),
         (["no such"], "is not one of"),
     ],
 )
