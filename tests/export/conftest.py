@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import MadeOnce, write_idx
+from tests.support.chromium import chromium
 from tests.support.lessons import few
-from tests.support.pages import Opens, chromium, opened, opener
+from tests.support.pages import Opens, opened, opener
 from tinydigits_export.bundle import export
 from tinydigits_export.c.backend import MissingTool, host_compiler
 from tinydigits_export.keras_model import Original, open_original

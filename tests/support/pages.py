@@ -1,8 +1,6 @@
 """What the tests of the page share: models to make pages of, and a browser to open them in."""
 
 import io
-import os
-import shutil
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -18,11 +15,6 @@ from tinydigits.info import ModelInfo, Thresholds
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_export.page.to_html import to_html
 
-CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update --window-size=1100,1000"
-)
 THRESHOLDS = Thresholds(min_score=0.9, max_ratio=0.6)  # some digits fail the one, some the other
 READ = """
 const [encoded, done] = arguments;
@@ -65,24 +57,6 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
-
-
-def chromium(folder: Path) -> Iterator[Any]:
-    """A Chromium of its own, without a window or a network."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
-    if not shutil.which(CHROMIUM) or not shutil.which(DRIVER):
-        pytest.skip(f"needs {CHROMIUM} and {DRIVER}: apt install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in (*ARGUMENTS.split(), f"--user-data-dir={folder}"):
-        options.add_argument(argument)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in filter(lambda name: name.lower().endswith("_proxy"), [*os.environ]):
-            patch.delenv(name)
-        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-        yield driver
-        driver.quit()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from tests.conftest import ROOT
-from tests.support.pages import Page, chromium
+from tests.support.chromium import chromium
+from tests.support.pages import Page
 from tinydigits import Classifier
 from tinydigits.cli.main import main
 from tinydigits.sinks.number_rows import COLUMNS
