@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import tinydigits
+from tests.conftest import ROOT
 
 PACKAGE = Path(tinydigits.__file__).parent
 DEPENDENCIES = {"click", "numpy", "onnxruntime", "PIL"}
@@ -36,7 +37,7 @@ def test_version_answers_without_onnxruntime() -> None:
 
 
 def test_help_and_classify_do_not_import_tensorflow() -> None:
-    digit = PACKAGE.parents[1] / "examples" / "scans" / "1-small.png"
+    digit = ROOT / "examples" / "scans" / "1-small.png"
     for words in (["--help"], ["classify", "--help"], ["classify", str(digit)]):
         code = f"import sys; sys.argv = ['tinydigits', *{words!r}]\n"
         modules = modules_after(code + "from tinydigits.cli.main import main; main()")
@@ -44,7 +45,7 @@ def test_help_and_classify_do_not_import_tensorflow() -> None:
 
 
 def test_pictures_that_are_here_are_read_without_what_is_for_the_cloud() -> None:
-    digit = PACKAGE.parents[1] / "examples" / "scans" / "1-small.png"
+    digit = ROOT / "examples" / "scans" / "1-small.png"
     code = f"import sys; sys.argv = ['tinydigits', 'classify', {str(digit)!r}]\n"
     modules = modules_after(code + "from tinydigits.cli.main import main; main()")
     assert "tinydigits.remote.location" in modules

@@ -43,7 +43,9 @@ def test_percentiles_are_those_of_the_samples() -> None:
     ("samples", "stated"),
     [(1, 1), (19, 1), (99, 1), (100, 2), (999, 2), (1000, 3), (9999, 3), (10_000, 4)],
 )
-def test_ten_samples_lie_beyond_each_percentile_above_the_median_that_is_stated(samples: int, stated: int) -> None:
+def test_ten_samples_lie_beyond_each_percentile_above_the_median_that_is_stated(
+    samples: int, stated: int
+) -> None:
     found = percentiles([1.0] * samples)
     assert [value for value in found if value is not None] == [1.0] * stated
 
