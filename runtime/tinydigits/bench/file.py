@@ -36,7 +36,6 @@ _OTHER = "not the JSON of `tinydigits bench --json`"
 class Run(NamedTuple):
     """The parts of a run that a comparison needs."""
 
-    created: str
     machine: dict[str, str | int]
     models: dict[str, str]  # name → SHA-256
     pictures: dict[str, int]  # name → bytes of the pictures that are read one by one
@@ -115,7 +114,6 @@ def run_of(fields: Any, origin: str) -> Run:
             )
         metrics = [_metric(each) for each in fields["metrics"]]
         return Run(
-            _a(str, fields["created"]),
             {_a(str, name): _a(str | int, value) for name, value in fields["machine"].items()},
             {_a(str, each["name"]): _a(str, each["sha256"]) for each in fields["models"]},
             {_a(str, each["name"]): int(_number(each["bytes"])) for each in fields["pictures"]},

@@ -4,6 +4,7 @@
 `zsh_source` and `fish_source`.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -25,14 +26,13 @@ def models(_ctx: click.Context, _param: click.Parameter, start: str) -> "list[Co
     return [CompletionItem(start, type="file"), *names]
 
 
-def files(_ctx: click.Context, _param: click.Parameter, start: str) -> "list[CompletionItem]":
-    """Return a request for files and folders."""
+def _paths(
+    kind: str, _ctx: click.Context, _param: click.Parameter, start: str
+) -> "list[CompletionItem]":
+    """Return a request for files and folders (`kind` "file"), or for folders alone ("dir")."""
     from click.shell_completion import CompletionItem
 
-    return [CompletionItem(start, type="file")]
+    return [CompletionItem(start, type=kind)]
 
 
-def folders(_ctx: click.Context, _param: click.Parameter, start: str) -> "list[CompletionItem]":
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(start, type="dir")]
+files, folders = partial(_paths, "file"), partial(_paths, "dir")

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from functools import wraps
+from functools import reduce, wraps
 from typing import Any, BinaryIO, get_args
 
 import click
@@ -38,6 +38,82 @@ class WorkersType(click.ParamType):  # type: ignore[type-arg] # generic in stubs
         return int(click.IntRange(1, 1024).convert(value, param, ctx))
 
 
+def _adding(*options: Any) -> Any:
+    """Return a decorator that adds the options to a command, in order."""
+
+    def add(function: Any) -> Any:
+        return reduce(lambda command, option: option(command), reversed(options), function)
+
+    return add
+
+
+_reading = _adding(
+    click.option(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        shell_complete=models,
+        help=f"A bundled model ({', '.join(BUNDLED)}), or an .onnx or .tflite file. "
+        f"Default: {BUNDLED[0]}.",
+    ),
+    click.option(
+        "--invert",
+        type=click.Choice(tuple(INVERT)),
+        default="auto",
+        show_default=True,
+        help="Whether the ink is darker than the background: yes, no, or auto (detect it).",
+    ),
+    click.option(
+        "--min-score",
+        type=click.FloatRange(0, 1),
+        help="Mark answers below this score as uncertain. Default: the model's own.",
+    ),
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(1, MOST_PIXELS),
+        default=_LIMITS.max_pixels,
+        show_default=True,
+        help="Refuse images with more pixels (width × height).",
+    ),
+    click.option(
+        "--max-bytes",
+        type=click.IntRange(1),
+        default=_LIMITS.max_bytes,
+        show_default=True,
+        help="Refuse files with more bytes.",
+    ),
+    click.option(
+        "--max-seconds",
+        type=click.FloatRange(0.1),
+        default=_LIMITS.max_seconds,
+        show_default=True,
+        help="Refuse images that take longer than this to read. It holds where two or more "
+        "workers read: a job with --workers 1, or small enough for auto to start none, "
+        "reads each image to its end.",
+    ),
+    click.option(
+        "--workers",
+        type=WorkersType(),
+        default="auto",
+        show_default=True,
+        help="Number of processes for a large job. auto: one for each CPU.",
+    ),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(1, 65536),
+        default=BATCH_SIZE,
+        show_default=True,
+        help="Number of images that a process reads at a time.",
+    ),
+    click.option(
+        "--report",
+        metavar="FILE.html",
+        shell_complete=files,
+        help="Write an HTML page that shows the pictures and their answers.",
+    ),
+)
+
+
 def reading_options(function: Any) -> Any:
     """Add the options of every command that reads pictures. Those that a Classifier takes come as
     one argument, `settings`.
@@ -49,76 +125,7 @@ def reading_options(function: Any) -> Any:
         left = {name: value for name, value in options.items() if name not in _TAKEN}
         return function(settings=settings, **left)
 
-    command: Any = with_settings
-    for option in reversed(
-        (
-            click.option(
-                "-m",
-                "--model",
-                metavar="MODEL",
-                shell_complete=models,
-                help=f"A bundled model ({', '.join(BUNDLED)}), or an .onnx or .tflite file. "
-                f"Default: {BUNDLED[0]}.",
-            ),
-            click.option(
-                "--invert",
-                type=click.Choice(tuple(INVERT)),
-                default="auto",
-                show_default=True,
-                help="Whether the ink is darker than the background: yes, no, or auto (detect it).",
-            ),
-            click.option(
-                "--min-score",
-                type=click.FloatRange(0, 1),
-                help="Mark answers below this score as uncertain. Default: the model's own.",
-            ),
-            click.option(
-                "--max-pixels",
-                type=click.IntRange(1, MOST_PIXELS),
-                default=_LIMITS.max_pixels,
-                show_default=True,
-                help="Refuse images with more pixels (width × height).",
-            ),
-            click.option(
-                "--max-bytes",
-                type=click.IntRange(1),
-                default=_LIMITS.max_bytes,
-                show_default=True,
-                help="Refuse files with more bytes.",
-            ),
-            click.option(
-                "--max-seconds",
-                type=click.FloatRange(0.1),
-                default=_LIMITS.max_seconds,
-                show_default=True,
-                help="Refuse images that take longer than this to read. It holds where two or more "
-                "workers read: a job with --workers 1, or small enough for auto to start none, "
-                "reads each image to its end.",
-            ),
-            click.option(
-                "--workers",
-                type=WorkersType(),
-                default="auto",
-                show_default=True,
-                help="Number of processes for a large job. auto: one for each CPU.",
-            ),
-            click.option(
-                "--batch-size",
-                type=click.IntRange(1, 65536),
-                default=BATCH_SIZE,
-                show_default=True,
-                help="Number of images that a process reads at a time.",
-            ),
-            click.option(
-                "--report",
-                metavar="FILE.html",
-                shell_complete=files,
-                help="Write an HTML page that shows the pictures and their answers.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+    return _reading(with_settings)
 
 
 fit_option = click.option(
@@ -131,35 +138,28 @@ fit_option = click.option(
 """For commands that read one digit a picture, below `reading_options`, which takes it."""
 
 
-def writing_options(function: Any) -> Any:
-    """Add the options of every command that writes a row for each picture."""
-    command = function
-    for option in reversed(
-        (
-            click.option(
-                "-o",
-                "--output",
-                metavar="FILE",
-                shell_complete=files,
-                help="Write the rows to this file instead of stdout.",
-            ),
-            click.option(
-                "--format",
-                "format_",
-                type=click.Choice(get_args(Format)),
-                help="Format of the rows. Default: by the ending of -o, otherwise text. csv-excel "
-                "is CSV with the mark by which spreadsheets know UTF-8.",
-            ),
-            click.option(
-                "--resume",
-                is_flag=True,
-                help="Continue an earlier run: keep the rows that are in the file -o, and add the "
-                "others.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+writing_options = _adding(
+    click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        shell_complete=files,
+        help="Write the rows to this file instead of stdout.",
+    ),
+    click.option(
+        "--format",
+        "format_",
+        type=click.Choice(get_args(Format)),
+        help="Format of the rows. Default: by the ending of -o, otherwise text. csv-excel "
+        "is CSV with the mark by which spreadsheets know UTF-8.",
+    ),
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Continue an earlier run: keep the rows that are in the file -o, and add the others.",
+    ),
+)
+"""For every command that writes a row for each picture."""
 
 
 _TAKEN = {"model", "fit", "invert", "min_score", "max_pixels", "max_bytes", "max_seconds"}

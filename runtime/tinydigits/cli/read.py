@@ -91,7 +91,6 @@ def read(
     classifier = Classifier.of(settings)
     rows = NumberRows(digits, lines)
     page = None
-    page = None
     if report is not None:
         from tinydigits.sinks.number_report import number_report_sink
 

@@ -119,11 +119,8 @@ def _without_login(rest: str, scheme: str, is_web: bool) -> tuple[str | None, st
     end = len(re.split("[/?#]", rest, maxsplit=1)[0])  # of the server
     query = len(re.split("[?#]", rest, maxsplit=1)[0])
     brackets = rest.find("]", 0, end) if rest.startswith("[") else 0  # of IPv6
-    colon, at, last = (
-        rest.find(":", max(brackets, 0), end),
-        rest.rfind("@", 0, end),
-        rest.rfind("@"),
-    )
+    colon = rest.find(":", max(brackets, 0), end)
+    at, last = rest.rfind("@", 0, end), rest.rfind("@")
     if colon >= 0 and not 0 <= at < colon:
         # A slash or ? in the password ends what looks like the server; so no port follows there.
         is_cut = last > query if at >= 0 else not re.match(_PORT, rest[colon:])

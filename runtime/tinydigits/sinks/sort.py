@@ -243,14 +243,10 @@ class _SubPaths:
         self._tops: dict[str, str] = {}  # base names by what the names of pictures begin with
         for place in map(place_of, inputs):
             kind, name = kind_of(place), str(place)
-            if kind in (
-                Kind.PICTURE,
-                Kind.DOCUMENT,
-                Kind.STDIN,
-                Kind.REMOTE,
-            ):  # which may be one picture
+            is_file = kind in (Kind.PICTURE, Kind.DOCUMENT, Kind.STDIN)
+            if is_file or kind is Kind.REMOTE:  # which may be one picture
                 self._files.add(name)
-            if kind not in (Kind.PICTURE, Kind.DOCUMENT, Kind.STDIN):
+            if not is_file:
                 prefix = name if name.endswith(_SEPARATORS) else f"{name}/"
                 self._tops[_slashed(prefix)] = _base_name(name)
 
