@@ -1,10 +1,7 @@
 """What the tests of the Ray engine share: a local Ray, pictures, and how its actors are killed."""
 
 import os
-import re
 import signal
-import subprocess
-import sys
 import tarfile
 import threading
 import time
@@ -19,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from benchmarks.harness.s3 import store
 from tinydigits.cli.main import main
 from tinydigits.cluster.ray_cluster import connected
 from tinydigits.remote import client as remote_clients
@@ -44,23 +42,10 @@ def store_server(folder: Path) -> Iterator[None]:
     """On the loopback, and known to all that is started within."""
     pytest.importorskip("moto.server", reason="the S3 server is moto's")
     s3fs = pytest.importorskip("s3fs", reason="object storage needs the extra cloud")
-    log = folder / "s3.log"
-    words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with log.open("wb") as file, subprocess.Popen(words, stdout=file, stderr=file) as server:
-        try:
-            while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
-                assert server.poll() is None, log.read_text()
-                time.sleep(0.05)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("AWS_ENDPOINT_URL", found[0])
-                patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-                patch.setattr(remote_clients, "_clients", {})  # those of other servers,
-                s3fs.S3FileSystem.clear_instance_cache()  # which are kept in two places
-                for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-                    patch.setenv(name, "testing")
-                yield
-        finally:
-            server.terminate()
+    with store(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remote_clients, "_clients", {})  # those of other servers,
+        s3fs.S3FileSystem.clear_instance_cache()  # which are kept in two places
+        yield
 
 
 def process_state() -> tuple[object, ...]:
