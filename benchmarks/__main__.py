@@ -47,8 +47,8 @@ docs quote from there.
 {_ROWS}
 
 \b
-Exit status: 0 measured; 1 something failed or is out of bounds; 2 something is missing, so that it
-was skipped.
+Exit status: 0 measured; 1 something failed or is out of bounds; 2 something was skipped, because
+what it needs is missing.
 """
 
 

@@ -26,20 +26,20 @@ BENCHMARKS = {
         Benchmark("throughput", "many images in memory, by batch size", 7),
         Benchmark("folders", "folders of PNG files, against other programs", 7),
         Benchmark(
-            "pictures", "folders of crops and photographs, against a hand-written loop", 3, ""
+            "pictures", "folders of crops and photographs, against a hand-written loop", 2, ""
         ),
         Benchmark("start", "from nothing to the first answer: time, memory, disk", 3),
         Benchmark("memory", "a list of a million files against one of ten thousand", 1, ""),
         Benchmark("fit", "bringing a picture to 28×28", 0.1, ""),
-        Benchmark("reading", "how well the models read, and what they refuse", 2),
-        Benchmark("people", "pictures by people, with each kind of fit", 1, "--people DIR"),
-        Benchmark("scenes", "digits on drawn papers, in shadows, boxes and among lines", 3, ""),
+        Benchmark("reading", "how well the models read, and what they refuse", 1),
+        Benchmark("people", "pictures by people, with each kind of fit", 0.5, "--people DIR"),
+        Benchmark("scenes", "digits on drawn papers, in shadows, boxes and among lines", 0.5, ""),
         Benchmark("numbers", "whole numbers, against OCR programs", 5, "--numbers DIR --mnist DIR"),
-        Benchmark("devices", "the C formats on simulated microcontrollers", 10, models=EXPORTED),
+        Benchmark("devices", "the C formats on simulated microcontrollers", 8, models=EXPORTED),
         Benchmark(
             "scale",
             "large jobs with the Ray engine, on disk and in object storage",
-            8,
+            6,
             models=("conv",),
         ),
     )
