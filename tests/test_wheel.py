@@ -1,5 +1,5 @@
-"""A wheel that is built without a compiler reads the same, says that NumPy fits, and has fit.c for
-`tinydigits export`.
+"""A wheel that is built with a compiler has the compiled fit. One that is built without reads the
+same, says that NumPy fits, and has fit.c for `tinydigits export`.
 """
 
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,27 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(to)
     return to
+
+
+def test_with_a_compiler_it_has_the_library_and_is_made_for_this_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("hatchling")
+    from hatch_build import LIBRARY, FitHook
+
+    compiler = tmp_path / "cc"  # one that takes no seconds
+    compiler.write_text('#!/bin/sh\nfor output; do :; done\necho compiled > "$output"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    (tmp_path / LIBRARY).parent.mkdir(parents=True)
+    found: dict[str, Any] = {"force_include": {}, "artifacts": [], "pure_python": True}
+    made: Any = FitHook
+    made(str(tmp_path), {}, None, None, str(tmp_path), "wheel").initialize("standard", found)
+    assert (tmp_path / LIBRARY).read_text() == "compiled\n"
+    assert found["artifacts"] == [LIBRARY.as_posix()]
+    assert not found["pure_python"]
+    assert found["tag"].startswith("py3-none-")
+    assert found["tag"] != "py3-none-any"
 
 
 def output(command: list[str], **environment: str) -> str:
