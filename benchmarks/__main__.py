@@ -121,25 +121,17 @@ def main(
 
 def _announce(plan: Plan, *rows: Benchmark) -> None:
     """Say what will be measured, how long it takes, and whether it is kept."""
+    mnist = plan.mnist or os.environ.get(ENVIRONMENT)
+    given = {"--mnist": mnist, "--people": plan.people, "--numbers": plan.numbers}
     for row in rows:
-        lacking = "".join(f"; {option} is not given" for option in _lacking(plan, row))
-        click.echo(f"{row.name:<12}{_minutes(row.minutes):>7}  {row.about}{lacking}", err=True)
+        lacking = [option for option in row.needs.split() if given.get(option, "a word") is None]
+        without = f", without {' and '.join(lacking)}" if lacking else ""
+        click.echo(f"{row.name:<12}{row.minutes:>5g} min  {row.about}{without}", err=True)
     if len(rows) > 1:
-        click.echo(f"{'in all':<12}{_minutes(sum(row.minutes for row in rows)):>7}", err=True)
+        click.echo(f"{'in all':<12}{sum(row.minutes for row in rows):>5g} min", err=True)
     effort = "; --short takes less" if plan.short else ""
     kept = "will be kept" if plan.keep else "are only printed; --write keeps them"
     click.echo(f"The minutes are those of two quiet CPUs{effort}. Results {kept}.", err=True)
-
-
-def _minutes(count: float) -> str:
-    return f"{count:.0f} min" if count >= 1 else "< 1 min"
-
-
-def _lacking(plan: Plan, row: Benchmark) -> list[str]:
-    """Return the options that it needs and that are not given."""
-    mnist = plan.mnist or os.environ.get(ENVIRONMENT)
-    given = {"--mnist": mnist, "--people": plan.people, "--numbers": plan.numbers}
-    return [option for option in row.needs.split() if option in given and not given[option]]
 
 
 def _one(plan: Plan, name: str) -> int:

@@ -164,12 +164,10 @@ def test_all_says_what_it_runs_goes_on_after_what_is_missing_and_exits_with_2(
     done = invoked("--short", "--models", tmp_path)
     assert done.exit_code == 2
     people, fit, both, kept_not = done.stderr.splitlines()[:4]
-    assert people.split() == [
-        *("people", "<", "1", "min"),
-        *f"{rows['people'].about}; --people is not given".split(),
-    ]
-    assert fit.split() == ["fit", "<", "1", "min", *rows["fit"].about.split()]
-    assert both.startswith("in all ")
+    about = rows["people"].about
+    assert people.split() == ["people", "0.5", "min", *f"{about}, without --people".split()]
+    assert fit.split() == ["fit", "0.1", "min", *rows["fit"].about.split()]
+    assert both.split() == ["in", "all", "0.6", "min"]
     assert "--short takes less. Results are only printed" in kept_not
     assert "people      skipped, whole or in part" in done.stderr
     assert "fit         measured" in done.stderr
