@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinydigits import errors
 from tinydigits.classifier import Classifier
@@ -110,14 +110,23 @@ class PartReader:
             return _failed(error)
 
     def _found(self, number: int) -> Counts | None:
-        name = self._job.plan.name(number)
-        end = self._store.tail(name, FOOTER)
-        if end is None:
-            return None
+        """Return the counts in the metadata of a part; None if it is not there, damaged, or of
+        another job.
+        """
+        import pyarrow
+        from pyarrow import parquet
+
+        name, plan = self._job.plan.name(number), self._job.plan.digest()
+        end = self._store.tail(name, FOOTER) or b""
         footer = int.from_bytes(end[-8:-4], "little") + 8  # bytes, with the 8 that end the file
         if footer > len(end):
             end = self._store.tail(name, footer) or b""
-        return _counts_in(BytesIO(end), self._job.plan.digest(), number)
+        try:
+            mark = json.loads((parquet.read_metadata(BytesIO(end)).metadata or {})[KEY.encode()])
+            found: Counts = mark["counts"]
+            return found if (mark["plan"], mark["part"]) == (plan, number) else None
+        except (pyarrow.ArrowException, OSError, KeyError, TypeError, ValueError):
+            return None
 
     def _written(self, part: Part) -> Counts:
         job, skipped = self._job, Skipped()
@@ -145,19 +154,6 @@ class PartReader:
 
 def _failed(error: TinydigitsError) -> dict[str, object]:
     return {"failed": f"node {socket.gethostname()}: {error}", "kind": type(error).__name__}
-
-
-def _counts_in(part: BinaryIO, plan: str, number: int) -> Counts | None:
-    """Return the counts in the metadata of a part; None if it is damaged or another job's."""
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        mark = json.loads((parquet.read_metadata(part).metadata or {})[KEY.encode()])
-        found: Counts = mark["counts"]
-        return found if (mark["plan"], mark["part"]) == (plan, number) else None
-    except (pyarrow.ArrowException, OSError, KeyError, TypeError, ValueError):
-        return None
 
 
 def _classifier(job: Job) -> Classifier:

@@ -124,9 +124,7 @@ def _chunks(values: Iterable[object]) -> Iterator[Chunk]:
 
 
 def _picture(value: object) -> ImageLike | ImageError:
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, bytearray | memoryview):
+    if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if value is None:
         return ImageError("no picture: the value is missing")
@@ -136,6 +134,5 @@ def _picture(value: object) -> ImageLike | ImageError:
 def _columns(answered: Iterable[Answers]) -> dict[str, list[Any]]:
     """Return the values of the new columns, as in Parquet files."""
     shown = Shown()
-    rows = [shown.values(row)[1:] for each in answered for row in each.predictions]
-    columns = zip(*rows, strict=True) if rows else [()] * len(ADDED)
-    return dict(zip(ADDED, map(list, columns), strict=True))
+    rows = [shown.values(row) for each in answered for row in each.predictions]
+    return {name: [row[place] for row in rows] for place, name in enumerate(ADDED, 1)}

@@ -70,7 +70,7 @@ class Folder:
 
 
 class Bucket:
-    """A prefix in object storage."""
+    """A prefix in object storage, with the methods of a Folder."""
 
     def __init__(self, location: Location) -> None:
         self._shown, self._scheme = str(location).rstrip("/"), location.scheme
@@ -86,7 +86,6 @@ class Bucket:
         return self._shown
 
     def names(self) -> list[str]:
-        """Return the names of all objects directly below; none where there are none."""
         until = time.monotonic() + ANSWERED_IN
         with suppress(FileNotFoundError), self._answering():
             found = names_in(self._client, self._scheme, self._folder + "/", until, True)
@@ -94,7 +93,6 @@ class Bucket:
         return []
 
     def tail(self, name: str, size: int) -> bytes | None:
-        """Return the last `size` bytes of an object, or all of a shorter one; None for none."""
         with suppress(FileNotFoundError), self._answering():
             try:
                 return bytes(self._ask("cat_file", self._path(name), start=-size))
@@ -116,7 +114,6 @@ class Bucket:
                 self._ask("put_file", file.name, self._path(name), seconds=seconds)
 
     def remove(self, name: str) -> None:
-        """Remove an object that may be there."""
         with suppress(FileNotFoundError), self._answering():
             self._ask("rm_file", self._path(name))
 

@@ -8,15 +8,18 @@ row, whatever is killed and however often a run is resumed.
 
 import hashlib
 import json
+import pickle
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from tinydigits.cluster.output import Store
-from tinydigits.errors import ImageError, ResumeError, SinkError, SinkRefused
+from tinydigits.errors import ResumeError, SinkError, SinkRefused
 from tinydigits.items import Item, Stack
-from tinydigits.names import PART_PREFIX, Kind, kind_of_file, shown
-from tinydigits.remote.location import Location, Place, place_of
+from tinydigits.names import PART_PREFIX, Kind, kind_of_file
+from tinydigits.remote.location import Location, Place
+from tinydigits.sinks.resume import differing
 from tinydigits.sources import Opening, named_files, open_file
 
 PLAN, SUCCESS = "_plan.json", "_SUCCESS"  # readers of Parquet skip names that begin with _
@@ -38,7 +41,8 @@ class Part(NamedTuple):
 
     def entries(self) -> list[Entry]:
         """Return what is to be read, in order."""
-        return [_entry(*each) for each in json.loads(zlib.decompress(self.work))]
+        found: list[Entry] = pickle.loads(zlib.decompress(self.work))
+        return found
 
 
 class Plan(NamedTuple):
@@ -69,13 +73,8 @@ class Plan(NamedTuple):
 
 
 def entries_of(inputs: Iterable[str], opening: Opening) -> Iterator[Entry]:
-    """Yield what `sources.open_inputs` would, but leave files that hold many pictures closed."""
-    for name in inputs:
-        for place in named_files(name, opening):
-            if isinstance(place, Item) or kind_of_file(place) is not Kind.PICTURE:
-                yield place
-            else:
-                yield Item(shown(place), place)
+    """Yield the files that the inputs stand for, in order, none of which is opened."""
+    return chain.from_iterable(named_files(name, opening) for name in inputs)
 
 
 def opened(entries: Iterable[Entry], opening: Opening) -> Generator[Item | Stack]:
@@ -93,13 +92,12 @@ def planned(
     """Return the entries in parts of whole batches; a file that holds many pictures is one part."""
     digest, count, parts, local = hashlib.sha256(), 0, list[Part](), False
     for group in _groups(entries, batch_size):
-        work = json.dumps(list(map(_plain, group)), separators=(",", ":")).encode()
         # A signature in an address is another one the next time, so the shown names are compared.
         names = "\0".join(
             each.name or "" if isinstance(each, Item) else str(each) for each in group
         )
         digest.update(hashlib.sha256(names.encode("utf-8", "surrogateescape")).digest())
-        parts.append(Part(len(parts), zlib.compress(work)))
+        parts.append(Part(len(parts), zlib.compress(pickle.dumps(group))))
         count += len(group)
         local = local or not all(isinstance(place_in(entry), Location) for entry in group)
     return Plan(settings, count, len(parts), digest.hexdigest(), local), parts
@@ -111,37 +109,16 @@ def place_in(entry: Entry) -> object:
 
 
 def _groups(entries: Iterable[Entry], batch_size: int) -> Iterator[list[Entry]]:
-    held: list[Entry] = []
-    number = 0
+    held, number, is_full = list[Entry](), 0, False
     for entry in entries:
-        alone = not isinstance(entry, Item) and kind_of_file(entry) is not Kind.DOCUMENT
-        if alone and held:
+        alone = not isinstance(entry, Item) and kind_of_file(entry) in (Kind.ARCHIVE, Kind.ARRAYS)
+        if held and (alone or is_full):
             yield held
             held, number = [], number + 1
         held.append(entry)
-        if alone or len(held) >= batch_size * min(FIRST * (1 + number // LEVEL), MOST):
-            yield held
-            held, number = [], number + 1
+        is_full = alone or len(held) >= batch_size * min(FIRST * (1 + number // LEVEL), MOST)
     if held:
         yield held
-
-
-def _plain(entry: Entry) -> tuple[object, bool | str | None]:
-    """Return a name and what it is: a picture (then its `regular`), a picture that cannot be read
-    (then why), or a file that holds many (then None).
-    """
-    place = place_in(entry)
-    if isinstance(entry, Item) and isinstance(place, ImageError):
-        return entry.name, str(place)
-    name = place.secret_url if isinstance(place, Location) else place
-    return name, entry.regular if isinstance(entry, Item) else None
-
-
-def _entry(name: str, what: bool | str | None) -> Entry:
-    if isinstance(what, str):
-        return Item(name, ImageError(what))
-    place = place_of(name)
-    return place if what is None else Item(shown(place), place, what)
 
 
 def reach(store: Store, resume: bool) -> None:
@@ -174,11 +151,7 @@ def there_already(store: Store, plan: Plan) -> dict[str, int] | None:
     if PLAN not in there:
         raise ResumeError(f"{store} holds files, but no {PLAN}: name the folder of an earlier run")
     before = _read(store, PLAN)
-    changed = [
-        f"{key} was {before.get(key)} and is {value}"
-        for key, value in plan.settings.items()
-        if before.get(key) != value
-    ]
+    changed = differing(before, plan.settings)
     if not changed and before != plan.fields():
         changed = [
             f"its inputs were {before.get('inputs')} and are {plan.inputs}, or have other names or "

@@ -236,16 +236,20 @@ def _check_settings(target: Path, settings: Settings) -> None:
         raise ResumeError(
             f"{beside}: damaged: {error}; delete it and {target} to start again"
         ) from error
-    differing = [
-        f"{key} was {before.get(key)} and is {value}"
-        for key, value in settings.items()
-        if before.get(key) != value
-    ]
-    if differing:
+    if changed := differing(before, settings):
         raise ResumeError(
-            f"{target}: was begun with other settings: {'; '.join(differing)}; use those again, or "
+            f"{target}: was begun with other settings: {'; '.join(changed)}; use those again, or "
             "delete the file to start again"
         )
+
+
+def differing(before: Settings, now: Settings) -> list[str]:
+    """Say of each setting that is another one now what it was and is."""
+    return [
+        f"{key} was {before.get(key)} and is {value}"
+        for key, value in now.items()
+        if before.get(key) != value
+    ]
 
 
 def _written_settings(target: Path) -> bytes:
