@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.location import located
 from tinydigits import ImageError, ResumeError, SinkError
@@ -72,15 +73,17 @@ def test_a_part_holds_what_its_inputs_hold(tmp_path: Path) -> None:
         (folder / name).touch()
     (folder / "link.png").symlink_to("9.png")
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff.png")).touch()
-    inputs = [str(folder), "-", "single"]
+    page = Image.new("L", (9, 9))
+    page.save(tmp_path / "scan", "TIFF", save_all=True, append_images=[page])
+    inputs = [str(folder), "-", "single", str(tmp_path / "scan")]
     listed = b"listed.png\nfrom \xe9.png\nhttps://user:word@there/a.png?signature=1\n"
     local = list(open_inputs(inputs, opening(listed)))
     _, parts = planned(entries_of(inputs, opening(listed)), 1, {})
     there = [each for part in parts for each in opened(part.entries(), opening())]
     assert there == local
-    assert isinstance(there[-2], Item)
-    assert isinstance(there[-2].image, Location)
-    assert len(there) == 9
+    assert isinstance(there[-4], Item)
+    assert isinstance(there[-4].image, Location)
+    assert len(there) == 11
 
 
 def test_it_is_known_whether_files_are_read() -> None:
