@@ -41,8 +41,11 @@ class Part(NamedTuple):
 
     def entries(self) -> list[Entry]:
         """Return what is to be read, in order."""
-        found: list[Entry] = pickle.loads(zlib.decompress(self.work))
-        return found
+        columns = pickle.loads(zlib.decompress(self.work))
+        return [
+            name if regular is None else Item(name, name if image is None else image, regular)
+            for name, image, regular in zip(*columns, strict=True)
+        ]
 
 
 class Plan(NamedTuple):
@@ -97,10 +100,21 @@ def planned(
             each.name or "" if isinstance(each, Item) else str(each) for each in group
         )
         digest.update(hashlib.sha256(names.encode("utf-8", "surrogateescape")).digest())
-        parts.append(Part(len(parts), zlib.compress(pickle.dumps(group))))
+        parts.append(Part(len(parts), _packed(group)))
         count += len(group)
         local = local or not all(isinstance(place_in(entry), Location) for entry in group)
     return Plan(settings, count, len(parts), digest.hexdigest(), local), parts
+
+
+def _packed(group: Iterable[Entry]) -> bytes:
+    """Return what `Part.entries` unpacks: columns, whose values are alike, take the least."""
+    rows = [
+        (each.name, None if each.image is each.name else each.image, each.regular)
+        if isinstance(each, Item)
+        else (each, None, None)
+        for each in group
+    ]
+    return zlib.compress(pickle.dumps([*zip(*rows, strict=True)]))
 
 
 def place_in(entry: Entry) -> object:
