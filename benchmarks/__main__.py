@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -80,40 +81,26 @@ what it needs is missing.
     type=click.Choice(list(FORMATS)),
     help="Model to measure; may be repeated. [default: those of the benchmark]",
 )
-@click.option("--turns", type=click.IntRange(1), help="Number of turns. [default: the benchmark's]")
+@click.option(
+    "--turns", "asked_turns", type=click.IntRange(1),
+    help="Number of turns. [default: the benchmark's]",
+)  # fmt: skip
 @click.option("--short", is_flag=True, help="Measure little, to try a benchmark.")
 @click.option(
     "--write", "keep", is_flag=True, help="Keep the results, and write what is made from them."
 )
 @click.pass_context
-def main(
-    ctx: click.Context,
-    name: str,
-    mnist: Path | None,
-    models: Path,
-    bundles: Path | None,
-    people: Path | None,
-    numbers: Path | None,
-    names: tuple[str, ...],
-    turns: int | None,
-    short: bool,
-    keep: bool,
-) -> None:
-    if keep and (short or name == "gate"):
+def main(ctx: click.Context, /, name: str, **options: Any) -> None:
+    if options["keep"] and (options["short"] or name == "gate"):
         raise click.UsageError("--write keeps whole measurements, not those of --short or gate")
-    action = _ACTIONS.get(name, _one)
     if name in BENCHMARKS:
-        names = names or BENCHMARKS[name].models
+        options["names"] = options["names"] or BENCHMARKS[name].models
     try:
         with (
             tempfile.TemporaryDirectory(prefix="tinydigits-benchmarks-") as scratch,
             progress() as say,
         ):
-            plan = Plan(
-                Path(scratch), mnist, models, bundles, people, numbers, names, turns, short, keep,
-                say,
-            )  # fmt: skip
-            ctx.exit(action(plan, name))
+            ctx.exit(_ACTIONS.get(name, _one)(Plan(Path(scratch), say=say, **options), name))
     except TinydigitsError as error:
         click.echo(f"error: {name}: {error}", err=True)
         ctx.exit(error.exit_code)
