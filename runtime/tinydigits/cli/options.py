@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce, wraps
 from typing import Any, BinaryIO, get_args
 
@@ -38,7 +38,7 @@ class WorkersType(click.ParamType):  # type: ignore[type-arg] # generic in stubs
         return int(click.IntRange(1, 1024).convert(value, param, ctx))
 
 
-def _adding(*options: Any) -> Any:
+def _adding(*options: Any) -> Callable[[Any], Any]:
     """Return a decorator that adds the options to a command, in order."""
 
     def add(function: Any) -> Any:
