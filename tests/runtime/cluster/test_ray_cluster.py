@@ -194,7 +194,7 @@ def stopped(words: list[str], parts: Path, number: int) -> tuple[int, str]:
         *words,
     ]
     driver = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    until, enough = time.monotonic() + 60, len(parts_in(parts)) + 2
+    until, enough = time.monotonic() + 300, len(parts_in(parts)) + 2
     while len(parts_in(parts)) < enough and time.monotonic() < until and driver.poll() is None:
         time.sleep(0.005)
     if driver.poll() is None:  # else what it said is in the failure
