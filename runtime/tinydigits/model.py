@@ -4,26 +4,16 @@ Every model takes `images` uint8 [N, 28, 28] and returns `scores` float32 [N, K]
 its K labels, in [0, 1]. A file that does otherwise is refused.
 """
 
-import hashlib
 import os
-import re
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinydigits.errors import MissingExtra, ModelError
-from tinydigits.info import (
-    INPUT_NAME,
-    METADATA_KEY,
-    OUTPUT_NAME,
-    ModelInfo,
-    check_artifact,
-    info_path,
-    read_info,
-)
-from tinydigits.quiet import quiet_native_code
+from tinydigits.backends import LiteRTBackend, OnnxBackend
+from tinydigits.errors import ModelError
+from tinydigits.info import METADATA_KEY, ModelInfo, check_artifact, info_path, read_info
 from tinydigits.regular import open_regular
 from tinydigits.text import similar
 
@@ -31,25 +21,7 @@ BUNDLED = ("conv", "light", "dense")  # the models in this package, most accurat
 MODELS = Path(__file__).with_name("models")
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
-# An external-data entry is a protobuf string pair with the key "location". This matches every
-# encoding of it that protobuf reads. It would make onnxruntime open files that the model names.
-_EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
-
-# The op_type of a convolution, in protobuf's encoding.
-_CONVOLUTION = b"\x22\x04Conv"
-# Large arrays are answered in batches of so many images. `conv` writes 30 times what it reads
-# between its layers, which exceeds the cache in larger batches: one thread answers 22,000 images/s
-# by 32, 17,000 by 512. For `dense`, small batches cost more in calls: 1.6 million/s by 32, 2.5 by
-# 1,024, 1.2 by 10,000.
-_BATCH, _BATCH_OF_CONVOLUTIONS = 1024, 32
-# µs that threads wait for the next batch before they sleep. By default each burns a CPU for 20 ms
-# after every batch, and still does in versions of onnxruntime that do not know this setting.
-_SPIN = ("session.intra_op.spin_duration_us", "200")
 _NO_MODEL = "not an .onnx or .tflite file; `tinydigits export` makes both from a .keras file"
-ROUNDING = 1e-6  # scores may leave [0, 1] by this much: some builds of onnxruntime give -6e-8
-_BITS, _ONE = np.dtype(np.uint32), int(np.float32(1).view(np.uint32))
-_OUTPUTS = [OUTPUT_NAME]  # named, so that they are not looked up: 0.4 µs
-_EXPECTED = f"{INPUT_NAME} uint8 [N, 28, 28] → {OUTPUT_NAME} float32 [N, K]"
 
 
 class Backend(Protocol):
@@ -71,8 +43,8 @@ def load_model(
 
     `model`: the name of a bundled model, the path of an .onnx or .tflite file, or None for the
     most accurate bundled one. A file with a NAME.json beside it, which bundled models and TFLite
-    files must have, is checked against the SHA-256 in it. `threads`: see `OnnxBackend`; a TFLite
-    file is run by one.
+    files must have, is checked against the SHA-256 in it. `threads`: see `backends.OnnxBackend`; a
+    TFLite file is run by one.
 
     Raises ModelError, or MissingExtra for a TFLite file where LiteRT is not installed.
     """
@@ -148,163 +120,3 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"{path}: a folder; name a model in it") from error
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error
-
-
-class OnnxBackend:
-    """onnxruntime. Large arrays are cut into batches of a fixed size, so that equal arrays have
-    equal scores to the last bit, whatever the number of `threads`. Several threads slow small
-    arrays down, and are lost when the process is forked; a copy in another process has one.
-    """
-
-    def __init__(self, data: bytes, origin: str, threads: int = 1) -> None:
-        # It reports its use over the network unless it is told not to. It is told twice, since
-        # versions differ in what they obey.
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        if _EXTERNAL.search(data):
-            raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
-        self._data, self._origin, self.threads = data, origin, threads
-        self._batch = _BATCH_OF_CONVOLUTIONS if _CONVOLUTION in data else _BATCH
-        self.sha256 = hashlib.sha256(data).hexdigest()
-        try:
-            with quiet_native_code(shows_on_failure=False):  # errors are raised, not printed
-                import onnxruntime  # takes 0.1 s
-
-                onnxruntime.disable_telemetry_events()
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-                options.add_session_config_entry(*_SPIN)
-                options.log_severity_level = 4
-                self._session = onnxruntime.InferenceSession(
-                    data, options, providers=["CPUExecutionProvider"]
-                )
-                inputs, outputs = (
-                    [(tensor.name, tensor.type, tensor.shape) for tensor in tensors]
-                    for tensors in (self._session.get_inputs(), self._session.get_outputs())
-                )
-                text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        except ImportError as error:  # such as where the system's C library is too old
-            raise ModelError(
-                f"{origin}: onnxruntime does not load here: {error}; install it anew"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise ModelError(
-                f"{origin}: holds names or metadata that are not UTF-8; export it again"
-            ) from error
-        except Exception as error:  # its errors have no other base
-            raise ModelError(f"{origin}: not an ONNX model that runs here: {error}") from error
-        self.classes = _checked(inputs, outputs, ("tensor(uint8)", "tensor(float)"), origin)
-        self.metadata = ModelInfo.from_json(text, origin) if text is not None else None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return OnnxBackend, (self._data, self._origin)
-
-    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if len(images) > self._batch:
-            starts = range(0, len(images), self._batch)
-            return np.concatenate([self.scores(images[at : at + self._batch]) for at in starts])
-        try:
-            result = self._session.run(_OUTPUTS, {INPUT_NAME: images})[0]
-        except Exception as error:  # its errors have no other base
-            raise ModelError(f"{self._origin}: fails when it is run: {error}") from error
-        return _sound(result, len(images), self.classes, self._origin)
-
-
-class LiteRTBackend:
-    """LiteRT, one image at a time, since a TFLite file is made for that shape, on one thread."""
-
-    metadata: ModelInfo | None = None
-    threads = 1
-
-    def __init__(self, data: bytes, origin: str) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ModuleNotFoundError as error:
-            raise MissingExtra("a .tflite model", "LiteRT", "litert") from error
-        except ImportError as error:
-            raise ModelError(
-                f"{origin}: LiteRT does not load here: {error}; install it anew"
-            ) from error
-        self._data, self._origin = data, origin
-        self.sha256 = hashlib.sha256(data).hexdigest()
-        try:
-            with quiet_native_code():  # it prints the name of its delegate
-                self._interpreter = Interpreter(model_content=data, num_threads=1)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{origin}: not a TFLite model that runs here: {error}") from error
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
-
-        def described(tensors: list[dict[str, Any]]) -> list[tuple[str, Any, list[Any]]]:
-            # The file takes one image; N are answered one after the other.
-            return [(t["name"], t["dtype"], ["N", *t["shape"][1:].tolist()]) for t in tensors]
-
-        self.classes = _checked(
-            described(inputs), described(outputs), (np.uint8, np.float32), origin
-        )
-        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return LiteRTBackend, (self._data, self._origin)
-
-    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        result = np.empty((len(images), self.classes), np.float32)
-        try:
-            for row, image in zip(result, images, strict=True):
-                self._interpreter.set_tensor(self._input, image[np.newaxis])
-                self._interpreter.invoke()
-                row[:] = self._interpreter.get_tensor(self._output)[0]
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{self._origin}: fails when it is run: {error}") from error
-        return _sound(result, len(images), self.classes, self._origin)
-
-
-def _sound(
-    scores: NDArray[np.float32], count: int, classes: int, origin: str
-) -> NDArray[np.float32]:
-    """Return the scores, those within ROUNDING of [0, 1] clipped. Raise ModelError for others."""
-    if scores.shape != (count, classes):
-        raise ModelError(
-            f"{origin}: returns scores {list(scores.shape)}, where [{count}, {classes}] were "
-            "expected"
-        )
-    # The bits of floats in [0, 1], read as whole numbers, are at most _ONE. Those of negative ones,
-    # NaN and infinity are more. To look for the largest takes 0.6 µs; min and max take 3.
-    bits = scores.view(_BITS)
-    if scores.size == 0 or bits.item(bits.argmax()) <= _ONE:
-        return scores
-    least, largest = float(scores.min()), float(scores.max())
-    if least >= -ROUNDING and largest <= 1 + ROUNDING:
-        return scores.clip(0, 1)
-    raise ModelError(
-        f"{origin}: returns scores from {least:.3g} to {largest:.3g}, where scores in [0, 1] were "
-        "expected; let the network end in sigmoids or in a softmax"
-    )
-
-
-def _checked(
-    inputs: list[tuple[str, Any, list[Any]]],
-    outputs: list[tuple[str, Any, list[Any]]],
-    dtypes: tuple[Any, Any],
-    origin: str,
-) -> int:
-    """Return K, the number of scores. Raise ModelError where input or output break the contract."""
-    if len(inputs) == len(outputs) == 1:
-        (in_name, in_type, in_shape), (out_name, out_type, out_shape) = inputs[0], outputs[0]
-        if (
-            (in_name, out_name, in_type, out_type) == (INPUT_NAME, OUTPUT_NAME, *dtypes)
-            and len(in_shape) == 3
-            and in_shape[1:] == [28, 28]
-            and not isinstance(in_shape[0], int)
-            and len(out_shape) == 2
-            and isinstance(out_shape[1], int)
-        ):
-            return int(out_shape[1])
-    found = " → ".join(
-        ", ".join(f"{name} {getattr(dtype, '__name__', dtype)} {shape}" for name, dtype, shape in s)
-        for s in (inputs, outputs)
-    )
-    raise ModelError(
-        f"{origin}: takes and gives {found}, where {_EXPECTED} was expected; `tinydigits adopt` "
-        "wraps ONNX files that were made elsewhere"
-    )

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.conftest import ROOT
-from tinydigits import ModelError, ModelInfo
+from tinydigits import ModelError, ModelInfo, backends
 from tinydigits import model as model_module
 from tinydigits.model import BUNDLED, load_model, open_backend
 
@@ -202,7 +202,7 @@ def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ModelError, match="keeps weights in other files"):
             load_model(path)
-    assert model_module._EXTERNAL.search(b"\x8a\x80\x00\x88\x00location")
+    assert backends._EXTERNAL.search(b"\x8a\x80\x00\x88\x00location")
 
 
 def test_a_model_that_cannot_run_is_refused_when_it_is_opened(tmp_path: Path) -> None:
