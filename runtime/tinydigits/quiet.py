@@ -1,7 +1,8 @@
 """Quiet: in a process of tinydigits' own, libraries write neither to the terminal nor between rows.
 
 The command line, a worker and a Ray actor are such processes. An application that imports
-tinydigits keeps its warning filters, stdout and stderr, and shows what libraries say, or not.
+tinydigits keeps its warning filters, stdout and stderr, and shows what libraries say, or not. What
+a library says while it is loaded is held back there too, where that takes no other words away.
 """
 
 import os
@@ -40,14 +41,17 @@ def stderr_descriptor() -> int:
 
 
 @contextmanager
-def quiet_native_code(shows_on_failure: bool = True) -> Iterator[None]:
+def quiet_native_code(shows_on_failure: bool = True, loads: bool = False) -> Iterator[None]:
     """Hold back what libraries write to stdout and stderr, native code included, which no logging
     setting reaches. Show it on stderr after all if the block fails, unless `shows_on_failure` is
-    false. Threads wait for each other here. Do nothing in a process that is an application's, or
-    where no more files can be opened: what is said there is no reason to fail.
+    false. Threads wait for each other here. Do nothing where no more files can be opened: what is
+    said there is no reason to fail.
+
+    Do nothing in a process that is an application's either, unless the block `loads` a library and
+    no other thread is there, whose words would be held back too.
     """
     global _stderr
-    if not _is_own:
+    if not (_is_own or (loads and threading.active_count() == 1)):
         yield
         return
     with _one_thread, ExitStack() as stack:
