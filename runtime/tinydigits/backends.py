@@ -3,6 +3,8 @@
 import hashlib
 import os
 import re
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,9 @@ from numpy.typing import NDArray
 from tinydigits.errors import MissingExtra, ModelError
 from tinydigits.info import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, ModelInfo
 from tinydigits.quiet import quiet_native_code
+
+Described = Sequence[tuple[str, Any, list[Any]]]  # name, type and shape of inputs or outputs
+NOT_INSTALLED = "onnxruntime is not installed"
 
 # An external-data entry is a protobuf string pair with the key "location". This matches every
 # encoding of it that protobuf reads. It would make onnxruntime open files that the model names.
@@ -28,72 +33,139 @@ _BATCH, _BATCH_OF_CONVOLUTIONS = 1024, 32
 _SPIN = ("session.intra_op.spin_duration_us", "200")
 ROUNDING = 1e-6  # scores may leave [0, 1] by this much: some builds of onnxruntime give -6e-8
 _BITS, _ONE = np.dtype(np.uint32), int(np.float32(1).view(np.uint32))
+_KEPT = 1 << 24  # bytes
 _OUTPUTS = [OUTPUT_NAME]  # named, so that they are not looked up: 0.4 µs
 _EXPECTED = f"{INPUT_NAME} uint8 [N, 28, 28] → {OUTPUT_NAME} float32 [N, K]"
 
 
-class OnnxBackend:
-    """onnxruntime. Large arrays are cut into batches of a fixed size, so that equal arrays have
-    equal scores to the last bit, whatever the number of `threads`. Several threads slow small
-    arrays down, and are lost when the process is forked; a copy in another process has one.
+@cache
+def load_onnxruntime() -> tuple[Any, str]:
+    """Import onnxruntime. Return the module and an empty text, or None and why there is none."""
+    # It reports its use over the network unless it is told not to. It is told twice, since versions
+    # differ in what they obey.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        with quiet_native_code(loads=True):
+            import onnxruntime  # takes 0.1 s
+
+            onnxruntime.disable_telemetry_events()
+    except Exception as error:  # such as where the system's C library is too old
+        if isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime":
+            return None, NOT_INSTALLED
+        return None, f"onnxruntime does not load here: {error}"
+    return onnxruntime, ""
+
+
+class _OnnxFile:
+    """A network in an ONNX file. Large arrays are cut into batches of a fixed size, so that equal
+    arrays have equal scores to the last bit, whatever the number of threads.
     """
 
+    threads = 1
+
     def __init__(self, data: bytes, origin: str, threads: int = 1) -> None:
-        # It reports its use over the network unless it is told not to. It is told twice, since
-        # versions differ in what they obey.
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         if _EXTERNAL.search(data):
             raise ModelError(f"{origin}: keeps weights in other files; export it in one file")
-        self._data, self._origin, self.threads = data, origin, threads
+        self._data, self._origin = data, origin
         self._batch = _BATCH_OF_CONVOLUTIONS if _CONVOLUTION in data else _BATCH
         self.sha256 = hashlib.sha256(data).hexdigest()
         try:
-            with quiet_native_code(shows_on_failure=False):  # errors are raised, not printed
-                import onnxruntime  # takes 0.1 s
-
-                onnxruntime.disable_telemetry_events()
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-                options.add_session_config_entry(*_SPIN)
-                options.log_severity_level = 4
-                self._session = onnxruntime.InferenceSession(
-                    data, options, providers=["CPUExecutionProvider"]
-                )
-                inputs, outputs = (
-                    [(tensor.name, tensor.type, tensor.shape) for tensor in tensors]
-                    for tensors in (self._session.get_inputs(), self._session.get_outputs())
-                )
-                text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        except ImportError as error:  # such as where the system's C library is too old
-            raise ModelError(
-                f"{origin}: onnxruntime does not load here: {error}; install it anew"
-            ) from error
+            inputs, outputs, metadata = self._open(threads)
+        except ModelError:
+            raise
         except UnicodeDecodeError as error:
             raise ModelError(
                 f"{origin}: holds names or metadata that are not UTF-8; export it again"
             ) from error
-        except Exception as error:  # its errors have no other base
+        except Exception as error:  # errors of onnxruntime, and of damaged files, have no base
             raise ModelError(f"{origin}: not an ONNX model that runs here: {error}") from error
         self.classes = _checked(inputs, outputs, ("tensor(uint8)", "tensor(float)"), origin)
+        text = metadata.get(METADATA_KEY)
         self.metadata = ModelInfo.from_json(text, origin) if text is not None else None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return OnnxBackend, (self._data, self._origin)
+        return type(self), (self._data, self._origin)
+
+    def _open(self, threads: int) -> tuple[Described, Described, Mapping[str, str]]:
+        """Open the network. Return its inputs, its outputs, and its metadata."""
+        raise NotImplementedError
+
+    def _run(self, images: NDArray[np.uint8]) -> Any:
+        raise NotImplementedError
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         if len(images) > self._batch:
             starts = range(0, len(images), self._batch)
             return np.concatenate([self.scores(images[at : at + self._batch]) for at in starts])
         try:
-            result = self._session.run(_OUTPUTS, {INPUT_NAME: images})[0]
-        except Exception as error:  # its errors have no other base
+            result = self._run(images)
+        except Exception as error:  # as above
             raise ModelError(f"{self._origin}: fails when it is run: {error}") from error
         return _sound(result, len(images), self.classes, self._origin)
+
+
+class OnnxBackend(_OnnxFile):
+    """onnxruntime. Several `threads` slow small arrays down, and are lost when the process is
+    forked; a copy in another process has one.
+    """
+
+    name = "onnxruntime"
+
+    def _open(self, threads: int) -> tuple[Described, Described, Mapping[str, str]]:
+        onnxruntime, why = load_onnxruntime()
+        if why:
+            get = "pip install onnxruntime" if why == NOT_INSTALLED else "install it anew"
+            raise ModelError(f"{self._origin}: {why}: {get}, or choose the backend numpy")
+        self.threads = threads
+        # Errors are raised. Debian's onnxruntime prints 567 lines with the first session.
+        with quiet_native_code(shows_on_failure=False, loads=True):
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+            options.add_session_config_entry(*_SPIN)
+            options.log_severity_level = 4
+            self._session = onnxruntime.InferenceSession(
+                self._data, options, providers=["CPUExecutionProvider"]
+            )
+            inputs, outputs = (
+                [(tensor.name, tensor.type, tensor.shape) for tensor in tensors]
+                for tensors in (self._session.get_inputs(), self._session.get_outputs())
+            )
+            return inputs, outputs, self._session.get_modelmeta().custom_metadata_map
+
+    def _run(self, images: NDArray[np.uint8]) -> Any:
+        return self._session.run(_OUTPUTS, {INPUT_NAME: images})[0]
+
+
+class NumpyBackend(_OnnxFile):
+    """NumPy, for machines without onnxruntime. It answers a third as many images in a second, by
+    as many threads as NumPy's own settings say.
+    """
+
+    name = "NumPy"
+
+    def _open(self, threads: int) -> tuple[Described, Described, Mapping[str, str]]:  # noqa: ARG002
+        from tinydigits.onnx_graph import Graph, UnknownOperator
+
+        # Once so much memory was freed, glibc keeps as much for the next layer. Else it returns it
+        # to the system, and half of the time goes into getting it back.
+        np.empty(_KEPT, np.uint8)
+        try:
+            self._graph = Graph(self._data)
+        except UnknownOperator as error:
+            raise ModelError(
+                f"{self._origin}: holds the operator {error}, which the backend numpy does not "
+                "know: pip install onnxruntime"
+            ) from error
+        return self._graph.inputs, self._graph.outputs, self._graph.metadata
+
+    def _run(self, images: NDArray[np.uint8]) -> Any:
+        return self._graph.run(**{INPUT_NAME: images})[0]
 
 
 class LiteRTBackend:
     """LiteRT, one image at a time, since a TFLite file is made for that shape, on one thread."""
 
+    name = "LiteRT"
     metadata: ModelInfo | None = None
     threads = 1
 
@@ -165,8 +237,8 @@ def _sound(
 
 
 def _checked(
-    inputs: list[tuple[str, Any, list[Any]]],
-    outputs: list[tuple[str, Any, list[Any]]],
+    inputs: Described,
+    outputs: Described,
     dtypes: tuple[Any, Any],
     origin: str,
 ) -> int:

@@ -14,7 +14,7 @@ from tinydigits.images import ImageLike, Limits
 from tinydigits.info import Thresholds
 from tinydigits.items import Chunk, Item, Skipped, Stack, chunked
 from tinydigits.judging import Answers, Prediction, Status, judge
-from tinydigits.model import load_model
+from tinydigits.model import BackendName, load_model
 from tinydigits.number_reading import Lines, NumberReader
 from tinydigits.numbers import Number, NumberAnswers, Wanted, judge_numbers
 from tinydigits.pipeline import Workers, readings
@@ -33,11 +33,14 @@ class Classifier:
     `min_score` in [0, 1] replaces the model's threshold. `limits`: what is refused as too large;
     None means `Limits()`. `threads`: how many CPUs answer one large array. Above 1 they help
     `scores`, and not `classify`, whose `workers` do; this process must not be forked afterwards.
+    `backend`: what runs the network, `onnxruntime`, `numpy` or, for TFLite, `litert`. None means
+    onnxruntime for ONNX files, or numpy where it is not installed or does not load.
 
     Raises ModelError, MissingExtra, and TinydigitsError for a value out of its range.
 
     Attributes: `info` describes the model; `settings` holds the arguments; `thresholds` decide
-    which answers are uncertain; `model_sha256` is that of the model's file.
+    which answers are uncertain; `model_sha256` is that of the model's file; `backend` names what
+    runs it.
     """
 
     def __init__(
@@ -49,14 +52,17 @@ class Classifier:
         min_score: float | None = None,
         limits: Limits | None = None,
         threads: int = 1,
+        backend: BackendName | None = None,
     ) -> None:
-        self.settings = Settings(model, fit, invert, min_score, limits or Limits(), threads)
-        self._backend, self.info = load_model(model, threads)
+        self.settings = Settings(
+            model, fit, invert, min_score, limits or Limits(), threads, backend
+        )
+        self._backend, self.info = load_model(model, threads, backend)
         self.reader = Reader(self._backend, replace(self.settings, fit=fit or self.info.fit))
         self.thresholds = self.info.thresholds
         if min_score is not None:
             self.thresholds = Thresholds(min_score, self.thresholds.max_ratio)
-        self.model_sha256 = self._backend.sha256
+        self.model_sha256, self.backend = self._backend.sha256, self._backend.name
 
     @classmethod
     def of(cls, settings: Settings) -> "Classifier":

@@ -17,7 +17,7 @@ from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.fitting import CLOSER, SIDE, Fit, fit, model_inputs
 from tinydigits.images import MORE, REDUCED, Limits, Reduction, decoded
 from tinydigits.items import Chunk
-from tinydigits.model import Backend
+from tinydigits.model import Backend, BackendName
 from tinydigits.remote.location import Location
 
 THUMBNAIL = 72  # px: the longer side
@@ -41,9 +41,14 @@ class Settings:
     min_score: float | None = None
     limits: Limits = field(default_factory=Limits)
     threads: int = 1
+    backend: BackendName | None = None
 
     def __post_init__(self) -> None:
-        for name, choices in (("fit", get_args(Fit)), ("invert", (True, False))):
+        for name, choices in (
+            ("fit", get_args(Fit)),
+            ("invert", (True, False)),
+            ("backend", get_args(BackendName)),
+        ):
             value = getattr(self, name)
             if value is not None and value not in choices:
                 listed = ", ".join(map(str, (None, *choices)))

@@ -27,6 +27,7 @@ class Answers:
     metadata: ModelInfo | None = None
     classes: int = 10
     sha256: str = ""
+    name: str = "a test"
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         assert len(images) == COUNT

@@ -7,10 +7,14 @@ import onnx
 import onnxruntime
 import pytest
 
+from tests.support.pages import opened
+from tinydigits.backends import NumpyBackend, OnnxBackend
 from tinydigits.info import ModelInfo
 from tinydigits_export.keras_model import open_original
 from tinydigits_export.to_onnx import to_onnx
 from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.recipes import RECIPES
+from tinydigits_train.tensorflow import load_tensorflow
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +79,19 @@ def test_any_number_of_images_gives_the_same_scores(
     assert scores.shape == (count, 10)
     for image, row in zip(images, scores, strict=True):
         assert np.allclose(session.run(None, {"images": image[None]})[0], row, atol=1e-6)
+
+
+@pytest.mark.parametrize("recipe", ["mlp", "pictures", "tiny"])
+def test_numpy_runs_what_is_written_for_a_recipe_without_a_bundled_model(
+    recipe: str, mnist_test: Digits, tmp_path: Path
+) -> None:
+    keras = load_tensorflow("a test", "train").keras
+    found = RECIPES[recipe]
+    model = found.finished(keras, found.build(keras, 100))
+    info = ModelInfo("digits", recipe, tuple("0123456789"), 1, "0" * 64, "a test")
+    data = to_onnx(opened(model, tmp_path), info)
+    theirs, ours = (
+        each(data, "digits.onnx").scores(mnist_test.images[:100])
+        for each in (OnnxBackend, NumpyBackend)
+    )
+    assert np.abs(ours - theirs).max() <= 1e-5

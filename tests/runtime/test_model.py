@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.conftest import ROOT
 from tinydigits import ModelError, ModelInfo, backends
 from tinydigits import model as model_module
-from tinydigits.model import BUNDLED, load_model, open_backend
+from tinydigits.backends import load_onnxruntime
+from tinydigits.model import BUNDLED, BackendName, load_model, open_backend
 
 INFO = ModelInfo("digits", "dense", tuple("0123456789"), 1, "0" * 64, "a test")
 
@@ -294,11 +295,12 @@ def test_what_is_no_model_is_refused(tmp_path: Path, name: str, content: bytes, 
 
 
 @pytest.mark.parametrize(
-    ("package", "module", "ending", "name"),
+    ("package", "module", "ending", "backend", "name"),
     [
-        ("onnxruntime", "__init__", "onnx", "onnxruntime"),
+        ("onnxruntime", "__init__", "onnx", "onnxruntime", "onnxruntime"),
         pytest.param(
-            *("ai_edge_litert", "interpreter", "tflite", "LiteRT"), marks=pytest.mark.tensorflow
+            *("ai_edge_litert", "interpreter", "tflite", "litert", "LiteRT"),
+            marks=pytest.mark.tensorflow,
         ),
     ],
 )
@@ -306,19 +308,22 @@ def test_what_is_installed_and_does_not_load_is_named(
     package: str,
     module: str,
     ending: str,
+    backend: BackendName,
     name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nobody is told to install it."""
+    """Nobody is told to install it. What runs instead is held by `test_backends`."""
     (tmp_path / package).mkdir()
     (tmp_path / package / "__init__.py").touch()
     (tmp_path / package / f"{module}.py").write_text("raise ImportError('GLIBC_2.34 not found')")
     monkeypatch.syspath_prepend(tmp_path)
     for loaded in [each for each in sys.modules if each.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, loaded)
+    load_onnxruntime.cache_clear()
     with pytest.raises(ModelError, match=rf"{name} does not load here: GLIBC_2\.34 not found"):
-        open_backend(tmp_path / f"digits.{ending}", b"")
+        open_backend(tmp_path / f"digits.{ending}", b"", backend=backend)
+    load_onnxruntime.cache_clear()
 
 
 def test_an_unknown_name_lists_the_bundled_models(tmp_path: Path) -> None:

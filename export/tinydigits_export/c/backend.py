@@ -100,6 +100,7 @@ class CBackend:
     are 1 for the class and 0 for the others.
     """
 
+    name = "C"
     metadata: ModelInfo | None = None
 
     def __init__(self, source: CSource) -> None:

@@ -42,6 +42,8 @@ def run() -> NoReturn:
     """
     watch_signals()
     own_process()
+    # Workers share the CPUs; what NumPy multiplies is too small for several threads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(50_000)  # a start makes many objects and no garbage
     # NumPy starts a thread for each CPU, at 7 ms of CPU time each, that no product here is large
     # enough for.
@@ -183,17 +185,19 @@ def info(model: str | None, as_json: bool) -> None:
     from textwrap import fill
 
     from tinydigits import core
+    from tinydigits.backends import NumpyBackend, load_onnxruntime
     from tinydigits.model import load_model
     from tinydigits.text import printable
 
-    card = load_model(model)[1]
+    backend, card = load_model(model)
     if as_json:
         click.echo(card.to_json())
         return
-    for name, value in card.summary():
+    why = f": {load_onnxruntime()[1]}" if backend.name == NumpyBackend.name else ""
+    here = [("run by", backend.name + why), ("fitted by", core.name())]
+    for name, value in [*card.summary(), *here]:
         line = printable(f"{name:<12} {value}")  # terminals obey control characters
         click.echo(fill(line, 100, subsequent_indent=" " * 13, break_long_words=False))
-    click.echo(f"{'fitted by':<12} {core.name()}")
 
 
 @main.command()
