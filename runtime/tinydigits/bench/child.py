@@ -5,14 +5,18 @@ This module imports next to nothing, since its own imports would be counted.
 
 import os
 from time import perf_counter_ns as now
+from typing import Any
 
 _STATUS = "/proc/self/status"
 
 
-def measure(began: int, library: str, model: str, picture: str) -> tuple[int | None, ...]:
+def measure(
+    began: int, library: str, backend: Any, model: str, picture: str
+) -> tuple[int | None, ...]:
     """Return ns of import, session and first picture, bytes of the peak memory, and threads.
 
-    `began` is the time when the process began its work, `library` the module that runs the model.
+    `began` is the time when the process began its work, `library` the module that runs the model,
+    and `backend` the one of a Classifier.
     """
     import numpy  # noqa: F401 - every picture needs NumPy and Pillow
     from PIL import Image  # noqa: F401
@@ -21,7 +25,7 @@ def measure(began: int, library: str, model: str, picture: str) -> tuple[int | N
 
     __import__(library)
     imported = now()
-    classifier = Classifier(model)
+    classifier = Classifier(model, backend=backend)
     opened = now()
     classifier(picture)
     read = now()

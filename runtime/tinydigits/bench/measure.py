@@ -21,6 +21,7 @@ from tinydigits.bench.machine import Machine, this_machine
 from tinydigits.bench.pictures import DIGITS, Pictures, digits, drawn, own
 from tinydigits.bench.stats import LEAST_BLOCKS, Figure, Metric, percentiles
 from tinydigits.bench.tasks import BATCHES, Contestant, Task, contestants, tasks
+from tinydigits.model import BackendName
 from tinydigits.sinks.files import unfinished
 
 ROUNDS = 10
@@ -55,14 +56,16 @@ def measure(
     images: str | None = None,
     seconds: float = SECONDS,
     say: Callable[[str], None] = lambda _: None,
+    backend: BackendName | None = None,
 ) -> Bench:
     """Measure models, given by name or file, on drawn pictures or on those in the folder `images`.
 
-    `say` gets the progress. Raises ModelError, MissingExtra, SourceError.
+    `say` gets the progress; `backend` is that of a Classifier. Raises ModelError, MissingExtra,
+    SourceError.
     """
     began = perf_counter()
     say("opening the models and drawing pictures")
-    opened = contestants(models)
+    opened = contestants(models, backend)
     with (
         tempfile.TemporaryDirectory(prefix="tinydigits-bench-") as scratch,
         unfinished(Path(scratch)),

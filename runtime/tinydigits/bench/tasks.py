@@ -25,13 +25,19 @@ from tinydigits.errors import TinydigitsError
 from tinydigits.fitting import Fit, fit
 from tinydigits.images import decode
 from tinydigits.items import Skipped, chunked
+from tinydigits.model import BackendName
 from tinydigits.sinks.output import stream_sink
 from tinydigits.sinks.rows import Shown
 from tinydigits.sources import Opening, open_inputs
 from tinydigits.text import printable
 
 BATCHES = (1, 32, 256, 1024)  # images in one call of the network
-LIBRARIES = {"onnxruntime": "onnxruntime", "LiteRT": "ai_edge_litert.interpreter"}
+# Each backend, the module that it needs, and its name on the command line.
+LIBRARIES = {
+    "onnxruntime": ("onnxruntime", "onnxruntime"),
+    "NumPy": ("numpy", "numpy"),
+    "LiteRT": ("ai_edge_litert.interpreter", "litert"),
+}
 THREADS = 1  # for a network; large arrays are shared by more: see `tinydigits.reading`
 SORTED = 100_000  # numbers that the control sorts: it takes 20 ms, so that other programs slow it
 STAGES = ("import", "session", "first picture", "memory", "threads")  # in a fresh process
@@ -59,11 +65,14 @@ class Contestant(NamedTuple):
 
     name: str  # its name in figures: that of a bundled model or of the file
     given: str  # the name or path that it is opened by
-    backend: str
     classifier: Classifier
 
+    @property
+    def backend(self) -> str:
+        return self.classifier.backend
 
-def contestants(models: tuple[str, ...]) -> list[Contestant]:
+
+def contestants(models: tuple[str, ...], backend: BackendName | None = None) -> list[Contestant]:
     """Open the models. Raises the errors of Classifier."""
     given = list(dict.fromkeys(models))
     short = [os.path.basename(each) for each in given]  # noqa: PTH119 - a name may be any text
@@ -71,8 +80,7 @@ def contestants(models: tuple[str, ...]) -> list[Contestant]:
         Contestant(
             name=printable(name if short.count(name) == 1 else each),
             given=each,
-            backend="LiteRT" if each.endswith(".tflite") else "onnxruntime",
-            classifier=Classifier(each),
+            classifier=Classifier(each, backend=backend),
         )
         for name, each in zip(short, given, strict=True)
     ]
@@ -101,7 +109,7 @@ def _fresh(model: Contestant, picture: str) -> Task:
     """Start a process that imports, opens the model and reads a picture; it measures itself."""
     units = ("s", "s", "s", "bytes", "threads")
     figures = tuple(Figure(s, model.name, unit=u) for s, u in zip(STAGES, units, strict=True))
-    words = (LIBRARIES[model.backend], model.given, picture)
+    words = (*LIBRARIES[model.backend], model.given, picture)
 
     def once() -> tuple[float | None, ...]:
         values = _run("-c", _CHILD, *words).split()
@@ -112,7 +120,8 @@ def _fresh(model: Contestant, picture: str) -> Task:
 
 def _command(model: Contestant, picture: str) -> Task:
     """Run `tinydigits classify PICTURE -m MODEL`, from its start to its end."""
-    words = ("-c", COMMAND, "classify", "-m", model.given, "--", picture)
+    backend = LIBRARIES[model.backend][1]
+    words = ("-c", COMMAND, "classify", "-m", model.given, "--backend", backend, "--", picture)
     return Task((Figure("command", model.name),), _timed(lambda _: _run(*words)), model.backend)
 
 

@@ -11,10 +11,11 @@ from tinydigits.bench.measure import SECONDS, measure
 from tinydigits.bench.stats import compared
 from tinydigits.bench.table import comparison, table
 from tinydigits.cli.completion import files, folders, models
+from tinydigits.cli.options import backend_option
 from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import stoppable
 from tinydigits.errors import SourceError
-from tinydigits.model import BUNDLED
+from tinydigits.model import BUNDLED, BackendName
 from tinydigits.text import printable
 
 
@@ -44,6 +45,7 @@ class Percentage(click.ParamType):  # type: ignore[type-arg] # generic in stubs,
     help="A bundled model, or an .onnx or .tflite file; may be repeated. "
     f"Default: {' and '.join(BUNDLED)}.",
 )
+@backend_option
 @click.option(
     "--images",
     metavar="FOLDER",
@@ -82,6 +84,7 @@ class Percentage(click.ParamType):  # type: ignore[type-arg] # generic in stubs,
 def bench(
     ctx: click.Context,
     models: tuple[str, ...],
+    backend: BackendName | None,
     images: str | None,
     seconds: float,
     output: str | None,
@@ -120,7 +123,7 @@ def bench(
     _check(output, before, allowed)
     earlier = read_run(before) if before is not None else None
     with stoppable(lambda: "nothing was measured"), progress() as say:
-        result = measure(models or BUNDLED, images, seconds, say)
+        result = measure(models or BUNDLED, images, seconds, say, backend)
     fields = described(result)
     aside = output == "-"
     if aside:

@@ -5,11 +5,11 @@ from typing import Literal
 
 import click
 
-from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files, folders
 from tinydigits.cli.job import Job
 from tinydigits.cli.options import (
     fit_option,
+    open_classifier,
     reading_options,
     row_settings,
     rows_to,
@@ -133,7 +133,7 @@ def classify(
         raise click.UsageError("--ray-address needs --engine ray")
     output, format_ = rows_to(ctx.params)
     began = time.monotonic()
-    classifier = Classifier.of(settings)
+    classifier = open_classifier(settings)
     shown = Shown(classifier.info.labels, scores, top_k)
     resumes = resume or (watch and output is not None and format_ in JOURNALS)
     page = None

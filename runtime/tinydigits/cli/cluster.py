@@ -10,8 +10,13 @@ from typing import Any, NoReturn
 
 import click
 
-from tinydigits.classifier import Classifier
-from tinydigits.cli.options import check_there, open_stdin, row_settings, settings_of
+from tinydigits.cli.options import (
+    check_there,
+    open_classifier,
+    open_stdin,
+    row_settings,
+    settings_of,
+)
 from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import stoppable
 from tinydigits.cli.summary import no_image, say, skipped_text, summary
@@ -42,7 +47,7 @@ def classify_parts(ctx: click.Context) -> NoReturn:
     began = time.monotonic()
     inputs, output, workers = options["inputs"], options["output"], options["workers"]
     settings, batch_size = settings_of(options), options["batch_size"]
-    classifier = Classifier.of(settings)
+    classifier = open_classifier(settings)
     shown = Shown(classifier.info.labels, options["scores"], options["top_k"])
     store, counts = store_at(output), Counter[str]()
     parts.reach(store, options["resume"])

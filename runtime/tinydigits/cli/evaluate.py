@@ -9,9 +9,14 @@ from typing import Any
 
 import click
 
-from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files, folders
-from tinydigits.cli.options import check_there, check_usage, fit_option, reading_options
+from tinydigits.cli.options import (
+    check_there,
+    check_usage,
+    fit_option,
+    open_classifier,
+    reading_options,
+)
 from tinydigits.cli.signals import stoppable
 from tinydigits.cli.summary import needs, needs_text, no_image, say, skipped_text, summary
 from tinydigits.evaluation import Tally
@@ -90,7 +95,7 @@ def evaluate(
     check_usage(ctx.params | {"inputs": inputs})
     check_there(inputs)
     began = time.monotonic()
-    classifier = Classifier.of(settings)
+    classifier = open_classifier(settings)
     labels = classifier.info.labels
     skipped, counts, needed = Skipped(), Counter[str](), Counter[tuple[str, str]]()
     opening = Opening(settings.limits, skipped)

@@ -8,12 +8,14 @@ from typing import Any, BinaryIO, get_args
 
 import click
 
+from tinydigits.backends import NOT_INSTALLED, NumpyBackend, load_onnxruntime
 from tinydigits.classifier import BATCH_SIZE, Classifier
 from tinydigits.cli.completion import files, models
+from tinydigits.cli.summary import say
 from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
 from tinydigits.images import MOST_PIXELS, Limits
-from tinydigits.model import BUNDLED
+from tinydigits.model import BUNDLED, BackendName
 from tinydigits.names import Kind, file_of, kind_by_ending, kind_of
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
@@ -47,6 +49,13 @@ def _adding(*options: Any) -> Callable[[Any], Any]:
     return add
 
 
+backend_option = click.option(
+    "--backend",
+    type=click.Choice(get_args(BackendName)),
+    help="What runs the network. litert runs TFLite files, the others run ONNX files. Default: "
+    "onnxruntime where it is installed, else numpy.",
+)
+
 _reading = _adding(
     click.option(
         "-m",
@@ -56,6 +65,7 @@ _reading = _adding(
         help=f"A bundled model ({', '.join(BUNDLED)}), or an .onnx or .tflite file. "
         f"Default: {BUNDLED[0]}.",
     ),
+    backend_option,
     click.option(
         "--invert",
         type=click.Choice(tuple(INVERT)),
@@ -162,7 +172,16 @@ writing_options = _adding(
 """For every command that writes a row for each picture."""
 
 
-_TAKEN = {"model", "fit", "invert", "min_score", "max_pixels", "max_bytes", "max_seconds"}
+_TAKEN = {
+    "model",
+    "backend",
+    "fit",
+    "invert",
+    "min_score",
+    "max_pixels",
+    "max_bytes",
+    "max_seconds",
+}
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
@@ -173,7 +192,20 @@ def settings_of(options: dict[str, Any]) -> Settings:
         INVERT[options["invert"]],
         options["min_score"],
         Limits(options["max_pixels"], options["max_bytes"], options["max_seconds"]),
+        backend=options["backend"],
     )
+
+
+def open_classifier(settings: Settings) -> Classifier:
+    """Open a Classifier, and say so where NumPy takes the place of an onnxruntime that is
+    installed. Raises as Classifier does.
+    """
+    classifier = Classifier.of(settings)
+    if settings.backend is None and classifier.backend == NumpyBackend.name:
+        why = load_onnxruntime()[1]
+        if why != NOT_INSTALLED:
+            say(f"{why}; NumPy runs the network")
+    return classifier
 
 
 def rows_to(options: dict[str, Any]) -> tuple[str | None, Format]:
@@ -196,6 +228,7 @@ def row_settings(
         "tinydigits": __version__,
         "model": classifier.info.name,
         "model_sha256": classifier.model_sha256,
+        "backend": classifier.backend,
         "fit": classifier.reader.fit,
         "invert": {value: name for name, value in INVERT.items()}[classifier.settings.invert],
         "min_score": classifier.thresholds.min_score,

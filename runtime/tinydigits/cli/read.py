@@ -7,10 +7,15 @@ from typing import Any, get_args
 
 import click
 
-from tinydigits.classifier import Classifier
 from tinydigits.cli.completion import files
 from tinydigits.cli.job import Job
-from tinydigits.cli.options import reading_options, row_settings, rows_to, writing_options
+from tinydigits.cli.options import (
+    open_classifier,
+    reading_options,
+    row_settings,
+    rows_to,
+    writing_options,
+)
 from tinydigits.number_reading import Lines
 from tinydigits.numbers import Wanted
 from tinydigits.pipeline import Workers
@@ -88,7 +93,7 @@ def read(
     """
     output, format_ = rows_to(ctx.params)
     began = time.monotonic()
-    classifier = Classifier.of(settings)
+    classifier = open_classifier(settings)
     rows = NumberRows(digits, lines)
     page = None
     if report is not None:

@@ -185,6 +185,11 @@ def _classifier(job: Job) -> Classifier:
     classifier = Classifier.of(job.settings)
     if classifier.model_sha256 != settings["model_sha256"]:
         raise TinydigitsError(f"{job.settings.model}: another model than the driver's")
+    if classifier.backend != settings["backend"]:
+        raise TinydigitsError(
+            f"{classifier.backend} runs the network here, and {settings['backend']} on the driver: "
+            "name one with --backend"
+        )
     own_process()
     return classifier
 

@@ -20,7 +20,12 @@ from tinydigits.remote import client as remote_clients
 from tinydigits.remote.location import place_of
 from tinydigits.sinks.rows import Shown
 
-SETTINGS = {"tinydigits": __version__, "model_sha256": Classifier("dense").model_sha256}
+DENSE = Classifier("dense")
+SETTINGS = {
+    "tinydigits": __version__,
+    "model_sha256": DENSE.model_sha256,
+    "backend": DENSE.backend,
+}
 
 
 def faults(path: str, time_: int) -> Fault | None:

@@ -323,12 +323,18 @@ def test_odd_addresses_are_rows_and_no_secret_is_kept(tmp_path: Path) -> None:
         ({"inputs": ("nowhere",)}, "nowhere: No such file or directory: name inputs in a file"),
         ({"tinydigits": "0.0.9"}, "and the driver has 0.0.9: install one version"),
         ({"model_sha256": "abc"}, "another model than the driver's"),
+        ({"backend": "NumPy"}, "onnxruntime runs the network here, and NumPy on the driver: name"),
     ],
 )
 def test_a_node_that_is_not_as_the_driver_is(
     change: dict[str, Any], why: str, tmp_path: Path
 ) -> None:
-    settings = {"tinydigits": __version__, "model_sha256": Classifier("dense").model_sha256}
+    dense = Classifier("dense")
+    settings = {
+        "tinydigits": __version__,
+        "model_sha256": dense.model_sha256,
+        "backend": dense.backend,
+    }
     settings.update((key, value) for key, value in change.items() if key in settings)
     plan, parts = planned([Item("a.png", "a.png")], 1, settings)
     asked: dict[str, Any] = {"folder": str(tmp_path), "inputs": ()}
