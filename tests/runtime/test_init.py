@@ -3,7 +3,11 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
 
 import tinydigits
 from tests.conftest import ROOT
@@ -69,6 +73,34 @@ def test_the_runtime_imports_only_what_it_may() -> None:
                     or top in DEPENDENCIES | {"tinydigits"}
                     or (top in EXTRAS and node.col_offset > 0)
                 ), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "needed"),
+    [
+        ("linux", "x86_64", True),
+        ("linux", "aarch64", True),
+        ("darwin", "arm64", True),
+        ("win32", "AMD64", True),
+        ("linux", "armv7l", False),
+        ("linux", "riscv64", False),
+        ("linux", "i686", False),
+        ("emscripten", "wasm32", False),
+        ("android", "aarch64", False),
+    ],
+)
+def test_onnxruntime_is_left_out_where_it_has_no_wheels(
+    system: str, machine: str, needed: bool
+) -> None:
+    """Wheels as of onnxruntime 1.32."""
+    project = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    environment = {"sys_platform": system, "platform_machine": machine}
+    wanted = {
+        each.name
+        for each in map(Requirement, project["dependencies"])
+        if each.marker is None or each.marker.evaluate(environment)
+    }
+    assert wanted == {"click", "numpy", "pillow"} | ({"onnxruntime"} if needed else set())
 
 
 def test_all_names_what_is_public() -> None:
