@@ -69,6 +69,7 @@ def children(
                 [*program, network, str(folder), name, str(threads), str(images)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 text=True, cwd=ROOT,
+                env=os.environ | ({"OPENBLAS_NUM_THREADS": str(threads)} if threads else {}),
             )  # fmt: skip
         started = {}
         for called, process in processes.items():  # they have been loading at the same time

@@ -24,7 +24,7 @@ BENCHMARKS = {
     row.name: row
     for row in (
         Benchmark("accuracy", 4, "each exported format against Keras, on test digits", models=ALL),
-        Benchmark("latency", 4, "one image in memory, with eleven ways to run the network"),
+        Benchmark("latency", 4, "one image in memory, with twelve ways to run the network"),
         Benchmark("throughput", 7, "many images in memory, by batch size"),
         Benchmark("folders", 7, "folders of PNG files, against other programs"),
         Benchmark("pictures", 2, "folders of crops and photographs, against an expert's loop", ""),

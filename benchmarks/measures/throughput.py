@@ -47,6 +47,7 @@ def contestants() -> dict[str, tuple[str, int]]:
         "onnxruntime, 1 thread": ("onnxruntime", 1),
         "onnxruntime, its own threads": ("onnxruntime", 0),
         "Classifier.scores": ("Classifier.scores", 0),
+        "Classifier.scores, NumPy, 1 thread": ("Classifier.scores, NumPy", 1),
         "Classifier.classify": ("Classifier.classify", 1),
     }
 

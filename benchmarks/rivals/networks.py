@@ -82,16 +82,19 @@ def onnxruntime(folder: Path, name: str, threads: int) -> Network:
     )
 
 
-def classifier(folder: Path, name: str, threads: int, call: str) -> Network:
+def classifier(folder: Path, name: str, threads: int, call: str, backend: Any = None) -> Network:
     """call: "scores"; "__call__", which looks whether the array is a model input and judges the
     scores; or "classify".
     """
     from tinydigits import Classifier
     from tinydigits.cpus import usable_cpus
 
-    opened = Classifier(folder / f"{name}.onnx", threads=threads or usable_cpus())
+    opened = Classifier(folder / f"{name}.onnx", threads=threads or usable_cpus(), backend=backend)
+    given = f"onnx, backend={backend!r}" if backend else "onnx"
     return {
-        "scores": Network("Classifier(onnx).scores(images)", lambda images: images, opened.scores),
+        "scores": Network(
+            f"Classifier({given}).scores(images)", lambda images: images, opened.scores
+        ),
         "__call__": Network(
             "Classifier(onnx)(image) → Prediction", lambda images: images[0], opened.__call__
         ),
@@ -194,6 +197,7 @@ NETWORKS: Mapping[str, Callable[[Path, str, int], Network]] = {
     "NumPy": numpy,
     "C": c,
     "Classifier.scores": partial(classifier, call="scores"),
+    "Classifier.scores, NumPy": partial(classifier, call="scores", backend="numpy"),
     "classifier(image)": partial(classifier, call="__call__"),
     "Classifier.classify": partial(classifier, call="classify"),
 }
