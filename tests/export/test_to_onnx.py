@@ -81,7 +81,7 @@ def test_any_number_of_images_gives_the_same_scores(
         assert np.allclose(session.run(None, {"images": image[None]})[0], row, atol=1e-6)
 
 
-@pytest.mark.parametrize("recipe", ["mlp", "pictures", "tiny"])
+@pytest.mark.parametrize("recipe", ["mlp", "pictures", "small", "tiny"])
 def test_numpy_runs_what_is_written_for_a_recipe_without_a_bundled_model(
     recipe: str, mnist_test: Digits, tmp_path: Path
 ) -> None:
