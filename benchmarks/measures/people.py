@@ -47,6 +47,7 @@ def measure(plan: Plan) -> Finding:
         plan.say(f"{name} is {read}" if isinstance(read, str) else name)
         if isinstance(read, str):
             how.append(f"{name} is {read}")
+            plan.skipped.append(how[-1])
         else:
             rows.append((name, "itself", len(names), *_read_by(read, names, truth)))
     first, _, *others = COLUMNS
