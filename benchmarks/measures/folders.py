@@ -25,22 +25,12 @@ from tinydigits.model import MODELS
 TURNS = 5
 COUNTS = (1_000, 10_000, 60_000)
 SHORT_COUNTS = (50,)
-WITHOUT_OPENCV = "import sys; sys.modules['cv2'] = None; from tinydigits.cli.main import run; run()"
-OPENCV, PILLOW = "tinydigits, OpenCV", "tinydigits, Pillow"
-CONV, READING = "tinydigits, OpenCV, conv", "reading"
-OURS = (OPENCV, PILLOW)
-# The target: how many times as fast tinydigits is, with OpenCV and with Pillow.
-TARGETS = {
-    "image_dataset": (5, 1.7),
-    "tf.data": (3, 1.2),
-    "cv2": (1.2, None),
-    READING: (None, None),
-}
+OURS, CONV, READING = "tinydigits", "tinydigits, conv", "reading"
+# The target: how many times as fast tinydigits is.
+TARGETS = {"image_dataset": 5, "tf.data": 3, "cv2": 1.2, READING: None}
 SETTINGS = {
-    OPENCV: "tinydigits classify FOLDER -m dense -o out.csv",
-    PILLOW: "the same without OpenCV",
-    "tinydigits, OpenCV, 1 worker": "the same with --workers 1",
-    "tinydigits, Pillow, 1 worker": "the same without OpenCV, --workers 1",
+    OURS: "tinydigits classify FOLDER -m dense -o out.csv",
+    f"{OURS}, 1 worker": "the same with --workers 1",
     CONV: "the first with -m conv; the other programs use dense",
     READING: "os-level reads of every file in one process, nothing done with the bytes",
     "cv2": "two threads of cv2.imread, onnxruntime in batches of 256",
@@ -84,14 +74,11 @@ def measure(plan: Plan) -> Finding:
 
 def commands(folder: Path, out: Path, onnx: Path, keras: Path) -> dict[str, list[str]]:
     """Return the command of each contestant; its last word is the file that it writes."""
-    pillow = (sys.executable, "-c", WITHOUT_OPENCV)
     dense = ("classify", str(folder), "-m", str(onnx))
     ours: dict[str, tuple[str, ...]] = {
-        OPENCV: (*TINYDIGITS, *dense),
-        PILLOW: (*pillow, *dense),
+        OURS: (*TINYDIGITS, *dense),
         CONV: (*TINYDIGITS, "classify", str(folder), "-m", "conv"),
-        f"{OPENCV}, 1 worker": (*TINYDIGITS, *dense, "--workers", "1"),
-        f"{PILLOW}, 1 worker": (*pillow, *dense, "--workers", "1"),
+        f"{OURS}, 1 worker": (*TINYDIGITS, *dense, "--workers", "1"),
     }
     others = {READING: "", "cv2": str(onnx), **dict.fromkeys(TENSORFLOW, str(keras))}
     module = (sys.executable, "-m", "benchmarks.rivals.folders")
@@ -134,10 +121,8 @@ def _race(
     measures = {name: partial(seconds, name, command) for name, command in chosen.items()}
     blocks = plan.alternated(measures, TURNS, f"{count:,} files")
     ratios = tuple(
-        Ratio(other, ours, Target(at_least=least) if last and least else None, f"{other} ÷ {ours}")
-        for place, ours in enumerate(OURS)
-        for other, targets in TARGETS.items()
-        for least in targets[place : place + 1]
+        Ratio(other, OURS, Target(at_least=least) if last and least else None, f"{other} ÷ {OURS}")
+        for other, least in TARGETS.items()
     )
     sides = tuple(Contestant(name, SETTINGS[name], blocks[name]) for name in measures)
     title = "folders of PNG files, by number of files"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from benchmarks.harness.results import Finding, Race, Ratio, Table, Value, columns
-from benchmarks.measures.folders import CONV, OPENCV, PILLOW
+from benchmarks.measures.folders import CONV, OURS
 from tinydigits.bench.stats import spread
 from tinydigits.bench.table import time
 
@@ -59,9 +59,8 @@ def _speed(found: Mapping[str, Finding]) -> Table:
     rows = [
         *(_row(f"{model}, one image", race) for model, race in latency),
         *(_row(f"{model}, 256 images in a call", race) for model, race in batches),
-        _row("conv, 60,000 PNG files, OpenCV", folders, CONV, "tf.data", " (dense)"),
-        _row("dense, 60,000 PNG files, OpenCV", folders, OPENCV, "tf.data"),
-        _row("dense, 60,000 PNG files, Pillow", folders, PILLOW, "tf.data"),
+        _row("conv, 60,000 PNG files", folders, CONV, "tf.data", " (dense)"),
+        _row("dense, 60,000 PNG files", folders, OURS, "tf.data"),
         _row("from start to first answer", _race(found["start"], "start"), "tinydigits classify"),
     ]
     memory = {row[""]: row["peak, MB"] for row in _rows(found["start"], "start memory")}

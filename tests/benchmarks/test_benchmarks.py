@@ -17,7 +17,7 @@ from benchmarks.harness.pictures import drawn_digits, write_labelled
 from benchmarks.harness.processes import ContestantError
 from benchmarks.harness.results import FOLDER
 from benchmarks.measures import BENCHMARKS
-from benchmarks.measures.folders import CONV, OPENCV, READING, check_agreement, commands
+from benchmarks.measures.folders import CONV, OURS, READING, check_agreement, commands
 from benchmarks.measures.start import required
 from benchmarks.rivals.readers import DIGITS, NUMBERS, installed
 from tests.conftest import ROOT
@@ -35,7 +35,7 @@ EXPECTED = {
                 "LiteRT int8", "NumPy", "\nC ", "Classifier.scores", "target ≥ ×2,000"),
     "throughput": ("onnxruntime, its own threads", "Classifier.scores, NumPy",
                    "Classifier.scores ÷ faster onnxruntime"),
-    "folders": ("tinydigits, OpenCV", "reading", "cv2", "image_dataset", "tf.data"),
+    "folders": ("tinydigits, conv", "reading", "cv2", "image_dataset", "tf.data"),
     "pictures": ("crops of 128×128: CPU time", "12 megapixels: time", "1 worker ÷ expert"),
     "start": ("imports alone", "tinydigits classify", "LiteRT", "TensorFlow with Pillow"),
     "memory": ("3,000", "largest process"),
@@ -208,9 +208,9 @@ def test_all_fails_where_a_benchmark_does(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_programs_that_read_a_folder_otherwise_are_refused(tmp_path: Path) -> None:
     """`folders` compares the rows of all of them: where it ends with 0 they are the same."""
     rows = [f"{place}.png,{place % 10},0.9" for place in range(60)]
-    files = {name: tmp_path / name for name in (OPENCV, CONV, READING, "cv2")}
-    for name in (OPENCV, "cv2"):
-        files[name].write_text("path,label,score\n" * (name == OPENCV) + "\n".join(rows))
+    files = {name: tmp_path / name for name in (OURS, CONV, READING, "cv2")}
+    for name in (OURS, "cv2"):
+        files[name].write_text("path,label,score\n" * (name == OURS) + "\n".join(rows))
     check_agreement(files)
     for wrong in (["0.png,7,0.9", *rows[1:]], rows[1:], [*rows, "60.png,0,0.9"]):
         files["cv2"].write_text("\n".join(wrong))
@@ -220,12 +220,12 @@ def test_programs_that_read_a_folder_otherwise_are_refused(tmp_path: Path) -> No
 
 def test_each_program_is_compared_but_those_that_read_otherwise_on_purpose(tmp_path: Path) -> None:
     programs = commands(tmp_path, tmp_path / "rows", Path("a.onnx"), Path("a.keras"))
-    assert len(programs) == 9
+    assert len(programs) == 7
     for name, command in programs.items():
         assert command[-1].startswith(str(tmp_path / "rows"))
         words = {"a.onnx", "a.keras"} & set(command)
         assert bool(words) == (name not in (CONV, READING))
-    assert len({command[-1] for command in programs.values()}) == 9
+    assert len({command[-1] for command in programs.values()}) == 7
 
 
 def test_what_has_to_be_installed_is_followed_to_its_end() -> None:
