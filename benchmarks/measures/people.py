@@ -17,6 +17,7 @@ from tinydigits.items import Skipped
 from tinydigits.sources.folders import walked
 
 NOTEBOOK = "notebook"
+ITSELF = "itself"  # another program fits in its own way
 FITS: tuple[Fit, ...] = tuple(fit for fit in get_args(Fit) if fit != "none")  # take any size
 
 
@@ -49,7 +50,7 @@ def measure(plan: Plan) -> Finding:
             how.append(f"{name} is {read}")
             plan.skipped.append(how[-1])
         else:
-            rows.append((name, "itself", len(names), *_read_by(read, names, truth)))
+            rows.append((name, ITSELF, len(names), *_read_by(read, names, truth)))
     first, _, *others = COLUMNS
     heads = (first, *columns("fitted by"), *others, *columns("CPU ms:,.1f"))
     return Finding(

@@ -5,14 +5,18 @@ from contextlib import suppress
 
 from benchmarks.harness.results import Finding, Race, Ratio, Table, Value, columns
 from benchmarks.measures.folders import CONV, OURS
+from benchmarks.measures.people import ITSELF
 from tinydigits.bench.stats import spread
 from tinydigits.bench.table import time
 
-MODELS = ("conv", "dense")
+MODELS = ("conv", "dense")  # those whose speed is compared
+READERS = ("conv", "light", "dense")
 # The smallest microcontroller that each file fits into, and the bytes of the image that it needs in
 # memory; the other files take pixels one by one, or row by row.
 DEVICES = {
     "conv.c": ("ATmega328P", 0),
+    "light.c": ("ATmega328P", 0),
+    "small.c": ("ATmega328P", 0),
     "dense.c": ("ATmega328P", 784),
     "tiny.c": ("ATtiny13A", 0),
 }
@@ -33,18 +37,21 @@ def summaries(findings: Iterable[Finding]) -> list[Table]:
 
 def _accuracy(found: Mapping[str, Finding]) -> Table:
     digits, people = (_rows(found[name], name) for name in ("reading", "people"))
-    rows = []
-    for model in MODELS:
+    rows: list[tuple[Value, ...]] = []
+    for model in READERS:
         mnist = _where(digits, model=model, pictures="MNIST test")
         fitted = _where(people, model=model, **{"fitted by": "fit=auto"})
-        bright = _where(people, model=model, **{"fitted by": "fit=resize"})
         resized = _where(people, model=model, **{"fitted by": "notebook"})
-        rows.append((model, *(row["right"] for row in (mnist, fitted, bright, resized))))
+        wrong = fitted["wrong, ok"]
+        rows.append((model, mnist["right"], fitted["right"], wrong, resized["right"]))
+    for row in people:
+        if row["fitted by"] == ITSELF:
+            rows.append((row["model"], None, row["right"], row["wrong, ok"], None))
     title = f"read right: {mnist['number']:,} MNIST test digits, {fitted['number']} by people"
     return Table(
         "in short, accuracy",
         title,
-        columns("model; MNIST:.1%; people:.1%; no fit, ink made bright:.1%; no fit:.1%"),
+        columns("read by; MNIST:.1%; people:.1%; wrong and not refused:.1%; without the fit:.1%"),
         tuple(rows),
     )
 

@@ -8,6 +8,8 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+from tinydigits.errors import TinydigitsError
+
 LIBRARY = Path(__file__).with_name("libfit.so")
 PURE = "TINYDIGITS_PURE"  # set to 1, it chooses NumPy and Pillow
 
@@ -25,12 +27,18 @@ class Result(ctypes.Structure):
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
-    """Return the compiled C, or None where there is none or PURE is set. Raises OSError for a
-    file that cannot be loaded.
+    """Return the compiled C, or None where there is none or PURE is set. Raises TinydigitsError
+    for a file that cannot be loaded.
     """
     if os.environ.get(PURE) == "1" or not LIBRARY.exists():
         return None
-    found = ctypes.CDLL(str(LIBRARY))
+    try:
+        found = ctypes.CDLL(str(LIBRARY))
+    except OSError as error:
+        raise TinydigitsError(
+            f"{LIBRARY}: was not compiled for this machine ({error}): install tinydigits again, or "
+            f"set {PURE}=1"
+        ) from error
     found.fit_workspace.argtypes = [ctypes.c_int32] * 3
     found.fit_workspace.restype = ctypes.c_size_t
     found.fit_digit.argtypes = [

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.harness.results import FOLDER, Finding, read_results
-from benchmarks.page.summary import DEVICES, MODELS, summaries
+from benchmarks.page.summary import DEVICES, MODELS, READERS, summaries
 from tinydigits.bench.table import time
 
 FINDINGS = {result.finding.benchmark: result.finding for result in read_results(FOLDER)}
@@ -16,13 +16,16 @@ def rows_of(name: str, findings: dict[str, Finding] = FINDINGS) -> list[tuple[ob
     return list(table.rows)
 
 
-def test_accuracy_is_that_of_mnist_of_people_and_of_what_notebooks_do() -> None:
+def test_accuracy_is_that_of_mnist_of_people_of_notebooks_and_of_other_programs() -> None:
     digits, people = (FINDINGS[name].tables[0].rows for name in ("reading", "people"))
-    for model, *shares in rows_of("in short, accuracy"):
-        wanted = [row[3] for row in digits if row[:2] == (model, "MNIST test")]
-        for fit in ("fit=auto", "fit=resize", "notebook"):
-            wanted += [row[3] for row in people if row[:2] == (model, fit)]
-        assert shares == wanted
+    rows = rows_of("in short, accuracy")
+    for model, mnist, right, wrong, notebook in rows[: len(READERS)]:
+        assert [mnist] == [row[3] for row in digits if row[:2] == (model, "MNIST test")]
+        (fitted,) = (row for row in people if row[:2] == (model, "fit=auto"))
+        assert (right, wrong) == (fitted[3], fitted[5])
+        assert [notebook] == [row[3] for row in people if row[:2] == (model, "notebook")]
+    others = [(row[0], None, row[3], row[5], None) for row in people if row[1] == "itself"]
+    assert rows[len(READERS) :] == others
 
 
 def test_speed_shows_keras_both_ways_and_how_many_times_better_tinydigits_is() -> None:
