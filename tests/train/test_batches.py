@@ -1,11 +1,13 @@
 """A lesson shows what it should, and never what is set aside."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tinydigits.fitting import Fit
 from tinydigits_train import batches as lesson_module
 from tinydigits_train.batches import (
     MOST_REPEATS,
@@ -15,6 +17,7 @@ from tinydigits_train.batches import (
     calibrated,
     eased_lesson,
     nudged_lesson,
+    picture_lesson,
     plain_lesson,
     softened,
 )
@@ -32,7 +35,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         assert share == pytest.approx(len(digits.labels) / lesson_module.OTHERS_FOR)
         return no_digits(seed, digits, 0.01, letters=letters)
 
-    monkeypatch.setattr(lesson_module, "drawn_digits", lambda seed: drawn_digits(seed, 20))
+    monkeypatch.setattr(lesson_module, "drawn_digits", lambda seed, _: drawn_digits(seed, 20))
     monkeypatch.setattr(lesson_module, "no_digits", few)
     monkeypatch.setattr(lesson_module, "FEWEST_SHOWN", 1)
 
@@ -154,6 +157,26 @@ def test_small_classes_are_shown_as_often_as_large_ones() -> None:
     assert np.bincount(shown.labels).tolist() == [60, 60, 2 * MOST_REPEATS]
     pairs = set(zip(shown.images[:, 0, 0].tolist(), shown.labels.tolist(), strict=True))
     assert pairs == set(zip(digits.images[:, 0, 0].tolist(), digits.labels.tolist(), strict=True))
+
+
+@pytest.mark.tensorflow
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("fit", ["auto", "resize"])
+def test_pictures_of_none_of_the_classes_are_shown_with_no_score(
+    fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lesson_module, "FEWEST_PICTURES_SHOWN", 1)
+    monkeypatch.setattr(lesson_module, "augment", lambda _, images, strength: images)  # noqa: ARG005
+    monkeypatch.setattr(lesson_module, "augment_picture", lambda _, images: images)
+    others = np.full((3, 28, 28), 77, np.uint8)
+    data = replace(dataset(labelled(*[3] * 10)), fit=fit, others=others)
+    lesson = picture_lesson(load_tensorflow("a test", "train"), data, 1, seed=0)
+    sums = [
+        float(targets.numpy().sum())
+        for images, targets in lesson.images
+        if (np.round(images.numpy() * 255) == 77).all()
+    ]
+    assert sums == [0, 0, 0]
 
 
 @pytest.mark.tensorflow

@@ -167,3 +167,12 @@ def test_all_of_a_list_of_digits_is_trained_on_where_mnist_tests(
     assert len(data.test.labels) == 4
     with pytest.raises(SourceError, match=r"round/0\.png is said to be 'x', which is no class: 0"):
         load_data(listed(tmp_path, ("round/0.png", "x")), labels=DIGITS)
+
+
+def test_a_picture_without_a_truth_is_kept_apart(tmp_path: Path) -> None:
+    shapes(tmp_path, {"round": 3})
+    path = listed(tmp_path, ("round/0.png", "0"), ("round/1.png", "0"), ("round/2.png", ""))
+    data = load_data(path)
+    assert data.labels == DIGITS
+    assert data.train.labels.tolist() == [0, 0]
+    assert len(data.others) == 1

@@ -13,7 +13,7 @@ from tinydigits import ModelError
 from tinydigits_train import batches, starting
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
-from tinydigits_train.starting import Start, open_start, rehearsed
+from tinydigits_train.starting import Start, open_start, rehearsed, settle
 from tinydigits_train.tensorflow import load_tensorflow
 
 pytestmark = pytest.mark.tensorflow
@@ -41,19 +41,47 @@ def test_known_classes_keep_their_weights_and_new_ones_get_others(start: Start) 
 
 def test_what_it_knew_is_rehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starting, "REHEARSED", 100)
-    monkeypatch.setattr(starting, "VALIDATED", 7)
     own = Digits(np.full((20, 28, 28), 9, np.uint8), np.arange(20, dtype=np.uint8) % 10)
     old = Digits(np.zeros((300, 28, 28), np.uint8), np.arange(300, dtype=np.uint8) % 10)
     data, mnist = (Dataset(each, each, "a name", "a test") for each in (own, old))
-    mixed = rehearsed(data, mnist, 0)
+    mixed = rehearsed(data, mnist, 0, listed=False)
     assert (mixed.train.images[:, 0, 0] == 9).sum() == 5 * 20
     assert (mixed.train.images[:, 0, 0] == 0).sum() == 100
     assert mixed.validation is not None
-    assert (mixed.validation.images[:, 0, 0] == 9).tolist() == [True] * 2 + [False] * 7
+    assert (mixed.validation.images[:, 0, 0] == 9).tolist() == [True] * 2 + [False] * 30
+    assert mixed.known is not None
+    assert len(mixed.known.labels) == 30
     assert mixed.test is own
-    assert rehearsed(data, None, 0) is data
+    assert rehearsed(data, None, 0, listed=False) is data
     letters = Dataset(own, own, "a name", "a test", tuple("abcdefghij"))
-    assert rehearsed(letters, mnist, 0) is letters
+    assert rehearsed(letters, mnist, 0, listed=False) is letters
+
+
+def test_all_corrections_are_learnt_from_and_pictures_of_no_class_are_shown_as_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(starting, "REHEARSED", 100)
+    own = Digits(np.full((20, 28, 28), 9, np.uint8), np.arange(20, dtype=np.uint8) % 10)
+    none = np.full((5, 28, 28), 5, np.uint8)
+    data = Dataset(own, own, "a name", "a test", others=none)
+    mixed = rehearsed(data, data, 0, listed=True)
+    assert len(mixed.train.labels) == 4 * 20 + 18
+    assert len(mixed.others) == 4 * 5
+    assert mixed.validation is not None
+    assert len(mixed.validation.labels) == 20 + 2
+
+
+@pytest.mark.parametrize(("new", "kept"), [(-1.0, 0.6), (0.0, 1.0)])
+def test_weights_go_back_until_no_more_is_read_wrong(new: float, kept: float) -> None:
+    keras = load_tensorflow("a test", "train").keras
+    dense = keras.layers.Dense(2, use_bias=False)
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), dense])
+    bright = Digits(np.full((4, 28, 28), 255, np.uint8), np.zeros(4, np.uint8))
+    before, after = np.full((784, 2), 0.0, np.float32), np.full((784, 2), 0.0, np.float32)
+    before[:, 0], after[:, 0] = 1.7, new  # above 0, class 0 is read, and below it, class 1
+    model.set_weights([after])
+    settle(model, [before], Dataset(bright, bright, "a name", "a test"), bright)
+    assert model.get_weights()[0][0, 0] == pytest.approx(1.7 + kept * (new - 1.7))
 
 
 def test_corrections_are_learnt_and_what_is_right_is_said_before_and_after(
@@ -66,7 +94,8 @@ def test_corrections_are_learnt_and_what_is_right_is_said_before_and_after(
     assert run("train", *first, cwd=tmp_path)[0] == 0
     corrected = [(f"{name}/{n}.png", truth) for name, truth in (("round", "6"), ("tick", "1"))
                  for n in range(6)]  # fmt: skip
-    path = listed(tmp_path, *corrected)
+    shapes(tmp_path, {"none": 5})
+    path = listed(tmp_path, *corrected, ("none/0.png", ""), ("none/1.png", ""))
     words = ("--from", "old.keras", "--data", path, "--epochs", "8", "-o", "new.keras")
     status, figures, progress = run("train", *words, cwd=tmp_path)
     assert status == 0, progress
@@ -74,6 +103,8 @@ def test_corrections_are_learnt_and_what_is_right_is_said_before_and_after(
     assert before.startswith("before: old reads ")
     assert "of 12 pictures of list.csv" in before
     assert "of 4 test digits of MNIST" in before
+    assert before.endswith(" of 2 without a truth")
+    assert "2 pictures of list.csv have no truth: it learns that they are none of the" in progress
     assert after.startswith("after: it reads 12 of 12 pictures of list.csv (100.00%), ")
     assert json.loads((tmp_path / "new.train.json").read_text())["data"]["from"] == "old"
 

@@ -44,7 +44,7 @@ class Lesson:
 
     steps: int
     eased: Any
-    """The images, less augmented; None where nothing is augmented."""
+    """The images, less augmented where that is possible; None where nothing is augmented."""
 
     validation: Digits | None
     """Set aside and never trained on."""
@@ -92,8 +92,7 @@ def augmented_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> L
     """
     shown, aside = held_out(data, seed)
     shown = balanced(shown, len(data.labels), seed)
-    drawn = drawn_digits(seed) if data.labels == DIGITS else None
-    images, targets = _with_others(shown, drawn, data.labels, seed)
+    images, targets = _with_others(shown, data, seed, DRAWN)
     full, eased = (_augmented(tensorflow, images, targets, batch, seed, s) for s in (1.0, EASED))
     return Lesson(full, None, None, len(full), eased, aside)
 
@@ -116,28 +115,38 @@ def picture_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Les
     shown, aside = held_out(data, seed)
     shown = balanced(shown, len(data.labels), seed)
     fitted = data.fit == "auto"
-    if fitted:
-        count = min(MOST_DRAWN, len(shown.labels))
-        drawn = drawn_digits(seed, count) if data.labels == DIGITS else None
-        images, targets = _with_others(shown, drawn, data.labels, seed)
-    else:
-        images, targets = shown.images, np.eye(len(data.labels), dtype=np.float32)[shown.labels]
+    drawn = min(MOST_DRAWN, len(shown.labels)) if fitted else None
+    images, targets = _with_others(shown, data, seed, drawn)
     dataset = _batches(tensorflow, images, targets, batch, seed, FEWEST_PICTURES_SHOWN)
-    change = augment if fitted else augment_picture
-    dataset = _changed(tensorflow, dataset, partial(change, tensorflow))
-    return Lesson(dataset, None, None, len(dataset), None, aside)
+
+    def shows(change: Callable[[Any], Any]) -> Any:
+        return _changed(tensorflow, dataset, change)
+
+    if not fitted:
+        full = shows(partial(augment_picture, tensorflow))
+        return Lesson(full, None, None, len(full), full, aside)
+    full, eased = (
+        shows(partial(augment, tensorflow, strength=strength)) for strength in (1.0, EASED)
+    )
+    return Lesson(full, None, None, len(full), eased, aside)
 
 
 def _with_others(
-    shown: Digits, drawn: Digits | None, labels: tuple[str, ...], seed: int
+    shown: Digits, data: Dataset, seed: int, drawn: int | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return images and targets: the digits, drawn ones, and images without a digit."""
-    share = min(1.0, len(shown.labels) / OTHERS_FOR)
-    others = no_digits(seed, shown, share, letters=labels == DIGITS)
+    """Return images and targets: the digits, and the data's images that are none of the classes.
+
+    drawn: how many digits are drawn, where the classes are the ten digits; other images that are
+    none of the classes are drawn or made too. None where nothing is drawn.
+    """
+    others = [data.others]
     if drawn is not None:
-        shown = joined(shown, drawn)
-    images = np.concatenate([shown.images, others])
-    targets = np.zeros((len(images), len(labels)), np.float32)
+        share = min(1.0, len(shown.labels) / OTHERS_FOR)
+        others.append(no_digits(seed, shown, share, letters=data.labels == DIGITS))
+        if data.labels == DIGITS:
+            shown = joined(shown, drawn_digits(seed, drawn))
+    images = np.concatenate([shown.images, *others])
+    targets = np.zeros((len(images), len(data.labels)), np.float32)
     targets[np.arange(len(shown.labels)), shown.labels] = 1
     return images, targets
 

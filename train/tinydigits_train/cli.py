@@ -11,11 +11,14 @@ import numpy as np
 
 from tinydigits.cli.completion import folders
 from tinydigits.cli.signals import Stopper, stoppable
+from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
 from tinydigits.text import names_in
 from tinydigits_train.recipes import RECIPES
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tinydigits_train.data import Dataset
     from tinydigits_train.labelled_folder import Digits
     from tinydigits_train.training import Epoch, Trained
@@ -168,8 +171,17 @@ def train(
         notes = {}
         if len(prepared) > 1:
             dataset, notes["preparation"] = _prepared(prepared, seed, stopper)
+        others = dataset.others
+        if len(others):
+            learnt = "it learns that they are none of the classes"
+            if not RECIPES[recipe].rejects:
+                learnt = f"{recipe} skips them; `--recipe pictures` learns from them"
+            click.echo(
+                f"{len(others):,} pictures of {dataset.name} have no truth: {learnt}", err=True
+            )
         layers = None
         judged: dict[str, Digits] = {}
+        mnist = None
         if begun:
             mnist = mnist_at_hand() if dataset.labels == begun.labels else None
             layers, notes["from"] = begun.layers(dataset.labels), begun.name
@@ -178,8 +190,14 @@ def train(
             judged = {f"pictures of {dataset.name}": own}
             if mnist:
                 judged["test digits of MNIST"] = mnist.test
-            _say_right(f"before: {begun.name}", begun.model, begun.labels, judged, dataset.labels)
-            dataset = rehearsed(dataset, mnist, seed)
+            said = _right(begun.model, begun.labels, judged, dataset.labels)
+            click.echo(
+                f"before: {begun.name} reads {said}{_refused(begun.model, others, begun.least)}"
+            )
+        if begun:
+            dataset = rehearsed(dataset, mnist, seed, listed)
+        if not len(dataset.train.labels):
+            raise SourceError(f"{data}: lists no picture with a truth, and MNIST is not at hand")
         how = [f"fit {dataset.fit}"] if dataset.from_pictures else []
         if epochs or not dataset.from_pictures:
             how.append(f"{epochs or RECIPES[recipe].epochs} epochs")
@@ -194,7 +212,9 @@ def train(
         )  # fmt: skip
         record = save(trained, output)
     if begun:
-        _say_right("after: it", trained.model, dataset.labels, judged, dataset.labels)
+        least = trained.thresholds.min_score if trained.thresholds else 0.0
+        said = _right(trained.model, dataset.labels, judged, dataset.labels)
+        click.echo(f"after: it reads {said}{_refused(trained.model, others, least)}")
     _show(trained)
     click.echo(f"wrote {output} and {record.name}", err=True)
     if plots:
@@ -230,24 +250,30 @@ def _ending(stopper: Stopper) -> Iterator[None]:
         raise click.exceptions.Exit(128 + stopper.asked) from None
 
 
-def _say_right(
-    who: str,
-    model: Any,
-    answers: tuple[str, ...],
-    judged: "dict[str, Digits]",
-    truths: tuple[str, ...],
-) -> None:
+def _right(
+    model: Any, answers: tuple[str, ...], judged: "dict[str, Digits]", truths: tuple[str, ...]
+) -> str:
     """Say how many of several sets a network reads right. answers: its classes; truths: theirs."""
     from tinydigits_train.batches import scores_of
 
     said = []
     for name, digits in judged.items():
-        read = np.array(answers)[scores_of(model, digits.images).argmax(axis=1)]
-        right = int((read == np.array(truths)[digits.labels]).sum())
-        said.append(f"{right:,} of {len(read):,} {name} ({right / len(read):.2%})")
+        if len(digits.labels):
+            read = np.array(answers)[scores_of(model, digits.images).argmax(axis=1)]
+            right = int((read == np.array(truths)[digits.labels]).sum())
+            said.append(f"{right:,} of {len(read):,} {name} ({right / len(read):.2%})")
     new = sorted(set(truths) - set(answers))
-    strange = f"; it does not know {names_in(new)}" if new else ""
-    click.echo(f"{who} reads {', '.join(said)}{strange}")
+    return ", ".join(said) + (f"; it does not know {names_in(new)}" if new else "")
+
+
+def _refused(model: Any, others: "NDArray[np.uint8]", least: float) -> str:
+    """Say how many pictures without a truth get no score of `least`."""
+    from tinydigits_train.batches import scores_of
+
+    if not len(others):
+        return ""
+    refused = int((scores_of(model, others).max(axis=1) < least).sum())
+    return f", and refuses {refused:,} of {len(others):,} without a truth"
 
 
 class _Progress:

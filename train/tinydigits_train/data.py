@@ -6,8 +6,11 @@ import hashlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
@@ -21,6 +24,7 @@ from tinydigits_train.labelled_folder import (
     labels_in,
     load_folder,
     load_list,
+    no_pictures,
 )
 from tinydigits_train.ready import FILES, is_ready, read_ready
 from tinydigits_train.tensorflow import load_tensorflow
@@ -42,6 +46,11 @@ class Dataset:
     unreadable: tuple[str, ...] = ()
     # Images that a folder keeps apart for validation. None where there are none.
     validation: Digits | None = None
+    # uint8 [N, 28, 28]: pictures that hold none of the classes.
+    others: NDArray[np.uint8] = field(default_factory=no_pictures)
+    # Digits that a network has to read as well after it was trained further. None where there are
+    # none.
+    known: Digits | None = None
     # Whether the classes have numbers for names, because nothing named them.
     numbered: bool = False
     # Whether the images were made from pictures, so that they could be prepared in another way.
@@ -115,7 +124,7 @@ def _with(splits: list[Split], fits: Sequence[Fit]) -> list[tuple[Split, Fit]]:
 def _pictured(path: Path, split: Split, fit: Fit) -> Dataset:
     return Dataset(
         split.train, split.test, _named(path), "its own pictures", split.labels, fit,
-        split.unreadable, split.validation, from_pictures=True,
+        split.unreadable, split.validation, split.others, from_pictures=True,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import csv
 import os
 import string
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,11 @@ FEWEST_PICTURES = 5  # of a class
 COLUMNS = ("file", "truth")  # of a CSV that lists pictures
 
 
+def no_pictures() -> NDArray[np.uint8]:
+    """Return uint8 [0, 28, 28]."""
+    return np.zeros((0, 28, 28), np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class Digits:
     """Labelled model inputs."""
@@ -50,6 +55,8 @@ class Split:
     validation: Digits | None
     labels: tuple[str, ...]  # the names of the classes, in order
     unreadable: tuple[str, ...]  # files that could not be read, with the reason
+    # uint8 [N, 28, 28]: pictures of a list that hold none of the classes.
+    others: NDArray[np.uint8] = field(default_factory=no_pictures)
 
 
 Pictures = NDArray[np.uint8]  # uint8 [N, F, 28, 28]: N pictures, each fitted in F ways
@@ -117,22 +124,23 @@ def load_list(
 ) -> list[Split]:
     """Read the pictures that a CSV lists under `file` and `truth`, as each of `fits` prepares them.
 
-    A name counts from the current folder, or else from the folder of the CSV. `seed` chooses the
-    `share` of the pictures that is for testing. Raises SourceError where a truth is none of the
-    labels.
+    A name counts from the current folder, or else from the folder of the CSV. An empty truth means
+    that the picture holds none of the classes. `seed` chooses the `share` of the other pictures
+    that is for testing. Raises SourceError where a truth is none of the labels.
     """
-    by_class: list[list[Item]] = [[] for _ in labels]
+    numbers = {label: number for number, label in enumerate((*labels, ""))}
+    by_class: list[list[Item]] = [[] for _ in numbers]
     for name, truth in _rows(path):
-        if truth not in labels:
+        if truth not in numbers:
             raise SourceError(
                 f"{path}: {printable(name)} is said to be {printable(truth)!r}, which is no "
                 f"class: {names_in(labels)}"
             )
         file = Path(name) if Path(name).exists() else path.parent / name
-        by_class[labels.index(truth)].append(Item(str(file), str(file)))
+        by_class[numbers[truth]].append(Item(str(file), str(file)))
     unreadable: list[str] = []
-    pictures = [_pictures(items, fits, unreadable) for items in by_class]
-    if not any(map(len, pictures)):
+    *pictures, others = (_pictures(items, fits, unreadable) for items in by_class)
+    if not any(map(len, (*pictures, others))):
         raise SourceError(f"{path}: lists no picture that can be read")
     images, classes = _joined(pictures)
     order = np.random.default_rng([seed, 0]).permutation(len(images))
@@ -144,6 +152,7 @@ def load_list(
             None,
             labels,
             tuple(unreadable),
+            others[:, way],
         )
         for way in range(len(fits))
     ]
@@ -151,7 +160,7 @@ def load_list(
 
 def labels_in(path: Path) -> tuple[str, ...]:
     """Return the classes of a list: the ten digits where all are digits, else those it names."""
-    found = {truth for _, truth in _rows(path)}
+    found = {truth for _, truth in _rows(path) if truth}
     return DIGITS if found <= set(DIGITS) else tuple(sorted(found, key=natural_key))
 
 

@@ -53,6 +53,11 @@ class Recipe:
     # (keras, trained model) → the model that is written.
     finished: Callable[[ModuleType, Any], Any] = lambda _, model: model
 
+    @property
+    def rejects(self) -> bool:
+        """Whether each score is judged by itself, so that a picture may be none of the classes."""
+        return self.loss == "binary_crossentropy"
+
     def build(self, keras: ModuleType, steps: int, classes: int = 10) -> Any:
         """The compiled model. steps: of the training, the eased epochs excluded."""
         return self._compiled(keras, self.layers(keras, classes), steps)

@@ -1,24 +1,27 @@
 """Start from a network that was trained before: `--from conv`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinydigits.errors import ModelError
 from tinydigits.fitting import Fit
 from tinydigits.info import read_info
 from tinydigits.model import BUNDLED, MODELS
-from tinydigits_train.batches import balanced, joined, split
+from tinydigits_train.batches import balanced, held_out, joined, scores_of, split
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import DIGITS, Digits
 from tinydigits_train.tensorflow import load_tensorflow
 
 REHEARSED = 4_000  # training digits of MNIST that are shown among one's own
 MOST_SHOWN = 30  # times an epoch that one picture is repeated for the sake of MNIST's number
-VALIDATED = 1_000  # digits of MNIST among the validation images
+MOST_FORGOTTEN = 0.002  # of the digits of MNIST that validate
+SHARES = tuple(tenths / 10 for tenths in range(10, 0, -1))  # of the way from old to new weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Start:
     model: Any
     labels: tuple[str, ...]
     fit: Fit
+    least: float = 0.0
+    """The score below which it refuses a picture."""
 
     def layers(self, labels: tuple[str, ...]) -> list[Any]:
         """Return its layers for these classes. Other classes than its own get a new last layer,
@@ -80,31 +85,63 @@ def open_start(name: str) -> Start:
         )
     if name in BUNDLED:
         info = read_info(MODELS / f"{name}.json")
-        return Start(name, model, info.labels, info.fit)
+        return Start(name, model, info.labels, info.fit, info.thresholds.min_score)
     try:
         record = json.loads(path.with_suffix(".train.json").read_text("utf-8"))
-        return Start(path.stem, model, tuple(record["labels"]), record["fit"])
+        least = (record["thresholds"] or {"min_score": 0.0})["min_score"]
+        return Start(path.stem, model, tuple(record["labels"]), record["fit"], least)
     except (OSError, ValueError, KeyError, TypeError) as error:
         beside = path.with_suffix(".train.json").name
         raise ModelError(f"{path}: needs {beside} beside it, as `train` writes: {error}") from error
 
 
-def rehearsed(data: Dataset, mnist: Dataset | None, seed: int) -> Dataset:
+def rehearsed(data: Dataset, mnist: Dataset | None, seed: int, listed: bool) -> Dataset:
     """Return the data with digits of MNIST among them, so that a network does not forget what it
     knew while it learns from a few pictures. Other classes than the ten digits are returned as they
     are, and so is all where MNIST is not at hand.
+
+    listed: whether the pictures come from a list of corrections. All of these are learnt from, and
+    validate too; of a folder, some are set aside.
     """
     if mnist is None or data.labels != DIGITS or data.fit != "auto":
         return data
-    learnt, aside = (data.train, data.validation) if data.validation else split(data.train, seed)
-    old, new = split(mnist.train, seed)
-    times = max(1, min(MOST_SHOWN, REHEARSED // len(learnt.labels)))
+    if listed:
+        learnt = aside = data.train
+    else:
+        learnt, aside = held_out(data, seed)
+    old, known = split(mnist.train, 0)  # the seed of the bundled networks: they never learnt these
+    count = len(learnt.labels) + len(data.others)
+    times = max(1, min(MOST_SHOWN, REHEARSED // count))
     return replace(
         data,
         train=joined(*[balanced(learnt, len(DIGITS), seed)] * times, _first(old, REHEARSED)),
-        validation=joined(aside, _first(new, VALIDATED)),
+        validation=joined(aside, known),
+        others=np.repeat(data.others, times, axis=0),
+        known=known,
     )
 
 
 def _first(digits: Digits, count: int) -> Digits:
     return Digits(digits.images[:count], digits.labels[:count])
+
+
+def settle(model: Any, before: Sequence[NDArray[np.float32]], data: Dataset, aside: Digits) -> None:
+    """Go back on the line from the new weights to those of `before`, until no more of `aside` are
+    read wrong than before, save for MOST_FORGOTTEN of the digits that the network knew.
+
+    The method is that of Wortsman et al., "Robust fine-tuning of zero-shot models" (2022).
+    """
+    known = len(data.known.labels) if data.known else 0  # these are the last ones of `aside`
+    after = model.get_weights()
+
+    def wrong(share: float) -> NDArray[np.intp]:
+        pairs = zip(before, after, strict=True)
+        model.set_weights([(1 - share) * old + share * new for old, new in pairs])
+        wrong = scores_of(model, aside.images).argmax(axis=1) != aside.labels
+        return np.array([part.sum() for part in np.split(wrong, [len(wrong) - known])])
+
+    most = wrong(0.0) + np.array([0, int(MOST_FORGOTTEN * known)])
+    for share in SHARES:
+        if (wrong(share) <= most).all():
+            return
+    model.set_weights(before)

@@ -18,6 +18,7 @@ from tinydigits_train.batches import calibrated, scores_of, softened
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.recipes import AGAIN, RECIPES
+from tinydigits_train.starting import settle
 from tinydigits_train.tensorflow import load_tensorflow
 
 FEWEST_PATIENT = 8  # epochs without a better one, at least, before training ends early
@@ -111,6 +112,9 @@ def train(
     else:
         model = chosen.build(keras, steps, classes)
     images, eased = shown.images, shown.eased
+    before = model.get_weights()
+    if start:
+        images = eased  # few steps, and from a network that bears strong changes already
     if start and model.input_shape[1:] != (28, 28, 1):
         shape = (-1, *model.input_shape[1:])
         images = images.map(lambda some, wanted: (tensorflow.reshape(some, shape), wanted))
@@ -146,6 +150,8 @@ def train(
         model.set_weights([(one + other) / 2 for one, other in pairs])
     if watch.best is not None:
         model.set_weights(watch.best)
+    if start and aside:
+        settle(model, before, data, aside)
     model = chosen.finished(keras, model)
     read, tested = (_evaluated(model, digits, classes) for digits in (data.train, data.test))
     validation = shown.validation
