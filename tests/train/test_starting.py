@@ -136,6 +136,19 @@ def test_other_classes_get_a_new_head_and_what_is_not_known_is_said(
     assert json.loads((tmp_path / "two.train.json").read_text())["labels"] == ["10 bars", "round"]
 
 
+def test_a_list_without_a_truth_is_refused_where_mnist_cannot_be_rehearsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    shapes(tmp_path, {"none": 1})
+    words = ("--data", listed(tmp_path, ("none/0.png", "")), "-o", "new.keras")
+    for start in ((), ("--from", "conv")):
+        status, _, said = run("train", *start, *words, cwd=tmp_path)
+        assert status == 2
+        assert "list.csv: lists no picture with a truth to learn from" in said
+
+
 def test_a_model_that_cannot_be_trained_further_is_named(tmp_path: Path) -> None:
     message = "no such file; bundled: conv, light, dense; `tinydigits train`"
     with pytest.raises(ModelError, match=message):

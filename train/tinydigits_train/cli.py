@@ -141,8 +141,8 @@ def train(
     if start and recipe:
         raise click.UsageError("--recipe is for a new network; --from has one already")
     # TensorFlow takes seconds to load: only once the words of the call are right.
-    from tinydigits_train.data import load_prepared, mnist_at_hand
-    from tinydigits_train.labelled_folder import is_list
+    from tinydigits_train.data import ENVIRONMENT, load_prepared, mnist_at_hand
+    from tinydigits_train.labelled_folder import DIGITS, is_list
     from tinydigits_train.plots import ready, write_plots
     from tinydigits_train.starting import open_start, rehearsed
     from tinydigits_train.tensorflow import load_tensorflow
@@ -159,6 +159,11 @@ def train(
     known = begun.labels if begun and listed else None
     prepared = load_prepared(data, fits, seed=seed, labels=labels or known)
     dataset = prepared[0]
+    # A network of MNIST is trained further: it is to read MNIST afterwards too.
+    digits = begun is not None and begun.fit == "auto" and begun.labels == dataset.labels == DIGITS
+    mnist = mnist_at_hand() if digits else None
+    if not len(dataset.train.labels) and not mnist:
+        raise SourceError(f"{data}: lists no picture with a truth to learn from")
     if fit and not dataset.from_pictures:
         raise click.BadParameter(
             f"{fit} is for pictures; MNIST is 28×28 as it is", param_hint="--fit"
@@ -181,9 +186,7 @@ def train(
             )
         layers = None
         judged: dict[str, Digits] = {}
-        mnist = None
         if begun:
-            mnist = mnist_at_hand() if dataset.labels == begun.labels else None
             layers, notes["from"] = begun.layers(dataset.labels), begun.name
             # Corrections are few, and all of them are learnt from; of a folder some are not.
             own = dataset.train if listed else dataset.test
@@ -194,10 +197,13 @@ def train(
             click.echo(
                 f"before: {begun.name} reads {said}{_refused(begun.model, others, begun.least)}"
             )
-        if begun:
+            if digits and not mnist:
+                click.echo(
+                    f"MNIST is not in ${ENVIRONMENT}, nor where Keras keeps it: the network may "
+                    "forget the digits that it knew",
+                    err=True,
+                )
             dataset = rehearsed(dataset, mnist, seed, listed)
-        if not len(dataset.train.labels):
-            raise SourceError(f"{data}: lists no picture with a truth, and MNIST is not at hand")
         how = [f"fit {dataset.fit}"] if dataset.from_pictures else []
         if epochs or not dataset.from_pictures:
             how.append(f"{epochs or RECIPES[recipe].epochs} epochs")

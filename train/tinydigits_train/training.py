@@ -154,7 +154,8 @@ def train(
         settle(model, before, data, aside)
     model = chosen.finished(keras, model)
     read, tested = (_evaluated(model, digits, classes) for digits in (data.train, data.test))
-    validation = shown.validation
+    # Corrections validate too, and are hard: thresholds that suit them would refuse too little.
+    validation = data.known or shown.validation
     thresholds = calibrated(scores_of(model, validation.images)) if validation else None
     history = tuple(watch.history)
     return Trained(model, recipe, seed, history, read, tested, thresholds, data, notes or {})
