@@ -143,8 +143,10 @@ def _reason(outputs: list[Floats], labels: NDArray[np.uint8]) -> str:
                 f"class {label}): train it with the classes in the order of the data"
             )
     if all(np.bincount(given).max() >= SAME_ANSWER * len(labels) for given in answers):
-        return "it gives nearly every image the same answer: was it trained, and its weights saved?"
-    return (
-        "it may be untrained, or was trained on other pictures (pass them as --data), or prepares "
-        "them in another way; --range 0..1 exports it all the same"
-    )
+        why = "it gives nearly every image the same answer, as an untrained network does"
+    else:
+        why = (
+            "it may be untrained, or was trained on other pictures (pass them as --data), or "
+            "prepares them in another way"
+        )
+    return f"{why}; --range 0..1 exports it all the same"

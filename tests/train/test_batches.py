@@ -19,6 +19,7 @@ from tinydigits_train.batches import (
     nudged_lesson,
     picture_lesson,
     plain_lesson,
+    remembered,
     softened,
 )
 from tinydigits_train.data import Dataset
@@ -112,7 +113,16 @@ def test_the_scores_of_a_teacher_are_a_part_of_the_targets() -> None:
     batches = tensorflow.data.Dataset.from_tensor_slices((images, targets)).batch(2)
     mixed = np.concatenate([wanted.numpy() for _, wanted in softened(teacher, batches)])
     part = lesson_module.TAUGHT
-    assert mixed == pytest.approx((1 - part) * targets + part * np.asarray(teacher(images)))
+    scores = np.asarray(teacher(images))
+    assert mixed == pytest.approx((1 - part) * targets + part * scores)
+    # A network that is trained further keeps the scores that are right, and learns the others.
+    right = np.round(scores)
+    targets[:2], targets[2:] = right[:2], 1 - right[2:]
+    batches = tensorflow.data.Dataset.from_tensor_slices((images, targets)).batch(2)
+    mixed = np.concatenate(
+        [wanted.numpy() for _, wanted in remembered(tensorflow, teacher, batches)]
+    )
+    assert mixed == pytest.approx(np.concatenate([scores[:2], targets[2:]]))
 
 
 @pytest.mark.tensorflow

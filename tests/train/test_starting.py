@@ -2,15 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.support.commands import run
 from tests.train.test_data import small_mnist
 from tests.train.test_labelled_folder import listed, shapes
 from tinydigits import ModelError
 from tinydigits_train import batches, starting
+from tinydigits_train.batches import joined
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.starting import Start, open_start, rehearsed, settle
@@ -39,49 +42,72 @@ def test_known_classes_keep_their_weights_and_new_ones_get_others(start: Start) 
     assert start.layers(start.labels)[1:] == start.model.layers
 
 
-def test_what_it_knew_is_rehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starting, "REHEARSED", 100)
-    own = Digits(np.full((20, 28, 28), 9, np.uint8), np.arange(20, dtype=np.uint8) % 10)
-    old = Digits(np.zeros((300, 28, 28), np.uint8), np.arange(300, dtype=np.uint8) % 10)
-    data, mnist = (Dataset(each, each, "a name", "a test") for each in (own, old))
-    mixed = rehearsed(data, mnist, 0, listed=False)
-    assert (mixed.train.images[:, 0, 0] == 9).sum() == 5 * 20
-    assert (mixed.train.images[:, 0, 0] == 0).sum() == 100
-    assert mixed.validation is not None
-    assert (mixed.validation.images[:, 0, 0] == 9).tolist() == [True] * 2 + [False] * 30
-    assert mixed.known is not None
-    assert len(mixed.known.labels) == 30
-    assert mixed.test is own
-    assert rehearsed(data, None, 0, listed=False) is data
-    letters = Dataset(own, own, "a name", "a test", tuple("abcdefghij"))
-    assert rehearsed(letters, mnist, 0, listed=False) is letters
-
-
-def test_all_corrections_are_learnt_from_and_pictures_of_no_class_are_shown_as_often(
+def test_what_it_knew_is_rehearsed_and_all_of_ones_own_is_learnt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(starting, "REHEARSED", 100)
     own = Digits(np.full((20, 28, 28), 9, np.uint8), np.arange(20, dtype=np.uint8) % 10)
+    old = Digits(np.zeros((300, 28, 28), np.uint8), np.arange(300, dtype=np.uint8) % 10)
     none = np.full((5, 28, 28), 5, np.uint8)
     data = Dataset(own, own, "a name", "a test", others=none)
-    mixed = rehearsed(data, data, 0, listed=True)
-    assert len(mixed.train.labels) == 4 * 20 + 18
+    mnist = Dataset(old, old, "a name", "a test")
+    mixed = rehearsed(data, mnist, 0)
+    assert (mixed.train.images[:, 0, 0] == 9).sum() == 4 * 20
+    assert (mixed.train.images[:, 0, 0] == 0).sum() == 100
     assert len(mixed.others) == 4 * 5
     assert mixed.validation is not None
-    assert len(mixed.validation.labels) == 20 + 2
+    assert (mixed.validation.images[:, 0, 0] == 9).tolist() == [True] * 20 + [False] * 30
+    assert mixed.known is not None
+    assert len(mixed.known.labels) == 30
+    assert mixed.test is own
+    assert rehearsed(data, None, 0) is data
+    letters = Dataset(own, own, "a name", "a test", tuple("abcdefghij"))
+    assert rehearsed(letters, mnist, 0) is letters
 
 
-@pytest.mark.parametrize(("new", "kept"), [(-1.0, 0.6), (0.0, 1.0)])
-def test_weights_go_back_until_no_more_is_read_wrong(new: float, kept: float) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "kept"),
+    [
+        (-1.0, 1.7, 0.4),  # its own picture is learnt, and no more is changed than that needs
+        (0.2, 1.7, 0.0),  # it reads that picture already
+        (-1.0, -2.0, 0.0),  # it does not learn it
+    ],
+)
+def test_weights_go_back_to_the_nearest_that_read_the_most(
+    old: float, new: float, kept: float
+) -> None:
+    model, own, known = two_weights(), pixels(1, 0), pixels(2, 1)
+    model.set_weights([weights(new, -1.0)])
+    settle(model, [weights(old, -1.0)], joined(own, known), known)
+    assert model.get_weights()[0][1, 0] == pytest.approx(old + kept * (new - old))
+
+
+def test_weights_that_forget_are_not_kept() -> None:
+    model, own, known = two_weights(), pixels(1, 0), pixels(2, 0)
+    model.set_weights([weights(1.0, -2.0)])
+    settle(model, [weights(-1.0, 1.0)], joined(own, known), known)
+    assert np.array_equal(model.get_weights()[0], weights(-1.0, 1.0))
+
+
+def two_weights() -> Any:
+    """Two classes; the first is read where the weight of a bright pixel is above 0."""
     keras = load_tensorflow("a test", "train").keras
-    dense = keras.layers.Dense(2, use_bias=False)
-    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), dense])
-    bright = Digits(np.full((4, 28, 28), 255, np.uint8), np.zeros(4, np.uint8))
-    before, after = np.full((784, 2), 0.0, np.float32), np.full((784, 2), 0.0, np.float32)
-    before[:, 0], after[:, 0] = 1.7, new  # above 0, class 0 is read, and below it, class 1
-    model.set_weights([after])
-    settle(model, [before], Dataset(bright, bright, "a name", "a test"), bright)
-    assert model.get_weights()[0][0, 0] == pytest.approx(1.7 + kept * (new - 1.7))
+    layers = [keras.layers.Flatten(), keras.layers.Dense(2, use_bias=False)]
+    return keras.Sequential([keras.Input((28, 28, 1)), *layers])
+
+
+def weights(first: float, second: float) -> NDArray[np.float32]:
+    """Of pixels 1 and 2, for the first class."""
+    kernel = np.zeros((784, 2), np.float32)
+    kernel[1:3, 0] = first, second
+    return kernel
+
+
+def pixels(at: int, label: int) -> Digits:
+    """Four images in which only this pixel is bright."""
+    images = np.zeros((4, 784), np.uint8)
+    images[:, at] = 255
+    return Digits(images.reshape(4, 28, 28), np.full(4, label, np.uint8))
 
 
 def test_corrections_are_learnt_and_what_is_right_is_said_before_and_after(

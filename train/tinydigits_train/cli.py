@@ -203,7 +203,7 @@ def train(
                     "forget the digits that it knew",
                     err=True,
                 )
-            dataset = rehearsed(dataset, mnist, seed, listed)
+            dataset = rehearsed(dataset, mnist, seed)
         how = [f"fit {dataset.fit}"] if dataset.from_pictures else []
         if epochs or not dataset.from_pictures:
             how.append(f"{epochs or RECIPES[recipe].epochs} epochs")

@@ -13,7 +13,7 @@ from tinydigits.errors import ModelError
 from tinydigits.fitting import Fit
 from tinydigits.info import read_info
 from tinydigits.model import BUNDLED, MODELS
-from tinydigits_train.batches import balanced, held_out, joined, scores_of, split
+from tinydigits_train.batches import balanced, joined, scores_of, split
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import DIGITS, Digits
 from tinydigits_train.tensorflow import load_tensorflow
@@ -21,7 +21,7 @@ from tinydigits_train.tensorflow import load_tensorflow
 REHEARSED = 4_000  # training digits of MNIST that are shown among one's own
 MOST_SHOWN = 30  # times an epoch that one picture is repeated for the sake of MNIST's number
 MOST_FORGOTTEN = 0.002  # of the digits of MNIST that validate
-SHARES = tuple(tenths / 10 for tenths in range(10, 0, -1))  # of the way from old to new weights
+SHARES = tuple(tenths / 10 for tenths in range(11))  # of the way from old to new weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +95,20 @@ def open_start(name: str) -> Start:
         raise ModelError(f"{path}: needs {beside} beside it, as `train` writes: {error}") from error
 
 
-def rehearsed(data: Dataset, mnist: Dataset | None, seed: int, listed: bool) -> Dataset:
+def rehearsed(data: Dataset, mnist: Dataset | None, seed: int) -> Dataset:
     """Return the data with digits of MNIST among them, so that a network does not forget what it
-    knew while it learns from a few pictures. Other classes than the ten digits are returned as they
-    are, and so is all where MNIST is not at hand.
-
-    listed: whether the pictures come from a list of corrections. All of these are learnt from, and
-    validate too; of a folder, some are set aside.
+    knew while it learns from a few pictures. All of these are learnt from, and validate too. Other
+    classes than the ten digits are returned as they are, and so is all where MNIST is not at hand.
     """
     if mnist is None or data.labels != DIGITS or data.fit != "auto":
         return data
-    if listed:
-        learnt = aside = data.train
-    else:
-        learnt, aside = held_out(data, seed)
+    own = data.train
     old, known = split(mnist.train, 0)  # the seed of the bundled networks: they never learnt these
-    count = len(learnt.labels) + len(data.others)
-    times = max(1, min(MOST_SHOWN, REHEARSED // count))
+    times = max(1, min(MOST_SHOWN, REHEARSED // (len(own.labels) + len(data.others))))
     return replace(
         data,
-        train=joined(*[balanced(learnt, len(DIGITS), seed)] * times, _first(old, REHEARSED)),
-        validation=joined(aside, known),
+        train=joined(*[balanced(own, len(DIGITS), seed)] * times, _first(old, REHEARSED)),
+        validation=joined(own, *[data.validation] if data.validation else [], known),
         others=np.repeat(data.others, times, axis=0),
         known=known,
     )
@@ -125,23 +118,28 @@ def _first(digits: Digits, count: int) -> Digits:
     return Digits(digits.images[:count], digits.labels[:count])
 
 
-def settle(model: Any, before: Sequence[NDArray[np.float32]], data: Dataset, aside: Digits) -> None:
-    """Go back on the line from the new weights to those of `before`, until no more of `aside` are
-    read wrong than before, save for MOST_FORGOTTEN of the digits that the network knew.
+def settle(
+    model: Any, before: Sequence[NDArray[np.float32]], validation: Digits, known: Digits
+) -> None:
+    """Go back on the line from the new weights to those of `before`, to where the fewest of one's
+    own pictures are read wrong, and of such places to the nearest. MOST_FORGOTTEN of the digits
+    that the network knew, which are the last ones of `validation`, may be lost.
 
     The method is that of Wortsman et al., "Robust fine-tuning of zero-shot models" (2022).
     """
-    known = len(data.known.labels) if data.known else 0  # these are the last ones of `aside`
     after = model.get_weights()
-
-    def wrong(share: float) -> NDArray[np.intp]:
-        pairs = zip(before, after, strict=True)
-        model.set_weights([(1 - share) * old + share * new for old, new in pairs])
-        wrong = scores_of(model, aside.images).argmax(axis=1) != aside.labels
-        return np.array([part.sum() for part in np.split(wrong, [len(wrong) - known])])
-
-    most = wrong(0.0) + np.array([0, int(MOST_FORGOTTEN * known)])
+    own = len(validation.labels) - len(known.labels)
+    best, fewest, most = before, np.inf, np.inf
     for share in SHARES:
-        if (wrong(share) <= most).all():
-            return
-    model.set_weights(before)
+        pairs = zip(before, after, strict=True)
+        weights = [(1 - share) * old + share * new for old, new in pairs]
+        model.set_weights(weights)
+        wrong = scores_of(model, validation.images).argmax(axis=1) != validation.labels
+        mistakes, forgotten = int(wrong[:own].sum()), int(wrong[own:].sum())
+        if share == 0:
+            most = forgotten + int(MOST_FORGOTTEN * len(known.labels))
+        if mistakes < fewest and forgotten <= most:
+            best, fewest = weights, mistakes
+        if mistakes == 0:
+            break
+    model.set_weights(best)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tinydigits import SinkError, __version__
 from tinydigits.info import Thresholds
 from tinydigits.sinks.files import replaced_path, writing
-from tinydigits_train.batches import calibrated, scores_of, softened
+from tinydigits_train.batches import calibrated, remembered, scores_of, softened
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.recipes import AGAIN, RECIPES
@@ -118,6 +118,10 @@ def train(
     if start and model.input_shape[1:] != (28, 28, 1):
         shape = (-1, *model.input_shape[1:])
         images = images.map(lambda some, wanted: (tensorflow.reshape(some, shape), wanted))
+    if data.known:
+        knowing = keras.models.clone_model(model)
+        knowing.set_weights(before)
+        images = remembered(tensorflow, knowing, images)
     if chosen.teacher and not start:
         taught = max(1, round(chosen.teacher_epochs * epochs / chosen.epochs))
         teacher = chosen.build_teacher(keras, shown.steps * taught, classes)
@@ -130,6 +134,8 @@ def train(
     aside = shown.validation if data.from_pictures else None
     patience = max(FEWEST_PATIENT, epochs // 3)
     watch = _watch(keras, aside, patience, lambda epoch: on_epoch(epoch, epochs, recipe), stop)
+    if start and aside:  # training may make it no better
+        watch.best, watch.least = before, _doubt(scores_of(model, aside.images), aside.labels)
     callbacks = [watch]
     if aside and model.optimizer.use_ema:
         # The averaged weights are what is validated and kept.
@@ -150,8 +156,8 @@ def train(
         model.set_weights([(one + other) / 2 for one, other in pairs])
     if watch.best is not None:
         model.set_weights(watch.best)
-    if start and aside:
-        settle(model, before, data, aside)
+    if start and aside and data.known:
+        settle(model, before, aside, data.known)
     model = chosen.finished(keras, model)
     read, tested = (_evaluated(model, digits, classes) for digits in (data.train, data.test))
     # Corrections validate too, and are hard: thresholds that suit them would refuse too little.
