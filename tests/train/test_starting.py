@@ -1,6 +1,7 @@
 """A trained network is trained further: for its own classes, for others, and from corrections."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tinydigits import ModelError
 from tinydigits_train import batches, starting
 from tinydigits_train.batches import joined
 from tinydigits_train.data import Dataset
-from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.labelled_folder import Digits, no_pictures
 from tinydigits_train.starting import Start, open_start, rehearsed, settle
 from tinydigits_train.tensorflow import load_tensorflow
 
@@ -78,15 +79,32 @@ def test_weights_go_back_to_the_nearest_that_read_the_most(
 ) -> None:
     model, own, known = two_weights(), pixels(1, 0), pixels(2, 1)
     model.set_weights([weights(new, -1.0)])
-    settle(model, [weights(old, -1.0)], joined(own, known), known)
+    settle(model, [weights(old, -1.0)], judged(own, known))
     assert model.get_weights()[0][1, 0] == pytest.approx(old + kept * (new - old))
 
 
 def test_weights_that_forget_are_not_kept() -> None:
     model, own, known = two_weights(), pixels(1, 0), pixels(2, 0)
     model.set_weights([weights(1.0, -2.0)])
-    settle(model, [weights(-1.0, 1.0)], joined(own, known), known)
+    settle(model, [weights(-1.0, 1.0)], judged(own, known))
     assert np.array_equal(model.get_weights()[0], weights(-1.0, 1.0))
+
+
+def test_weights_that_refuse_pictures_of_no_class_are_kept() -> None:
+    model, nothing, known = (
+        two_weights(),
+        Digits(no_pictures(), np.zeros(0, np.uint8)),
+        pixels(2, 1),
+    )
+    model.set_weights([weights(-1.0, -1.0)])
+    data = judged(nothing, known)
+    settle(model, [weights(1.0, -1.0)], replace(data, others=pixels(1, 0).images))
+    assert model.get_weights()[0][1, 0] == pytest.approx(0.0, abs=0.21)
+
+
+def judged(own: Digits, known: Digits) -> Dataset:
+    both = joined(own, known)
+    return Dataset(own, own, "a name", "a test", validation=both, known=known)
 
 
 def two_weights() -> Any:

@@ -21,6 +21,7 @@ from tinydigits_train.tensorflow import load_tensorflow
 REHEARSED = 4_000  # training digits of MNIST that are shown among one's own
 MOST_SHOWN = 30  # times an epoch that one picture is repeated for the sake of MNIST's number
 MOST_FORGOTTEN = 0.002  # of the digits of MNIST that validate
+TAKEN = 0.15  # the score from which a picture of none of the classes counts as read wrong
 SHARES = tuple(tenths / 10 for tenths in range(11))  # of the way from old to new weights
 
 
@@ -118,17 +119,18 @@ def _first(digits: Digits, count: int) -> Digits:
     return Digits(digits.images[:count], digits.labels[:count])
 
 
-def settle(
-    model: Any, before: Sequence[NDArray[np.float32]], validation: Digits, known: Digits
-) -> None:
+def settle(model: Any, before: Sequence[NDArray[np.float32]], data: Dataset) -> None:
     """Go back on the line from the new weights to those of `before`, to where the fewest of one's
     own pictures are read wrong, and of such places to the nearest. MOST_FORGOTTEN of the digits
-    that the network knew, which are the last ones of `validation`, may be lost.
+    that the network knew, which are the last ones that validate, may be lost.
 
     The method is that of Wortsman et al., "Robust fine-tuning of zero-shot models" (2022).
     """
-    after = model.get_weights()
-    own = len(validation.labels) - len(known.labels)
+    validation, known, others = data.validation, data.known, data.others
+    assert validation
+    assert known
+    others = np.unique(others, axis=0) if len(others) else others  # each is shown several times
+    after, own = model.get_weights(), len(validation.labels) - len(known.labels)
     best, fewest, most = before, np.inf, np.inf
     for share in SHARES:
         pairs = zip(before, after, strict=True)
@@ -136,6 +138,8 @@ def settle(
         model.set_weights(weights)
         wrong = scores_of(model, validation.images).argmax(axis=1) != validation.labels
         mistakes, forgotten = int(wrong[:own].sum()), int(wrong[own:].sum())
+        if len(others):
+            mistakes += int((scores_of(model, others).max(axis=1) >= TAKEN).sum())
         if share == 0:
             most = forgotten + int(MOST_FORGOTTEN * len(known.labels))
         if mistakes < fewest and forgotten <= most:

@@ -156,8 +156,8 @@ def train(
         model.set_weights([(one + other) / 2 for one, other in pairs])
     if watch.best is not None:
         model.set_weights(watch.best)
-    if start and aside and data.known:
-        settle(model, before, aside, data.known)
+    if data.known:
+        settle(model, before, data)
     model = chosen.finished(keras, model)
     read, tested = (_evaluated(model, digits, classes) for digits in (data.train, data.test))
     # Corrections validate too, and are hard: thresholds that suit them would refuse too little.
