@@ -27,6 +27,7 @@ class Line(NamedTuple):
 
 LINES = {
     "light": Line(115_200, 28),
+    "small": Line(115_200, 28),
     "conv": Line(115_200, 28),
     "dense": Line(115_200, 784),
     "tiny": Line(9_600, 784),

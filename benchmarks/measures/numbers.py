@@ -96,11 +96,6 @@ def _measured(
     return *rates(found, truth), 1000 * spent / len(truth)
 
 
-def _read(model: str, pictures: list[ImageLike]) -> list[str]:
-    numbers = Classifier(model).read_many(pictures)
-    return [(number.text or "").replace("\n", " ") for number in numbers]
-
-
 def rates(found: Sequence[str], truth: Sequence[str]) -> tuple[float, float]:
     """Return the share of numbers that are exact, and the digit error rate. A blank parts lines."""
     pairs = list(zip(found, truth, strict=True))

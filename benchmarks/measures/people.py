@@ -57,9 +57,9 @@ def measure(plan: Plan) -> Finding:
         "people",
         what="How well the bundled models read what strangers drew, scanned and photographed, with "
         f"each way to bring the pictures to 28×28. `{NOTEBOOK}` is what most notebooks do: convert "
-        "to grey and resize. `CPU ms` is the CPU time for each picture, "
-        "decoding included. Other programs are right where they read that digit and nothing else, "
-        "and refuse where they read no digit.",
+        "to grey and resize. `CPU ms` is the CPU time for each picture, decoding included but for "
+        "`notebook`. Other programs are right where they read that digit and nothing else, and "
+        "refuse where they read no digit.",
         on=f"{len(names)} pictures in {len(set(truth))} sub-folders, one for each label",
         how="; ".join(how),
         tables=(Table("people", "pictures by people", heads, tuple(rows)),),

@@ -171,16 +171,20 @@ def test_small_classes_are_shown_as_often_as_large_ones() -> None:
 
 @pytest.mark.tensorflow
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("fit", ["auto", "resize"])
+@pytest.mark.parametrize(
+    ("shown", "fit"),
+    [(picture_lesson, "auto"), (picture_lesson, "resize"), (eased_lesson, "auto")],
+)
 def test_pictures_of_none_of_the_classes_are_shown_with_no_score(
-    fit: Fit, monkeypatch: pytest.MonkeyPatch
+    shown: Callable[..., Lesson], fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lesson_module, "FEWEST_PICTURES_SHOWN", 1)
+    monkeypatch.setattr(lesson_module, "FEWEST_SHOWN", 1)
     monkeypatch.setattr(lesson_module, "augment", lambda _, images, strength: images)  # noqa: ARG005
     monkeypatch.setattr(lesson_module, "augment_picture", lambda _, images: images)
     others = np.full((3, 28, 28), 77, np.uint8)
     data = replace(dataset(labelled(*[3] * 10)), fit=fit, others=others)
-    lesson = picture_lesson(load_tensorflow("a test", "train"), data, 1, seed=0)
+    lesson = shown(load_tensorflow("a test", "train"), data, 1, seed=0)
     sums = [
         float(targets.numpy().sum())
         for images, targets in lesson.images

@@ -25,7 +25,7 @@ def test_a_recipe_is_sigmoid_dense_layers(recipe: str, units: list[int], paramet
     assert model.loss == "sparse_categorical_crossentropy"
 
 
-def test_each_is_named_as_in_the_table_and_the_lessons_take_seconds() -> None:
+def test_each_is_named_as_in_the_table_and_has_its_epochs() -> None:
     assert (RECIPES["dense"].epochs, RECIPES["mlp"].epochs) == (5, 10)
     assert {name: recipe.name for name, recipe in RECIPES.items()} == {n: n for n in RECIPES}
 

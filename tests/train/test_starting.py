@@ -148,8 +148,9 @@ def test_corrections_are_learnt_and_what_is_right_is_said_before_and_after(
     assert "of 12 pictures of list.csv" in before
     assert "of 4 test digits of MNIST" in before
     assert before.endswith(" of 2 without a truth")
-    assert "2 pictures of list.csv have no truth: it learns that they are none of the" in progress
+    assert "list.csv: pictures without a truth: 2; it learns that they are none of the" in progress
     assert after.startswith("after: it reads 12 of 12 pictures of list.csv (100.00%), ")
+    assert after.endswith("refuses 2 of 2 without a truth")
     assert json.loads((tmp_path / "new.train.json").read_text())["data"]["from"] == "old"
 
 
@@ -190,7 +191,7 @@ def test_a_list_without_a_truth_is_refused_where_mnist_cannot_be_rehearsed(
     for start in ((), ("--from", "conv")):
         status, _, said = run("train", *start, *words, cwd=tmp_path)
         assert status == 2
-        assert "list.csv: lists no picture with a truth to learn from" in said
+        assert "list.csv: holds no readable picture with a truth to learn from" in said
 
 
 def test_a_model_that_cannot_be_trained_further_is_named(tmp_path: Path) -> None:

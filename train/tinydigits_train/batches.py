@@ -66,8 +66,8 @@ def plain_lesson(_tensorflow: Any, data: Dataset, batch: int, seed: int) -> Less
 def nudged_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Lesson:
     """The digits of `plain_lesson`, a copy of each that is changed a little, and drawn digits.
 
-    A network of one layer learns from them how others write: `dense` reads 85 % of digits that
-    people photographed, and 82 % without them, at the same accuracy on MNIST.
+    A network of one layer learns from them how others write: `dense` reads 86 % of 257 digits that
+    people photographed, and 83 % without them, at the same accuracy on MNIST.
     """
     plain = plain_lesson(tensorflow, data, batch, seed)
     images, labels = plain.images, plain.labels
@@ -98,11 +98,11 @@ def augmented_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> L
 
 
 def eased_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Lesson:
-    """The digits alone, each changed less at each showing, for a network with few weights."""
+    """The data's own pictures, each changed less at each showing, for a network of few weights."""
     shown, aside = held_out(data, seed)
     shown = balanced(shown, len(data.labels), seed)
-    targets = np.eye(len(data.labels), dtype=np.float32)[shown.labels]
-    eased = _augmented(tensorflow, shown.images, targets, batch, seed, EASED)
+    images, targets = _with_others(shown, data, seed, None)
+    eased = _augmented(tensorflow, images, targets, batch, seed, EASED)
     return Lesson(eased, None, None, len(eased), None, aside)
 
 
@@ -196,10 +196,10 @@ def softened(teacher: Any, batches: Any) -> Any:
 
 
 def remembered(tensorflow: Any, teacher: Any, batches: Any) -> Any:
-    """Replace the targets of the images that a trained network reads right by its scores.
+    """Replace the targets of the digits that a trained network reads right by its scores.
 
     A network that is trained further then stays what it was where it was right (Li and Hoiem,
-    "Learning without forgetting", 2016): 24 hard corrections cost 0.07 % of the test digits of
+    "Learning without forgetting", 2016): 24 hard corrections cost 0.09 % of the test digits of
     MNIST, where they cost 0.17 % without.
     """
     teacher.trainable = False
@@ -207,6 +207,8 @@ def remembered(tensorflow: Any, teacher: Any, batches: Any) -> Any:
     def mixed(images: Any, targets: Any) -> tuple[Any, Any]:
         scores = teacher(images, training=False)
         right = tensorflow.reduce_all(abs(scores - targets) < 0.5, axis=1, keepdims=True)
+        # Scores below 0.5 do not refuse a picture of none of the classes: thresholds are lower.
+        right &= tensorflow.reduce_any(targets > 0.5, axis=1, keepdims=True)
         return images, tensorflow.where(right, scores, targets)
 
     return batches.map(mixed, num_parallel_calls=2).prefetch(4)

@@ -160,16 +160,21 @@ def train(
     prepared = load_prepared(data, fits, seed=seed, labels=labels or known)
     dataset = prepared[0]
     # A network of MNIST is trained further: it is to read MNIST afterwards too.
-    digits = begun is not None and begun.fit == "auto" and begun.labels == dataset.labels == DIGITS
+    digits = (
+        begun is not None
+        and dataset.from_pictures
+        and begun.fit == "auto"
+        and begun.labels == dataset.labels == DIGITS
+    )
     mnist = mnist_at_hand() if digits else None
+    for line in dataset.unreadable:
+        click.echo(f"unreadable: {line}", err=True)
     if not len(dataset.train.labels) and not mnist:
-        raise SourceError(f"{data}: lists no picture with a truth to learn from")
+        raise SourceError(f"{data}: holds no readable picture with a truth to learn from")
     if fit and not dataset.from_pictures:
         raise click.BadParameter(
             f"{fit} is for pictures; MNIST is 28×28 as it is", param_hint="--fit"
         )
-    for line in dataset.unreadable:
-        click.echo(f"unreadable: {line}", err=True)
     recipe = recipe or ("pictures" if start or dataset.from_pictures else "dense")
     stopping = stoppable(lambda: "", raises=False, longest=SAVING)
     with stopping as stopper, _ending(stopper):
@@ -182,7 +187,7 @@ def train(
             if not RECIPES[recipe].rejects:
                 learnt = f"{recipe} skips them; `--recipe pictures` learns from them"
             click.echo(
-                f"{len(others):,} pictures of {dataset.name} have no truth: {learnt}", err=True
+                f"{dataset.name}: pictures without a truth: {len(others):,}; {learnt}", err=True
             )
         layers = None
         judged: dict[str, Digits] = {}

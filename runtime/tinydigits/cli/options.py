@@ -52,8 +52,8 @@ def _adding(*options: Any) -> Callable[[Any], Any]:
 backend_option = click.option(
     "--backend",
     type=click.Choice(get_args(BackendName)),
-    help="What runs the network. litert runs TFLite files, the others run ONNX files. Default: "
-    "onnxruntime where it is installed, else numpy.",
+    help="The program that runs the network. litert runs TFLite files, the others run ONNX files. "
+    "Default: onnxruntime where it is installed, else numpy.",
 )
 
 _reading = _adding(
