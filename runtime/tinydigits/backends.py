@@ -153,8 +153,8 @@ class NumpyBackend(_OnnxFile):
             self._graph = Graph(self._data)
         except UnknownOperator as error:
             raise ModelError(
-                f"{self._origin}: holds the operator {error}, which the backend numpy does not "
-                "know: pip install onnxruntime"
+                f"{self._origin}: the backend numpy does not know the operator {error}: use the "
+                "backend onnxruntime"
             ) from error
         return self._graph.inputs, self._graph.outputs, self._graph.metadata
 

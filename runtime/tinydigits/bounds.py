@@ -114,7 +114,7 @@ def check_metadata(image: Any) -> None:
 
 def most_memory(max_pixels: int, more: int = 0) -> int:
     """Return the bytes that a picture may take: MEMORY and `more`, or less where the limit on
-    pixels is low. Who raises that limit allows PIXEL_BYTES for each pixel of it.
+    pixels is low. A limit above MAX_PIXELS allows PIXEL_BYTES for each of its pixels.
     """
     most = PIXEL_BYTES * max_pixels
     return max(LEAST_MEMORY, most if max_pixels > MAX_PIXELS else min(most, MEMORY + more))

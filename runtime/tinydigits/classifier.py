@@ -34,7 +34,7 @@ class Classifier:
     None means `Limits()`. `threads`: how many CPUs answer one large array. Above 1 they help
     `scores`, and not `classify`, whose `workers` do; this process must not be forked afterwards.
     `backend`: what runs the network, `onnxruntime`, `numpy` or, for TFLite, `litert`. None means
-    onnxruntime for ONNX files, or numpy where it is not installed or does not load.
+    litert for a TFLite file; for others onnxruntime, or numpy where onnxruntime does not load.
 
     Raises ModelError, MissingExtra, and TinydigitsError for a value out of its range.
 

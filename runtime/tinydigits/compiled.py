@@ -28,7 +28,7 @@ class Result(ctypes.Structure):
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
     """Return the compiled C, or None where there is none or PURE is set. Raises TinydigitsError
-    for a file that cannot be loaded.
+    for a file of another machine or version.
     """
     if os.environ.get(PURE) == "1" or not LIBRARY.exists():
         return None
@@ -45,5 +45,11 @@ def library() -> ctypes.CDLL | None:
         *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_size_t),
         *(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(Result)),
     ]
-    found.png_unfilter.argtypes = [ctypes.c_char_p, *[ctypes.c_int32] * 3, ctypes.c_void_p]
+    try:
+        found.png_unfilter.argtypes = [ctypes.c_char_p, *[ctypes.c_int32] * 3, ctypes.c_void_p]
+    except AttributeError as error:
+        raise TinydigitsError(
+            f"{LIBRARY}: was compiled from an earlier version: install tinydigits again, or set "
+            f"{PURE}=1"
+        ) from error
     return found

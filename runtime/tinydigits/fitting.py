@@ -39,6 +39,9 @@ OFF_CENTRE = 6  # tenths of px: no MNIST digit's centre of mass is further from 
 DARK_BORDER = 16  # of 255: mean of the outermost pixels; at most 8.0 in the MNIST test images
 
 
+_BANDS = ((), (3,), (4,))  # what the shapes of arrays end in, after height and width
+
+
 class Fitted(NamedTuple):
     """One model input, and the decisions that led to it."""
 
@@ -69,8 +72,14 @@ def fit(
     `invert`: whether the ink is darker than its background; None detects it. With True, no picture
     counts as a model input already.
 
-    Raises ImageError with "none" where the picture is not 28×28.
+    Raises ImageError for other arrays, and with "none" where the picture is not 28×28.
     """
+    if isinstance(image, np.ndarray) and not (
+        image.dtype == np.uint8 and image.size and image.ndim > 1 and image.shape[2:] in _BANDS
+    ):
+        raise ImageError(
+            f"{image.dtype} {list(image.shape)}, where uint8 [H, W] or [H, W, 3|4] was expected"
+        )
     width, height = image.size if isinstance(image, Image.Image) else image.shape[1::-1]
     if how == "none" and (width, height) != (SIDE, SIDE):
         raise ImageError(f"{width}×{height} pixels, and fit=none takes 28×28 only")

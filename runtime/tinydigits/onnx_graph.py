@@ -37,6 +37,9 @@ class UnknownOperator(ValueError):  # noqa: N818 - a refusal rather than a failu
     """The graph needs something that this module does not do; the message names it."""
 
 
+OLDEST = 13  # set of operators: before it Softmax and others meant something else
+
+
 class Value(NamedTuple):
     """An input or output, described as onnxruntime does."""
 
@@ -63,6 +66,9 @@ class Graph:
         model = _fields(memoryview(data))
         graph = _fields(model[7][-1])
         properties = [_fields(each) for each in model[14]]
+        for each in map(_fields, model[8]):
+            if _text(each[1]) in ("", "ai.onnx") and each[2] and each[2][-1] < OLDEST:
+                raise UnknownOperator(f"set {each[2][-1]}, which is older than {OLDEST}")
         self.metadata = {_text(each[1]): _text(each[2]) for each in properties}
         self._constants = dict(map(_tensor, graph[5]))
         self.inputs = [v for v in map(_value, graph[11]) if v.name not in self._constants]
@@ -72,6 +78,8 @@ class Graph:
         for each in reversed(graph[1]):
             fields = _fields(each)
             inputs = [_text([name]) for name in fields[1]]
+            while inputs and not inputs[-1]:  # optional ones that are left out
+                inputs.pop()
             last = [name for name in inputs if name not in needed]
             needed.update(inputs)
             self._nodes.insert(0, Node(_operation(fields), inputs, _text(fields[2]), last))

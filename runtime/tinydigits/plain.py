@@ -55,7 +55,7 @@ class Plain(NamedTuple):
     is_jpeg: bool
 
     def memory(self, scale: int) -> int:
-        """Return what `bounds.memory` returns for it."""
+        """Return at most what `bounds.memory` returns for it: of a PNG, the IDAT chunks count."""
         width, height = self.size
         pixels = width * height // scale**2
         return len(self.encoded) + ROW_BYTES * height + (2 if self.mode == "L" else 8) * pixels

@@ -47,8 +47,8 @@ def quiet_native_code(shows_on_failure: bool = True, loads: bool = False) -> Ite
     false. Threads wait for each other here. Do nothing where no more files can be opened: what is
     said there is no reason to fail.
 
-    Do nothing in a process that is an application's either, unless the block `loads` a library and
-    no other thread is there, whose words would be held back too.
+    In an application's process, do this only where the block `loads` a library and there is no
+    other thread, whose words would be held back too. Otherwise do nothing.
     """
     global _stderr
     if not (_is_own or (loads and threading.active_count() == 1)):
@@ -56,16 +56,17 @@ def quiet_native_code(shows_on_failure: bool = True, loads: bool = False) -> Ite
         return
     with _one_thread, ExitStack() as stack:
         before, kept = _stderr, dict[int, int]()
-        for number in (STDOUT, STDERR):
-            with suppress(OSError):  # it is closed
-                kept[number] = os.dup(number)
-                stack.callback(os.close, kept[number])
         try:
-            held = memory_file()
+            while (held := memory_file()) <= STDERR:  # it got the number of a closed descriptor
+                stack.callback(os.close, held)
         except OSError:
             yield
             return
         stack.callback(os.close, held)
+        for number in (STDOUT, STDERR):
+            with suppress(OSError):  # it is closed, but for a number that was taken above
+                kept[number] = os.dup(number)
+                stack.callback(os.close, kept[number])
         try:
             if before == STDERR:
                 _stderr = kept.get(STDERR, STDERR)

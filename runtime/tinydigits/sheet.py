@@ -43,8 +43,9 @@ LOW = 60  # likewise: less tall pieces are parts of a digit, or no digit, and ar
 WORD = 70  # likewise: the gap between words
 SIGN = 40  # likewise: what is less tall is a dot, a hyphen or dust
 LEAST = 0.02  # signs with a lower score are left out
-MEAN = 0.5  # the least mean score of the signs of a line; and of those of the digits' size in the
-# picture, in which those that are left out count 0
+# The least mean score of a line's signs. A picture holds a number only if the mean of all signs
+# that were read reaches it too; signs of the digits' size that were left out count as 0.
+MEAN = 0.5
 SMALLER, LARGER = 60, 170  # of 100 of the usual height in a line: other sizes are doubted
 
 

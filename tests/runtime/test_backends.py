@@ -43,7 +43,8 @@ if {threads}: threading.Thread(target=ended.wait).start()
 import tinydigits
 tinydigits.Classifier("dense", backend="onnxruntime")
 ended.set()
-print(descriptors() == before)
+same = descriptors() == before
+{tells}
 """
 
 
@@ -127,11 +128,24 @@ def test_an_onnxruntime_that_does_not_load_is_replaced_and_named(tmp_path: Path)
 
 
 @pytest.mark.linux
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"])
+def test_what_is_closed_stays_closed_and_the_rest_open_while_a_library_loads(
+    closed: str, tmp_path: Path
+) -> None:
+    code = OPENS.format(threads=False, tells="open('said', 'w').write(str(same))")
+    command = ["/bin/sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert (tmp_path / "said").read_text() == "True"
+
+
+@pytest.mark.linux
 @pytest.mark.parametrize("threads", [False, True])
 def test_what_a_library_prints_while_it_loads_is_kept_from_an_application(
     threads: bool, tmp_path: Path
 ) -> None:
     """Beside other threads nothing is held back, since their words would be too."""
-    done = run([sys.executable, "-c", OPENS.format(threads=threads)], LOUD, tmp_path)
+    done = run(
+        [sys.executable, "-c", OPENS.format(threads=threads, tells="print(same)")], LOUD, tmp_path
+    )
     assert done.stdout == "True\n"
     assert done.stderr.count("already registered") == (LINES if threads else 0)

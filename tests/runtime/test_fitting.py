@@ -1,5 +1,7 @@
 """fit leaves a model input as it is and brings every other picture to what MNIST has."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -101,3 +103,18 @@ def test_invert_is_obeyed() -> None:
     image = seven((56, 56), 0, 255)
     assert fit(image, "resize", False).pixels[0, 0] == 255
     assert fit(image, "mnist", False).inverted is False
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((40, 40), np.float32),
+        np.zeros((40, 40), bool),
+        np.zeros((40, 40, 2), np.uint8),
+        np.zeros((0, 40), np.uint8),
+        np.zeros((4, 40, 40, 3), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(array: NDArray[Any]) -> None:
+    with pytest.raises(ImageError, match=r"where uint8 \[H, W\] or \[H, W, 3\|4\] was expected"):
+        fit(array)

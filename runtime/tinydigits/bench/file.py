@@ -8,8 +8,8 @@ One object: `schema`, `created`, `seconds`, `rounds`, `timer_s`, `unreadable`, `
     unit      `s`, `images/s`, `bytes`, `threads`, `processes` or `CPUs`
     samples   how many were taken
     value     the median of `blocks`
-    p50, p90, p99, p99.9   percentiles of all samples; null where fewer than 10 lie beyond one
-              above the median, and where the metric has no percentiles
+    p50, p90, p99, p99.9   percentiles of all samples; null where the metric has none. One above
+              the median is also null where fewer than 10 samples lie beyond it
     blocks    one number for each round that measured it: the median of the round's samples, for
               images/s all its images ÷ all its time
 """

@@ -15,12 +15,6 @@ CPUS = Path("/sys/devices/system/cpu")
 # Lines of cpuinfo that name the CPU or the board, best first: Raspberry Pi has the first, x86 the
 # second. "model" in small letters is a number.
 _CPU_LINES = ("Model", "model name", "Hardware", "cpu")
-_OPENCV = (
-    "opencv-python-headless",
-    "opencv-python",
-    "opencv-contrib-python-headless",
-    "opencv-contrib-python",
-)
 UNKNOWN = "unknown"
 ABSENT = "not installed"
 
@@ -41,7 +35,6 @@ class Machine(NamedTuple):
     numpy: str
     onnxruntime: str
     pillow: str
-    opencv: str  # a version, or `not installed`
     litert: str  # a version, or `not installed`
 
 
@@ -69,7 +62,6 @@ def this_machine() -> Machine:
         numpy=version_of("numpy"),
         onnxruntime=version_of("onnxruntime"),
         pillow=version_of("pillow"),
-        opencv=version_of(*_OPENCV),
         litert=version_of("ai-edge-litert"),
     )
 
@@ -107,14 +99,12 @@ def _system() -> str:
         return kernel
 
 
-def version_of(*distributions: str) -> str:
-    """Return the version of the first one that is installed, else ABSENT."""
-    for name in distributions:
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return ABSENT
+def version_of(distribution: str) -> str:
+    """Return its version, or ABSENT where it is not installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ABSENT
 
 
 def _text(path: Path) -> str:

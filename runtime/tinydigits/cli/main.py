@@ -42,12 +42,10 @@ def run() -> NoReturn:
     """
     watch_signals()
     own_process()
-    # Workers share the CPUs; what NumPy multiplies is too small for several threads.
+    # NumPy would start a thread for each CPU, at 7 ms of CPU time each. No product here is large
+    # enough for several, and workers share the CPUs.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(50_000)  # a start makes many objects and no garbage
-    # NumPy starts a thread for each CPU, at 7 ms of CPU time each, that no product here is large
-    # enough for.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     status = 0
     try:
         main()

@@ -51,9 +51,9 @@ def _adding(*options: Any) -> Callable[[Any], Any]:
 
 backend_option = click.option(
     "--backend",
-    type=click.Choice(get_args(BackendName)),
+    type=click.Choice(get_args(BackendName), case_sensitive=False),
     help="The program that runs the network. litert runs TFLite files, the others run ONNX files. "
-    "Default: onnxruntime where it is installed, else numpy.",
+    "Default: litert for a TFLite file; for others onnxruntime where it loads, else numpy.",
 )
 
 _reading = _adding(

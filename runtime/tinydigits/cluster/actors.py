@@ -117,7 +117,8 @@ class PartReader:
         from pyarrow import parquet
 
         name, plan = self._job.plan.name(number), self._job.plan.digest()
-        end = self._store.tail(name, FOOTER) or b""
+        if not (end := self._store.tail(name, FOOTER)):
+            return None
         footer = int.from_bytes(end[-8:-4], "little") + 8  # bytes, with the 8 that end the file
         if footer > len(end):
             end = self._store.tail(name, footer) or b""

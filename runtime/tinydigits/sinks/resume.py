@@ -244,7 +244,7 @@ def _check_settings(target: Path, settings: Settings) -> None:
 
 
 def differing(before: Settings, now: Settings) -> list[str]:
-    """Say of each setting that is another one now what it was and is."""
+    """Return a sentence for each setting that has changed: what it was, and what it is now."""
     return [
         f"{key} was {before.get(key)} and is {value}"
         for key, value in now.items()

@@ -24,7 +24,8 @@ from tinydigits.sources.folders import walked
 BLOCK = 1 << 16  # bytes of a list that are read at once
 # With what a list begins that a program on Windows has written, and its encoding if not UTF-8.
 _MARKS = {b"\xef\xbb\xbf": None, b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-# A list of UTF-16 without a mark: names ended by NUL would be single letters, and `.` or `/`.
+# A list of UTF-16 without a mark. A list with NUL between its names looks like this only if its
+# first names are single letters, and one of them is `.` or `/`.
 _UNMARKED = re.compile(rb"(?P<le>(?:[^\0]\0)+?[./\\\n]\0)|(?P<be>(?:\0[^\0])+?\0[./\\\n])")
 NAME_BYTES = 1 << 20  # 1 MiB: the longest name in a list; a signed address has a few thousand
 
