@@ -257,7 +257,9 @@ def test_the_smallest_folder_goes_all_the_way_to_the_c_of_tiny(tmp_path: Path) -
 def test_the_smallest_folder_goes_all_the_way_to_c(tmp_path: Path) -> None:
     """Two classes of five pictures; and each file of it can be named to `verify`."""
     data = ("--data", str(shapes(tmp_path / "data", {"round": 5, "tick": 5})))
-    status, _, errors = run("train", *data, "--recipe", "dense", "-o", "_own.keras", cwd=tmp_path)
+    status, _, errors = run(
+        "train", *data, "--recipe", "dense", "--epochs", "9", "-o", "_own.keras", cwd=tmp_path
+    )
     assert status == 0, errors
     words = ("export", "_own.keras", "-o", "out", "--formats", "onnx,c", *data)
     status, table, errors = run(*words, cwd=tmp_path)

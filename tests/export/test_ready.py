@@ -38,7 +38,7 @@ def test_they_are_copied_with_their_receipts_and_without_tensorflow_or_data(
     )
     written = [*FORMAT_TABLE["c"].files("dense"), "dense.html"]
     assert done.stderr == f"wrote {', '.join(written)} to out\n"
-    assert done.stdout.startswith("dense (dense): 10,000 test images, Keras reads 92.6")
+    assert done.stdout.startswith("dense (dense): 10,000 test images, Keras reads 92.7")
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == sorted(
         [*written, "dense.json", "dense.keras", "dense.train.json"]

@@ -207,7 +207,8 @@ def test_extreme_images_come_out_as_on_the_host_by_assembly_and_by_c(
 def test_own_labels_come_out_as_on_the_host(
     mnist: Dataset, tmp_path: Path, limit: Limit, classes: int
 ) -> None:
-    original = random_original(classes)
+    # A CH32V003 has 16 kB of flash, which hold 20 classes at most.
+    original = random_original(min(classes, 18) if limit.target.name == "CH32V003" else classes)
     source = to_c(original, info_of(original), mnist.train.images[:1000])
     images = mnist.test.images[:5]
     run = dense_firmware(source, limit.target, tmp_path).run(images.reshape(-1, 784))
