@@ -121,7 +121,7 @@ function showAnswer(reading, info) {
 }
 
 /** Where the network is one dense layer on the pixels, its weights are a picture for each label:
- * blue where ink speaks for it, red where ink speaks against it. */
+ * orange where ink speaks for it, purple where ink speaks against it, as in the plots of `train`. */
 function showTemplates(network, { labels }) {
   const [only] = network;
   const [kernel] = only.arrays;
@@ -135,7 +135,7 @@ function showTemplates(network, { labels }) {
     const data = new Uint8ClampedArray(4 * SIDE * SIDE);
     for (let pixel = 0; pixel < SIDE * SIDE; pixel++) {
       const weight = kernel[pixel * labels.length + column] / strong;
-      data.set([...(weight > 0 ? [72, 136, 228] : [222, 80, 74]), 255 * Math.abs(weight)], 4 * pixel);
+      data.set([...(weight > 0 ? [224, 130, 20] : [128, 115, 172]), 255 * Math.abs(weight)], 4 * pixel);
     }
     canvas.getContext("2d").putImageData(new ImageData(data, SIDE, SIDE), 0, 0);
     canvas.role = "img";
