@@ -97,7 +97,7 @@ Read = TypeVar("Read", covariant=True)
 
 
 class ChunkReader(Protocol[Read]):
-    """What the pipeline needs of a reader. Workers are sent one."""
+    """A reader, as the pipeline needs it. Workers are sent one."""
 
     @property
     def backend(self) -> Backend: ...

@@ -39,7 +39,7 @@ class Page(NamedTuple):
     """uint8 [H, W]: 0 where there is no ink, 255 where it is strongest."""
 
     pieces: list[Piece]
-    """What may be digits or parts of them: dust and ruled lines are left out."""
+    """Pieces that may be digits or parts of them: dust and ruled lines are left out."""
 
     tall: int
     """The usual height of the digits, in px of `levels`."""
@@ -49,7 +49,7 @@ class Page(NamedTuple):
 
     left: int
     top: int
-    """Where `levels` begins in the picture, in px of the picture."""
+    """The place in the picture at which `levels` begins, in px of the picture."""
 
     def in_picture(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
         """Return a box, in px of `levels`, in px of the picture."""

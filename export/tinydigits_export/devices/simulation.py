@@ -34,8 +34,8 @@ from tinydigits_export.devices.cores import run_core
 
 SIMULATORS = Path(__file__).parent
 BARE = ["-nostartfiles"]
-# Where code and variables lie. On an AVR with more room than there is, so that what does not fit is
-# measured too.
+# The places of code and variables. An AVR gets more room than there is, so that programs that do
+# not fit are measured too.
 MEMORY = {
     "avr-": [f"-Wl,--defsym=__{kind}_REGION_LENGTH__=1M" for kind in ("TEXT", "DATA")],
     "arm-none-eabi-": ["-Wl,-Ttext=0,-Tdata=0x20000000"],
