@@ -38,8 +38,8 @@ def to_onnx(original: Original, info: ModelInfo) -> bytes:
 def _named(proto: Any) -> None:
     """Give input, output and the free dimension the names of the contract, and number the rest.
 
-    The names that TensorFlow and tf2onnx invent count what the process has made before, so that the
-    same model would give other bytes in another process.
+    The names that TensorFlow and tf2onnx invent count what the process has made before, and tf2onnx
+    puts constants in any order: the same model would give other bytes.
     """
     graph = proto.graph
     graph.name, graph.doc_string = METADATA_KEY, ""
@@ -50,7 +50,8 @@ def _named(proto: Any) -> None:
 
 
 def _number(graph: Any, names: dict[str, str]) -> None:
-    """Rename the values and nodes of `graph` and of the graphs in it, in their order.
+    """Rename the values and nodes of `graph` and of the graphs in it in the order of their use, and
+    put constants into that order.
 
     `names`: from old names of values to new ones; those of `graph` are added.
     """
@@ -58,14 +59,16 @@ def _number(graph: Any, names: dict[str, str]) -> None:
     def renamed(kind: str, name: str) -> str:
         return names.setdefault(name, f"{kind}_{len(names)}")
 
-    for value in (*graph.initializer, *graph.input):
-        value.name = renamed("constant", value.name)
     for node in graph.node:
+        node.input[:] = [renamed("constant", name) for name in node.input]
         node.name = f"{node.op_type}_{len(names)}"
-        node.input[:] = [names[name] for name in node.input]
         node.output[:] = [renamed(node.op_type, name) for name in node.output]
         for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                _number(inner, names)
-    for value in (*graph.output, *graph.value_info):
-        value.name = names[value.name]
+            if attribute.HasField("g"):  # the branch of an If, or the body of a Loop
+                _number(attribute.g, names)
+    for value in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        value.name = renamed("constant", value.name)
+    places = {name: place for place, name in enumerate(names.values())}
+    constants = sorted(graph.initializer, key=lambda constant: places[constant.name])
+    del graph.initializer[:]
+    graph.initializer.extend(constants)

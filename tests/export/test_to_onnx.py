@@ -10,7 +10,7 @@ import pytest
 from tests.support.pages import opened
 from tinydigits.backends import NumpyBackend, OnnxBackend
 from tinydigits.info import ModelInfo
-from tinydigits_export.keras_model import open_original
+from tinydigits_export.keras_model import Original
 from tinydigits_export.to_onnx import to_onnx
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.recipes import RECIPES
@@ -48,11 +48,11 @@ def test_its_input_and_output_are_the_contracts(proto: onnx.ModelProto) -> None:
     ]
 
 
-def test_its_bytes_do_not_depend_on_what_the_process_made_before(
-    proto: onnx.ModelProto, keras_path: Path
+def test_its_bytes_do_not_depend_on_chance_or_on_what_the_process_made_before(
+    conv: Original, proto: onnx.ModelProto
 ) -> None:
-    """TensorFlow and Keras number what they make, and numbers of other length are other bytes."""
-    assert to_onnx(open_original(keras_path), describe(proto)) == proto.SerializeToString()
+    """TensorFlow and Keras number what they make, and tf2onnx orders some of it by chance."""
+    assert len({to_onnx(conv, describe(proto)) for _ in range(6)}) == 1
 
 
 def test_its_weights_are_inside(proto: onnx.ModelProto) -> None:
