@@ -25,7 +25,7 @@ def test_the_bundled_dense_reads_mnist(
     answers = [prediction.label for prediction in classifier.classify(mnist_test.images)]
     accuracy = np.mean([a == str(t) for a, t in zip(answers, mnist_test.labels, strict=True)])
     if has_all_of_mnist:
-        assert accuracy == classifier.info.metrics["test"]["accuracy"] == 0.9265
+        assert accuracy == classifier.info.metrics["test"]["accuracy"] == 0.9274
     else:
         assert accuracy >= 0.91
 
@@ -93,7 +93,9 @@ def test_a_blank_picture_has_no_label(classifier: Classifier) -> None:
 
 
 def test_a_score_below_min_score_is_uncertain(mnist_test: Digits) -> None:
-    image = mnist_test.images[0]
+    # The scores of some digits are nearly 1, above which there is no threshold.
+    best = Classifier("dense").scores(mnist_test.images[:100]).max(axis=1)
+    image = mnist_test.images[int(abs(best - 0.9).argmin())]
     score = Classifier("dense")(image).score
     assert score is not None
     below, above = (Classifier("dense", min_score=score + d)(image) for d in (-1e-4, 1e-4))
