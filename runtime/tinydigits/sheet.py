@@ -222,7 +222,7 @@ def _best(
 ) -> tuple[list[Sign], list[Box]]:
     """Return the digits on the best path, and the boxes of the signs that it leaves out.
 
-    Where two pieces of the line are surely digits, others are judged by their height: of 40 drawn
+    If two pieces of the line are surely digits, others are judged by their height: of 40 drawn
     pairs of rows, one about twice as tall as the other, 37 are then read exactly, and otherwise 11.
     """
     heights = [atom.box[3] - atom.box[1] for atom in atoms if atom.sure]

@@ -1,6 +1,6 @@
-"""A network is run by the backend that is asked for, or by the best one that is here. Where that is
-another than usual, `info` and commands say why. What a library prints while it is loaded is kept
-from the terminal, and the process is what it was afterwards.
+"""A network is run by the backend that is asked for, or by the best one that is here. `info` and
+commands say why if that is not the usual one. The words of a library that is loaded are kept from
+the terminal, and the process is what it was afterwards.
 """
 
 import os

@@ -58,7 +58,7 @@ int main(void) {
 
 
 class Cost(NamedTuple):
-    """What a recipe may take."""
+    """The most that a recipe may take."""
 
     maps: tuple[int, ...]
     agreement: float  # with Keras, at least, over all test digits
