@@ -3,6 +3,7 @@
 import os
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, TypeVar, get_args
 
 import numpy as np
@@ -14,7 +15,7 @@ from tinydigits.images import ImageLike, Limits
 from tinydigits.info import Thresholds
 from tinydigits.items import Chunk, Item, Skipped, Stack, chunked
 from tinydigits.judging import Answers, Prediction, Status, judge
-from tinydigits.model import BackendName, load_model
+from tinydigits.model import Backend, BackendName, load_model, load_second
 from tinydigits.number_reading import Lines, NumberReader
 from tinydigits.numbers import Number, NumberAnswers, Wanted, judge_numbers
 from tinydigits.pipeline import Workers, readings
@@ -143,7 +144,8 @@ class Classifier:
         """Read one picture that holds several digits: a number, rows of numbers, a column.
 
         `digits`: the least and the most digits that it should hold; a picture with another number
-        of them is uncertain. `lines`: whether it may hold several lines.
+        of them is uncertain. `lines`: whether it may hold several lines. Where the model is `conv`,
+        scores are the mean of its own and of those of `light`.
 
         Raises ImageError, which names the file, where it cannot be read; ModelError where the
         network cannot answer; TinydigitsError for a value out of its range.
@@ -181,7 +183,7 @@ class Classifier:
             raise TinydigitsError(f"digits {digits}: the least and the most, from 1, were expected")
         if lines not in get_args(Lines):
             raise TinydigitsError(f"lines={lines!r}: choose from {', '.join(get_args(Lines))}")
-        reader = NumberReader(self._backend, self.reader.settings, lines)
+        reader = NumberReader(self._backend, self.reader.settings, self._second, lines)
 
         def answers() -> Generator[NumberAnswers]:
             for chunk, reading in readings(reader, chunks, workers, keep):
@@ -189,6 +191,12 @@ class Classifier:
                 yield NumberAnswers(chunk, reading, judged)
 
         return answers()
+
+    @cached_property
+    def _second(self) -> Backend | None:
+        """The network that is asked too where numbers are read."""
+        settings = self.settings
+        return load_second(settings.model, settings.threads, settings.backend)
 
     def _chunks(
         self,

@@ -18,6 +18,7 @@ from tinydigits.regular import open_regular
 from tinydigits.text import similar
 
 BUNDLED = ("conv", "light", "dense")  # the models in this package, most accurate first
+SECOND = {"conv": "light"}  # the bundled model that is asked too where numbers are read
 MODELS = Path(__file__).with_name("models")
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
@@ -76,6 +77,14 @@ def load_model(
             f"{path}: has no `{METADATA_KEY}` metadata; `tinydigits export` makes files that do"
         )
     return _agreeing(path, opened, opened.metadata)
+
+
+def load_second(
+    model: str | os.PathLike[str] | None, threads: int, backend: BackendName | None
+) -> Backend | None:
+    """Open the network that is asked too where `model` reads numbers; None where there is none."""
+    second = SECOND.get(str(BUNDLED[0] if model is None else model))
+    return load_model(second, threads, backend)[0] if second else None
 
 
 def _described_beside(

@@ -5,6 +5,9 @@ one worker.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tinydigits.errors import ImageError
 from tinydigits.images import MORE, REDUCED, Reduction, decode
 from tinydigits.items import Chunk
@@ -40,6 +43,10 @@ class NumberReader:
 
     backend: Backend
     settings: Settings
+    second: Backend | None = None
+    """Another network for the same labels. The scores are then the mean of both: a row is read
+    exactly only if each digit is right, and two networks are seldom wrong about the same one."""
+
     lines: Lines = "many"
     """Whether a picture may hold several lines."""
 
@@ -61,7 +68,7 @@ class NumberReader:
                 in_part += picture.info.get(MORE) is True
                 shown = thumbnail(picture, THUMBNAIL) if keep.thumbnails else None
                 sheet = read_sheet(
-                    picture, self.settings.invert, self.lines == "many", self.backend.scores
+                    picture, self.settings.invert, self.lines == "many", self._scores
                 )
                 size, reduction = picture.size, picture.info.get(REDUCED)
                 if isinstance(reduction, Reduction):  # a PNG may hold a text of that name
@@ -74,6 +81,13 @@ class NumberReader:
             sizes.append(size)
             thumbnails.append(shown)
         return NumberReading(sheets, sizes, thumbnails if keep.thumbnails else None, in_part)
+
+    def _scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        scores = self.backend.scores(images)
+        if self.second is not None:
+            scores += self.second.scores(images)
+            scores /= 2
+        return scores
 
     def give_up(self, chunk: Chunk, why: str, keep: Keep) -> NumberReading:
         """Return the reading of a chunk whose pictures cannot be read."""

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from tinydigits import Classifier, ImageError, TinydigitsError
 from tinydigits.images import Limits, decoded
+from tinydigits.model import MODELS
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.rows import KINDS, Writing, picture, pictures
 
@@ -154,3 +155,17 @@ def test_what_cannot_be_read_or_is_out_of_range_is_refused(
         classifier.read(missing, lines="two")  # type: ignore[arg-type]
     with pytest.raises(TinydigitsError, match="not bytes"):
         classifier.read_many(b"picture")
+
+
+def test_a_second_network_is_asked_where_the_first_is_bundled(
+    row: tuple[Image.Image, str], classifier: Classifier
+) -> None:
+    """Scores of `conv` are the mean of its own and of `light`'s. Other models answer alone."""
+    image, _ = row
+    scores = [
+        [digit.score for line in model.read(image).lines for digit in line]
+        for model in (classifier, Classifier(MODELS / "conv.onnx"), Classifier("light"))
+    ]
+    both, first, second = np.array(scores)
+    assert np.allclose(both, (first + second) / 2, atol=1e-6)
+    assert not np.allclose(first, second, atol=1e-6)
