@@ -5,6 +5,7 @@ page of ink and pieces → what the network says of each piece → lines → pie
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -59,7 +60,8 @@ class Sign(NamedTuple):
     """Left, top, right, bottom in pixels of the upright picture, right and bottom exclusive."""
 
     doubted: bool = False
-    """Whether it is of another size than the other signs of its line."""
+    """Whether it is of another size than the other signs of its line, or follows one of their size
+    that was left out."""
 
 
 class Sheet(NamedTuple):
@@ -199,7 +201,7 @@ def _lines(page: Page, pieces: _Pieces, many: bool, infer: Infer) -> tuple[list[
         if sum(float(sign.scores.max()) for sign in signs) < MEAN * len(signs):
             others += [sign.box for sign in signs]  # a hair, or dirt
         elif signs:
-            lines.append(_doubted(signs))
+            lines.append(_doubted(signs, left_out))
     alike = [box for box in others if SMALLER <= 100 * (box[3] - box[1]) / usual.tall <= LARGER]
     read = [float(sign.scores.max()) for line in lines for sign in line]
     if sum(read) < MEAN * (len(read) + len(alike)):
@@ -271,15 +273,27 @@ def _without_words(signs: list[Sign], others: list[Box], tall: int) -> tuple[lis
     return [sign for sign in signs if sign.box not in left_out], [*others, *left_out]
 
 
-def _doubted(line: list[Sign]) -> list[Sign]:
-    """Doubt the signs that are of another size than the others of their line."""
+def _doubted(line: list[Sign], left_out: Sequence[Box]) -> list[Sign]:
+    """Doubt the signs that are of another size than the others of their line, and those before
+    which, in the same group of signs, one of that size was left out.
+    """
     usual = float(np.median([sign.box[3] - sign.box[1] for sign in line]))
-    return [
-        sign._replace(
-            doubted=not SMALLER * usual <= 100 * (sign.box[3] - sign.box[1]) <= LARGER * usual
+
+    def is_usual(box: Box) -> bool:
+        return SMALLER * usual <= 100 * (box[3] - box[1]) <= LARGER * usual
+
+    def parted(before: Box, after: Box) -> bool:
+        return any(
+            before[0] + before[2] < box[0] + box[2] < after[0] + after[2]
+            and max(box[0] - before[2], after[0] - box[2]) * 100 < WORD * usual
+            for box in left_out
+            if is_usual(box)
         )
-        for sign in line
-    ]
+
+    doubted = [not is_usual(sign.box) for sign in line]
+    for place, (before, after) in enumerate(pairwise(line), 1):
+        doubted[place] |= parted(before.box, after.box)
+    return [sign._replace(doubted=each) for sign, each in zip(line, doubted, strict=True)]
 
 
 def _box(piece: Piece) -> Box:

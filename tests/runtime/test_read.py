@@ -169,3 +169,18 @@ def test_a_second_network_is_asked_where_the_first_is_bundled(
     both, first, second = np.array(scores)
     assert np.allclose(both, (first + second) / 2, atol=1e-6)
     assert not np.allclose(first, second, atol=1e-6)
+
+
+@pytest.mark.parametrize(("at", "status"), [(2, "uncertain"), (4, "ok")])
+def test_a_sign_that_is_left_out_between_digits_makes_the_number_uncertain(
+    at: int, status: str, clear: Digits, classifier: Classifier
+) -> None:
+    """It may be a digit that was not known again. At an end it may be a unit or a currency."""
+    signs = [Image.fromarray(clear.images[label]).resize((56, 56)) for label in (2, 3, 4, 6)]
+    sign = Image.new("L", (56, 56))
+    for ends in ((12, 10, 44, 46), (44, 10, 12, 46), (28, 8, 28, 48)):  # a star
+        ImageDraw.Draw(sign).line(ends, fill=255, width=5)
+    signs.insert(at, sign)
+    number = classifier.read(np.pad(np.concatenate(signs, axis=1), 30))
+    assert (number.text, number.status, number.left_out) == ("2346", status, 1)
+    assert number.detail == ("digit 3 of line 1" if status == "uncertain" else None)
