@@ -181,6 +181,7 @@ def test_a_sign_that_is_left_out_between_digits_makes_the_number_uncertain(
     for ends in ((12, 10, 44, 46), (44, 10, 12, 46), (28, 8, 28, 48)):  # a star
         ImageDraw.Draw(sign).line(ends, fill=255, width=5)
     signs.insert(at, sign)
-    number = classifier.read(np.pad(np.concatenate(signs, axis=1), 30))
+    row = np.concatenate([np.asarray(each) for each in signs], axis=1)
+    number = classifier.read(np.pad(row, 30))
     assert (number.text, number.status, number.left_out) == ("2346", status, 1)
     assert number.detail == ("digit 3 of line 1" if status == "uncertain" else None)
