@@ -32,8 +32,8 @@ _data = click.option(
 
 _range = click.option(
     "--range", "range_", type=click.Choice(list(RANGES)), metavar="RANGE",
-    help="The range of pixels that a model of another's making was trained on: "
-    f"{', '.join(RANGES)}. Default: found out by what it reads of the test images.",
+    help="The range of pixels that a model from elsewhere was trained on: "
+    f"{', '.join(RANGES)}. Default: the range in which it reads most of the test images.",
 )  # fmt: skip
 
 
@@ -159,12 +159,12 @@ def verify(ctx: click.Context, model: Path, data: str) -> None:
 @click.option(
     "--mean",
     type=float,
-    help="The mean that was taken off its pixels, which are 0..1 without --range.",
+    help="The mean that was subtracted from its pixels, which are 0..1 without --range.",
 )
 @click.option(
     "--std",
     type=click.FloatRange(min=0, min_open=True),
-    help="The deviation that its pixels were divided by then.",
+    help="The standard deviation that they were then divided by.",
 )
 def adopt(
     model: Path,
@@ -177,8 +177,8 @@ def adopt(
     """Take over an ONNX file that was made elsewhere.
 
     MODEL is an .onnx file, such as PyTorch writes, with one input of 28×28 values, in any shape,
-    and one score or logit for each class of the data. The new file takes pixels as all models here
-    do, and is checked with the test images of --data.
+    and one score or logit for each class of the data. The new file takes pixels as all models of
+    tinydigits do, and is checked with the test images of --data.
 
     \b
     Examples:

@@ -66,7 +66,7 @@ _ROWS = (
         open_backend, _SAME,
     ),
     Format(
-        "int8", "the same, a third of the size", ".int8.tflite", (),
+        "int8", "the same with 8-bit weights, smaller", ".int8.tflite", (),
         lambda original, _, data: (convert(to_int8, original, data.train.images, kills=True),),
         open_backend, _INT8,
     ),

@@ -49,8 +49,8 @@ def _labels(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     "--from",
     "start",
     metavar="MODEL",
-    help="Train a network further instead of a new one: `conv`, or a .keras file that this command "
-    "wrote. Classes that it does not know get a new last layer.",
+    help="Train a network further instead of a new one: a bundled one, such as conv, or a .keras "
+    "file that this command wrote. For other classes it gets a new last layer.",
 )
 @click.option(
     "--data",
@@ -75,14 +75,15 @@ def _labels(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     "--fit",
     type=click.Choice(list(FITS)),
     help="How to bring pictures to 28×28: auto prepares them as `classify` does, resize only "
-    "resizes them. Default: what reads more of the validation pictures after a short training.",
+    "resizes them. Default: auto, unless resize reads clearly more validation pictures after a "
+    "short training.",
 )
 @click.option(
     "--epochs",
     type=click.IntRange(1),
-    help="Passes over the training images, of which small folders are shown several times in one. "
-    "Default: the recipe's own on MNIST; on pictures as many as show a fixed number of images, or "
-    "fewer if validation gets no better.",
+    help="Passes over the training images. In one pass, a small folder is shown several times. "
+    "Default: the recipe's own number on MNIST; on pictures as many as show a fixed number of "
+    "images, or fewer if validation gets no better.",
 )
 @click.option(
     "--seed",

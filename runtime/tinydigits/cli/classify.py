@@ -41,7 +41,7 @@ from tinydigits.sinks.rows import Shown
     "--settle",
     metavar="SECONDS",
     type=click.FloatRange(0, 86_400),
-    help="With --watch: read a picture once its file has not changed for so long. Default: 1.",
+    help="With --watch: read a picture when its file has not changed for this time. Default: 1.",
 )
 @click.option(
     "--sort-into",
@@ -57,7 +57,7 @@ from tinydigits.sinks.rows import Shown
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Print where --sort-into would put each picture instead of its row, and sort none.",
+    help="Sort nothing, and print where --sort-into would put each picture in place of its row.",
 )
 @click.option(
     "--save-fit",
@@ -70,8 +70,8 @@ from tinydigits.sinks.rows import Shown
     type=click.Choice(("local", "ray")),
     default="local",
     show_default=True,
-    help="Machines that read. local: this one; ray: a Ray cluster, which writes Parquet files into "
-    "the folder -o.",
+    help="The machines that read. local: this one; ray: a Ray cluster, which writes Parquet files "
+    "into the folder -o.",
 )
 @click.option(
     "--ray-address",
@@ -108,7 +108,7 @@ def classify(
     searched with their sub-folders; .zip, .tar, .tar.gz and .tar.zst archives; IDX files such as
     those of MNIST; .npy and .npz files of uint8 [N, 28, 28]; or -, which reads a list of files from
     stdin: one a line, or each ended by a NUL byte. An input can also be an address: s3://, gs://,
-    https:// or any other that an fsspec package reads.
+    https:// or another one that an fsspec package reads.
 
     \b
     Examples:

@@ -97,16 +97,15 @@ _reading = _adding(
         type=click.FloatRange(0.1),
         default=_LIMITS.max_seconds,
         show_default=True,
-        help="Refuse images that take longer than this to read. It holds where two or more "
-        "workers read: a job with --workers 1, or small enough for auto to start none, "
-        "reads each image to its end.",
+        help="Refuse images that take longer than this to read. A single process, such as auto "
+        "takes for a small job, reads each image to its end.",
     ),
     click.option(
         "--workers",
         type=WorkersType(),
         default="auto",
         show_default=True,
-        help="Number of processes for a large job. auto: one for each CPU.",
+        help="Number of processes. auto: one for each CPU, and one in all for a small job.",
     ),
     click.option(
         "--batch-size",
@@ -160,8 +159,8 @@ writing_options = _adding(
         "--format",
         "format_",
         type=click.Choice(get_args(Format)),
-        help="Format of the rows. Default: by the ending of -o, otherwise text. csv-excel "
-        "is CSV with the mark by which spreadsheets know UTF-8.",
+        help="Format of the rows. Default: by the ending of -o, otherwise text. csv-excel is CSV "
+        "with the mark by which spreadsheets recognise UTF-8.",
     ),
     click.option(
         "--resume",
