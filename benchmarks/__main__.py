@@ -64,12 +64,12 @@ what it needs is missing.
     "--models",
     type=click.Path(path_type=Path, resolve_path=True),
     default=ROOT / "build",
-    help="Folder with dense.keras and conv.keras, as `make models` writes them. [default: build]",
+    help="Folder of the .keras files that `make models` writes. [default: build]",
 )
 @click.option(
     "--bundles",
     type=_folder,
-    help="Folder with dense/ and conv/, as `tinydigits export` writes them. [default: export anew]",
+    help="Folder with an export of each model, in a sub-folder of its name. [default: export anew]",
 )
 @click.option("--people", type=_folder, help="Folder of pictures by people, a sub-folder a label.")
 @click.option("--numbers", type=_folder, help="Folder of pictures of numbers, with truth.tsv.")
