@@ -1,8 +1,8 @@
-"""Takes the pictures of the documentation from the real thing: `python -m docs.make_pictures PAGE`.
+"""Make the pictures of the documentation: `python -m docs.make_pictures [PAGE]`.
 
-PAGE is what `tinydigits export … --formats html` writes. A digit is drawn on it with the mouse. The
-report of the examples is made and opened, and the fit's steps are drawn; without PAGE, these alone.
-Needs selenium, chromium and chromium-driver.
+PAGE is a page that `tinydigits export … --formats html` wrote: a digit is drawn on it with the
+mouse. The report of the examples is made and opened, and the steps of the fit are drawn; without
+PAGE, these alone. The script needs selenium, chromium and chromium-driver.
 """
 
 import subprocess
@@ -37,7 +37,7 @@ STROKE = (
 
 @contextmanager
 def browser(width: int, height: int) -> Iterator[Any]:
-    """A Chromium without a window, in light colours."""
+    """Open a Chromium without a window, in light colours."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()

@@ -20,7 +20,7 @@ OUTSIDE = re.compile(r"\s*(https?:)?//")
 
 
 def build(folder: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    """Builds the site of a folder that holds mkdocs.yml."""
+    """Build the site of a folder that holds mkdocs.yml."""
     return subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(site)],
         cwd=folder,

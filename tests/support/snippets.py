@@ -39,13 +39,13 @@ class Block(NamedTuple):
     language: str
     code: str
     not_run: str | None
-    """The reason that stands in the comment before it."""
+    """The reason in the comment before it."""
 
     output: str | None
     """The `text` block that follows with nothing between: what the code prints."""
 
     saved_as: str | None = None
-    """The file that it is the text of, if what follows begins with "Saved as `NAME`"."""
+    """The file that it is to be written to, if "Saved as `NAME`" follows it."""
 
     @property
     def place(self) -> str:
@@ -53,7 +53,7 @@ class Block(NamedTuple):
 
 
 def blocks(page: Path) -> list[Block]:
-    """All of a page, in order. Raises ValueError for a fence that is never closed."""
+    """Return the blocks of a page, in order. Raises ValueError for a fence that is never closed."""
     text = page.read_text("utf-8")
     found: list[Block] = []
     end = 0
@@ -106,9 +106,9 @@ def run(block: Block, folder: Path, mnist: Path, commands: Path) -> tuple[int, s
 
 
 def script(block: Block) -> str:
-    """What of a shell block a test can run. The installs, and pytest on everything, are what
-    .ci/run does: of them only the names of the extras are looked at. `# exits 1` says how the
-    command on its line is to end.
+    """Return a shell block as a test runs it. It leaves out installs and a run of all tests, which
+    .ci/run does; the extras in their names have to exist. `# exits 1` says how the command on its
+    line is to end.
     """
     code = block.code
     if block.language == "console":
@@ -127,8 +127,8 @@ def _looked_at(install: re.Match[str]) -> str:
 
 
 def not_printed(block: Block, printed: str) -> list[str]:
-    """The lines that a page shows, in order, and that the code did not print. `…` stands for any
-    lines. Of what was trained or measured the figures are not compared.
+    """Return the lines that a page shows and that the code did not print in this order. `…` means
+    any lines. Figures that were trained or measured are not compared.
     """
 
     def alike(text: str) -> list[str]:
@@ -149,8 +149,8 @@ def not_printed(block: Block, printed: str) -> list[str]:
 
 
 def expected(block: Block) -> Iterator[str]:
-    """Each line that the code has to print: of the block that follows it, and in the comments
-    behind Python's calls of print.
+    """Yield each line that the code has to print: those of the block that follows it, and those in
+    the comments behind Python's calls of print.
     """
     shown = block.output or ""
     if block.language == "console":
