@@ -71,7 +71,7 @@ def output(command: list[str], **environment: str) -> str:
 
 def test_it_says_that_numpy_fits_and_gives_the_rows_of_the_compiled_fit(installed: Path) -> None:
     python = [sys.executable, "-m", "tinydigits"]
-    assert "fitted by    NumPy\n" in output([*python, "info"], PYTHONPATH=str(installed))
+    assert "fitted by    numpy\n" in output([*python, "info"], PYTHONPATH=str(installed))
     words = ["classify", "--format", "csv", "examples/scans"]
     assert output([*python, *words], PYTHONPATH=str(installed)) == output([COMMAND, *words])
 

@@ -141,7 +141,7 @@ class NumpyBackend(_OnnxFile):
     as many threads as NumPy's own settings say.
     """
 
-    name = "NumPy"
+    name = "numpy"
 
     def _open(self, threads: int) -> tuple[Described, Described, Mapping[str, str]]:  # noqa: ARG002
         from tinydigits.onnx_graph import Graph, UnknownOperator
@@ -165,7 +165,7 @@ class NumpyBackend(_OnnxFile):
 class LiteRTBackend:
     """LiteRT, one image at a time, since a TFLite file is made for that shape, on one thread."""
 
-    name = "LiteRT"
+    name = "litert"
     metadata: ModelInfo | None = None
     threads = 1
 

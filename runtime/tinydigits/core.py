@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 
 def name() -> str:
     """Return which implementation of the fit is in use."""
-    return "NumPy" if library() is None else "C"
+    return "numpy" if library() is None else "C"
 
 
 def fitted(

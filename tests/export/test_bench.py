@@ -19,7 +19,7 @@ def test_exported_models_are_measured_side_by_side(bundle: Path, tmp_path: Path)
     )
     fields = json.loads(output.read_text("utf-8"))
     backends = {model["name"]: model["backend"] for model in fields["models"]}
-    assert backends == dict(zip(names, ("LiteRT", "onnxruntime"), strict=True))
+    assert backends == dict(zip(names, ("litert", "onnxruntime"), strict=True))
     metrics = {metric["name"]: metric for metric in fields["metrics"]}
     for name in names:
         for stage in ("import", "session", "first picture", "memory", "infer", "batch 1024"):

@@ -59,7 +59,7 @@ def all_fitted() -> list[Fitted]:
 
 @pytest.mark.usefixtures("pure")
 def test_c_and_numpy_give_the_same_bytes_and_decisions(compiled: list[Fitted]) -> None:
-    assert core.name() == "NumPy"
+    assert core.name() == "numpy"
     for by_c, by_numpy in zip(compiled, all_fitted(), strict=True):
         assert np.array_equal(by_c.pixels, by_numpy.pixels)
         assert by_c[1:] == by_numpy[1:]
@@ -67,7 +67,7 @@ def test_c_and_numpy_give_the_same_bytes_and_decisions(compiled: list[Fitted]) -
 
 @pytest.mark.parametrize("value", ["", "1"])
 def test_info_says_which_is_in_use(value: str) -> None:
-    name = "NumPy" if value or not LIBRARY.exists() else "C"
+    name = "numpy" if value or not LIBRARY.exists() else "C"
     environment = {PURE: value, "PATH": "/usr/bin:/bin"}
     done = subprocess.run([COMMAND, "info"], env=environment, capture_output=True, check=True)
     assert f"fitted by    {name}\n" in done.stdout.decode()

@@ -32,11 +32,11 @@ from tinydigits.sources import Opening, open_inputs
 from tinydigits.text import printable
 
 BATCHES = (1, 32, 256, 1024)  # images in one call of the network
-# Each backend, the module that it needs, and its name on the command line.
+# The module that each backend needs.
 LIBRARIES = {
-    "onnxruntime": ("onnxruntime", "onnxruntime"),
-    "NumPy": ("numpy", "numpy"),
-    "LiteRT": ("ai_edge_litert.interpreter", "litert"),
+    "onnxruntime": "onnxruntime",
+    "numpy": "numpy",
+    "litert": "ai_edge_litert.interpreter",
 }
 THREADS = 1  # for a network; large arrays are shared by more: see `tinydigits.reading`
 SORTED = 100_000  # numbers that the control sorts: it takes 20 ms, so that other programs slow it
@@ -109,7 +109,7 @@ def _fresh(model: Contestant, picture: str) -> Task:
     """Start a process that imports, opens the model and reads a picture; it measures itself."""
     units = ("s", "s", "s", "bytes", "threads")
     figures = tuple(Figure(s, model.name, unit=u) for s, u in zip(STAGES, units, strict=True))
-    words = (*LIBRARIES[model.backend], model.given, picture)
+    words = (LIBRARIES[model.backend], model.backend, model.given, picture)
 
     def once() -> tuple[float | None, ...]:
         values = _run("-c", _CHILD, *words).split()
@@ -120,9 +120,9 @@ def _fresh(model: Contestant, picture: str) -> Task:
 
 def _command(model: Contestant, picture: str) -> Task:
     """Run `tinydigits classify PICTURE -m MODEL`, from its start to its end."""
-    backend = LIBRARIES[model.backend][1]
-    words = ("-c", COMMAND, "classify", "-m", model.given, "--backend", backend, "--", picture)
-    return Task((Figure("command", model.name),), _timed(lambda _: _run(*words)), model.backend)
+    words = ("classify", "-m", model.given, "--backend", model.backend, "--", picture)
+    work = _timed(lambda _: _run("-c", COMMAND, *words))
+    return Task((Figure("command", model.name),), work, model.backend)
 
 
 def _decode_and_fit(pictures: Pictures, how: Fit, alone: bool) -> Task:

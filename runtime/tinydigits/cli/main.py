@@ -183,7 +183,7 @@ def info(model: str | None, as_json: bool) -> None:
     from textwrap import fill
 
     from tinydigits import core
-    from tinydigits.backends import NumpyBackend, load_onnxruntime
+    from tinydigits.backends import load_onnxruntime
     from tinydigits.model import load_model
     from tinydigits.text import printable
 
@@ -191,7 +191,7 @@ def info(model: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(card.to_json())
         return
-    why = f": {load_onnxruntime()[1]}" if backend.name == NumpyBackend.name else ""
+    why = f": {load_onnxruntime()[1]}" if backend.name == "numpy" else ""
     here = [("run by", backend.name + why), ("fitted by", core.name())]
     for name, value in [*card.summary(), *here]:
         line = printable(f"{name:<12} {value}")  # terminals obey control characters

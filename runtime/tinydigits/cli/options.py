@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, get_args
 
 import click
 
-from tinydigits.backends import NOT_INSTALLED, NumpyBackend, load_onnxruntime
+from tinydigits.backends import NOT_INSTALLED, load_onnxruntime
 from tinydigits.classifier import BATCH_SIZE, Classifier
 from tinydigits.cli.completion import files, models
 from tinydigits.cli.summary import say
@@ -196,14 +196,14 @@ def settings_of(options: dict[str, Any]) -> Settings:
 
 
 def open_classifier(settings: Settings) -> Classifier:
-    """Open a Classifier, and say so where NumPy takes the place of an onnxruntime that is
+    """Open a Classifier, and say so where numpy takes the place of an onnxruntime that is
     installed. Raises as Classifier does.
     """
     classifier = Classifier.of(settings)
-    if settings.backend is None and classifier.backend == NumpyBackend.name:
+    if settings.backend is None and classifier.backend == "numpy":
         why = load_onnxruntime()[1]
         if why != NOT_INSTALLED:
-            say(f"{why}; NumPy runs the network")
+            say(f"{why}; numpy runs the network")
     return classifier
 
 

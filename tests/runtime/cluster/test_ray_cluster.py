@@ -323,7 +323,7 @@ def test_odd_addresses_are_rows_and_no_secret_is_kept(tmp_path: Path) -> None:
         ({"inputs": ("nowhere",)}, "nowhere: No such file or directory: name inputs in a file"),
         ({"tinydigits": "0.0.9"}, "and the driver has 0.0.9: install one version"),
         ({"model_sha256": "abc"}, "another model than the driver's"),
-        ({"backend": "NumPy"}, "onnxruntime runs the network here, and NumPy on the driver: name"),
+        ({"backend": "numpy"}, "onnxruntime runs the network here, and numpy on the driver: name"),
     ],
 )
 def test_a_node_that_is_not_as_the_driver_is(
