@@ -21,9 +21,9 @@ from benchmarks.harness.plan import MissingInput, Plan, data
 from benchmarks.harness.processes import ROOT, TINYDIGITS, ContestantError, run
 from benchmarks.harness.results import Column, Finding, Table, Value, columns
 from tinydigits import Classifier
+from tinydigits.bounds import Limits
 from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cluster.plan import MOST, entries_of, planned
-from tinydigits.images import Limits
 from tinydigits.items import Skipped, chunked
 from tinydigits.sources import Opening, at_hand, open_inputs
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tinydigits.version import __version__
 
 if TYPE_CHECKING:
+    from tinydigits.bounds import Limits
     from tinydigits.classifier import Classifier
     from tinydigits.cluster.dataframes import classify_dataset, classify_frames
     from tinydigits.errors import (
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
         TinydigitsError,
     )
     from tinydigits.fitting import fit
-    from tinydigits.images import ImageLike, Limits, decode
+    from tinydigits.images import ImageLike, decode
     from tinydigits.info import ModelInfo
     from tinydigits.items import Item
     from tinydigits.judging import Prediction, Status
@@ -64,7 +65,7 @@ _MODULES = {
     "Digit": "numbers",
     "ImageLike": "images",
     "Item": "items",
-    "Limits": "images",
+    "Limits": "bounds",
     "ModelInfo": "info",
     "Number": "numbers",
     "Prediction": "judging",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from tinydigits.images import STRIP
+from tinydigits.modes import STRIP
 from tinydigits.resampling import Grey
 
 

@@ -7,7 +7,7 @@ markers, chunks or strips there are, nor what decoding takes. These checks come 
 import io
 import struct
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -17,6 +17,7 @@ MEMORY = 500_000_000  # bytes: the most that a picture takes; a process has 85 m
 PIXEL_BYTES = 10  # of memory for each pixel of a limit that was asked for
 LEAST_MEMORY = 1 << 26  # 64 MiB: a low limit on pixels refuses no file for less than this
 MAX_PIXELS = 120_000_000  # the limit by default: phones write 108 million
+MOST_PIXELS = 2 * 89_478_485  # Image.open, which is not used here, refuses more
 ROW_BYTES = 24  # of memory: the addresses of a row in three pictures
 
 SMALL_FILE = 1 << 18  # bytes: what the header of a smaller file can ask for does no harm
@@ -30,6 +31,36 @@ TAG_VALUES = 200_000  # of one TIFF tag: strips, or the 196,608 of a transfer fu
 _TAG_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _BITS, _PHOTOMETRIC, _SAMPLES, _STRIP_ROWS, _TILE_WIDTH, _TILE_ROWS = 258, 262, 277, 278, 322, 323
 _YCBCR = 6
+
+
+class Limits(NamedTuple):
+    """The most that one image may cost before it is refused."""
+
+    max_pixels: int = MAX_PIXELS
+    """Width × height as the header promises it, which is checked before anything is decoded. More
+    than MOST_PIXELS are always refused, and so is a picture that would take too much memory
+    (`most_memory`)."""
+
+    max_bytes: int = 64 * 1024 * 1024
+    """The size of the encoded image."""
+
+    max_seconds: float = 10.0
+    """The time in seconds that a worker process may take to read one image. A process that reads
+    images itself cannot interrupt its decoders, so there this limit does not hold. The slowest
+    image within the other limits, a TIFF of 16 bits, takes 1.4 s of a CPU."""
+
+
+def check_pixels(width: int, height: int, limits: Limits) -> None:
+    most = most_pixels(limits)
+    if (pixels := width * height) > most:
+        option = f"--max-pixels{f', {MOST_PIXELS:,} at the most' if pixels > MOST_PIXELS else ''}"
+        raise ImageError(f"{width:,}×{height:,} pixels, over the limit of {most:,} ({option})")
+    if 0 in (width, height):
+        raise ImageError(f"an image of {width}×{height} pixels")
+
+
+def most_pixels(limits: Limits) -> int:
+    return min(limits.max_pixels, MOST_PIXELS)
 
 
 class Header(io.BytesIO):

@@ -9,9 +9,10 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.fitting import SIDE, Fit
-from tinydigits.images import ImageLike, Limits
+from tinydigits.images import ImageLike
 from tinydigits.info import Thresholds
 from tinydigits.items import Chunk, Item, Skipped, Stack, chunked
 from tinydigits.judging import Answers, Prediction, Status, judge

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tinydigits.bands import cut
 from tinydigits.compiled import Result, library
-from tinydigits.images import STRIP
+from tinydigits.modes import STRIP
 
 Doubt = Literal["blank", "several", "too_small"]
 

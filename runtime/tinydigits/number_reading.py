@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinydigits.decoders import MORE, REDUCED, Reduction
 from tinydigits.errors import ImageError
-from tinydigits.images import MORE, REDUCED, Reduction, decode
+from tinydigits.images import decode
 from tinydigits.items import Chunk
 from tinydigits.model import Backend
 from tinydigits.reading import NOTHING, Keep, Settings, thumbnail

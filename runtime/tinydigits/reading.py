@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tinydigits.bounds import Limits
 from tinydigits.core import Doubt
+from tinydigits.decoders import MORE, REDUCED, Reduction
 from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.fitting import CLOSER, SIDE, Fit, fit, model_inputs
-from tinydigits.images import MORE, REDUCED, Limits, Reduction, decoded
+from tinydigits.images import decoded
 from tinydigits.items import Chunk
 from tinydigits.model import Backend, BackendName
 from tinydigits.remote.location import Location

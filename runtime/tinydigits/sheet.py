@@ -14,8 +14,8 @@ from PIL import Image
 
 from tinydigits.baselines import lines_of
 from tinydigits.cutting import parts_of
+from tinydigits.decoders import Reduction
 from tinydigits.fitting import SIDE, as_input
-from tinydigits.images import Reduction
 from tinydigits.lattice import (
     SURE,
     WEIGHTS,

@@ -12,14 +12,16 @@ from tinydigits.bounds import (
     HEADER_BYTES,
     LEAST_MEMORY,
     MEMORY,
+    MOST_PIXELS,
     PIXEL_BYTES,
     READ_BYTES,
     ROW_BYTES,
     TAG_VALUES,
+    Limits,
 )
 from tinydigits.errors import ImageError
 from tinydigits.heif import MORE
-from tinydigits.images import MOST_PIXELS, Limits, decode
+from tinydigits.images import decode
 from tinydigits.model import MAX_MODEL_BYTES
 from tinydigits.pages import DPI, MOST_PAGES
 from tinydigits.sources.archives import MOST_DIRECTORY, SMALL_MEMBER
@@ -93,7 +95,7 @@ def test_the_memory_of_a_pixel_is_as_computed(
     """That no more is taken is measured in tests/runtime/test_bounds.py."""
     monkeypatch.setattr("tinydigits.bounds.LEAST_MEMORY", 0)
     monkeypatch.setattr("tinydigits.bounds.MEMORY", 0)
-    monkeypatch.setattr("tinydigits.images.ENOUGH", 10**6)  # so that a JPEG is decoded in full
+    monkeypatch.setattr("tinydigits.decoders.ENOUGH", 10**6)  # so that a JPEG is decoded in full
     assert row in PAGE
     with pytest.raises(ImageError, match="would take") as refused:
         decode(data)

@@ -16,7 +16,8 @@ from PIL import Image
 from examples.draw_scans import blue_pen, mask
 from tests.support.commands import run
 from tinydigits import Classifier, ImageError, Limits
-from tinydigits.images import MORE, REDUCED, Reduction, decode, decoded
+from tinydigits.decoders import MORE, REDUCED, Reduction
+from tinydigits.images import decode, decoded
 from tinydigits.items import Chunk
 from tinydigits.names import ENDINGS, Kind
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tinydigits import Classifier
-from tinydigits.images import Limits
+from tinydigits.bounds import Limits
 from tinydigits.items import Item, Skipped, Stack
 from tinydigits.names import Kind, kind_of_file
 from tinydigits.sources.archives import members

@@ -20,8 +20,9 @@ from tinydigits import (
     pipeline,
     workers,
 )
+from tinydigits.bounds import Limits
 from tinydigits.cpus import usable_cpus
-from tinydigits.images import ImageLike, Limits
+from tinydigits.images import ImageLike
 from tinydigits.items import Chunk, Skipped
 from tinydigits.reading import Keep, Reader
 from tinydigits.sources import Opening, open_inputs

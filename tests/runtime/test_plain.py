@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from tinydigits import Classifier, ImageError, Limits, images
-from tinydigits.images import REDUCED, decode, decoded
+from tinydigits import Classifier, ImageError, Limits, decoders
+from tinydigits.decoders import REDUCED
+from tinydigits.images import decode, decoded
 from tinydigits.plain import plain_of
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F")
@@ -131,7 +132,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, bool], Decoded |
 
     def by_pillow(data: bytes, reduced: bool = False) -> Decoded | None:
         with monkeypatch.context() as patch:
-            patch.setattr(images, "plain_of", lambda _: None)
+            patch.setattr(decoders, "plain_of", lambda _: None)
             return answer(data, reduced)
 
     return by_pillow

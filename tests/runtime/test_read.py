@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tinydigits import Classifier, ImageError, TinydigitsError
-from tinydigits.images import Limits, decoded
+from tinydigits.bounds import Limits
+from tinydigits.images import decoded
 from tinydigits.model import MODELS
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.rows import KINDS, Writing, picture, pictures

@@ -9,7 +9,9 @@ from PIL import Image, PngImagePlugin
 
 from examples.draw_scans import blue_pen, mask
 from tinydigits import Classifier
-from tinydigits.images import ENOUGH, REDUCED, Limits, Reduction, decode, decoded
+from tinydigits.bounds import Limits
+from tinydigits.decoders import ENOUGH, REDUCED, Reduction
+from tinydigits.images import decode, decoded
 
 ORIENTATION = 0x0112
 TURNS = {1: None, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}

@@ -10,7 +10,8 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.support.slow import slow_jpeg
 from tinydigits import Classifier, TinydigitsError
-from tinydigits.images import ImageLike, Limits
+from tinydigits.bounds import Limits
+from tinydigits.images import ImageLike
 
 SEVEN = ROOT / "examples" / "scans" / "7-red-pen.png"
 

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.fitting import Fit, fit
-from tinydigits.images import Limits, decode
+from tinydigits.images import decode
 from tinydigits.items import Item, Skipped
 from tinydigits.names import is_hidden, natural_key
 from tinydigits.sources import Opening, open_inputs

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 import click
 
+from tinydigits.bounds import Limits
 from tinydigits.cli.options import check_there, open_stdin
 from tinydigits.cli.progress import progress
 from tinydigits.cli.signals import Stopper, stoppable
 from tinydigits.cli.summary import needs, needs_text, no_image, say, skipped_text, summary
-from tinydigits.images import Limits
 from tinydigits.items import Chunk, Skipped, chunked
 from tinydigits.names import LATER_FRAMES, Kind, kind_of
 from tinydigits.pipeline import Workers

@@ -9,12 +9,12 @@ from typing import Any, BinaryIO, get_args
 import click
 
 from tinydigits.backends import NOT_INSTALLED, load_onnxruntime
+from tinydigits.bounds import MOST_PIXELS, Limits
 from tinydigits.classifier import BATCH_SIZE, Classifier
 from tinydigits.cli.completion import files, models
 from tinydigits.cli.summary import say
 from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
-from tinydigits.images import MOST_PIXELS, Limits
 from tinydigits.model import BUNDLED, BackendName
 from tinydigits.names import Kind, file_of, kind_by_ending, kind_of
 from tinydigits.pipeline import Workers

@@ -12,9 +12,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
+from tinydigits.bounds import Limits
 from tinydigits.contents import format_of, other_kind
 from tinydigits.errors import SourceError
-from tinydigits.images import Limits
 from tinydigits.items import Chunk, Item, Skipped, Stack
 from tinydigits.names import Kind, kind_by_ending, kind_of, kind_of_file, page_in, shown
 from tinydigits.pages import Page

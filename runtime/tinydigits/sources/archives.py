@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError
-from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped
 from tinydigits.names import shown
 from tinydigits.remote.location import Place

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, BinaryIO
 
+from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError, TinydigitsError
-from tinydigits.images import Limits
 from tinydigits.items import Item
 from tinydigits.names import Kind, kind_of_file, shown
 from tinydigits.pages import MOST_PAGES, Page, directories

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError, reason
-from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped
 from tinydigits.names import HIDDEN, is_hidden, kind_in_walk, not_walked
 from tinydigits.regular import open_regular

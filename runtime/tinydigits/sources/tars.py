@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple, cast
 
+from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError, MissingExtra
-from tinydigits.images import Limits
 from tinydigits.items import Skipped
 from tinydigits.sources.members import BOMB_RATIO, bad_name, is_image, too_large
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.support.location import located
 from tinydigits import ImageError, ResumeError, SinkError
+from tinydigits.bounds import Limits
 from tinydigits.cluster.output import store_at
 from tinydigits.cluster.plan import (
     PLAN,
@@ -27,7 +28,6 @@ from tinydigits.cluster.plan import (
     there_already,
     undo,
 )
-from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped
 from tinydigits.names import PART_PREFIX
 from tinydigits.remote.location import Location

@@ -16,8 +16,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.conftest import write_idx
+from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError
-from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped, Stack
 from tinydigits.sources import Opening, open_inputs
 from tinydigits.sources.arrays import STACK, stacks

@@ -17,7 +17,8 @@ from PIL import Image
 from examples.draw_scans import blue_pen, mask
 from tests.runtime.cli.test_classify import run
 from tinydigits import Classifier, ImageError
-from tinydigits.images import Limits, decode
+from tinydigits.bounds import Limits
+from tinydigits.images import decode
 from tinydigits.items import Chunk, Skipped, held_in
 from tinydigits.pages import Page, directories
 from tinydigits.sources import Opening, open_inputs

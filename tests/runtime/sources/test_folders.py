@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tinydigits.bounds import Limits
 from tinydigits.cli.summary import skipped_text
 from tinydigits.errors import SourceError
-from tinydigits.images import Limits
 from tinydigits.items import Skipped
 from tinydigits.names import ENDINGS, Kind, natural_key
 from tinydigits.sources import Opening, open_inputs

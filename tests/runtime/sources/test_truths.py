@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tinydigits import SourceError
+from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError
-from tinydigits.images import Limits
 from tinydigits.items import Item, Skipped
 from tinydigits.sources import Opening
 from tinydigits.sources.truths import pictures, read_truths
