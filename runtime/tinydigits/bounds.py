@@ -1,4 +1,4 @@
-"""Bounds: the most work and memory that the header of a picture may ask for.
+"""Bounds: the limits of a picture, and the most work and memory that its header may ask for.
 
 Pillow bounds the compressed text of a PNG and the tags of a TIFF, but not how many comments,
 markers, chunks or strips there are, nor what decoding takes. These checks come before that.
@@ -50,17 +50,21 @@ class Limits(NamedTuple):
     image within the other limits, a TIFF of 16 bits, takes 1.4 s of a CPU."""
 
 
+def too_large(size: int, limits: Limits) -> str | None:
+    """Return why an encoded image of so many bytes is refused."""
+    if size > limits.max_bytes:
+        return f"{size:,} bytes, over the limit of {limits.max_bytes:,} (--max-bytes)"
+    return None
+
+
 def check_pixels(width: int, height: int, limits: Limits) -> None:
-    most = most_pixels(limits)
+    """Raise ImageError where a picture has more pixels than it may, or none."""
+    most = min(limits.max_pixels, MOST_PIXELS)
     if (pixels := width * height) > most:
         option = f"--max-pixels{f', {MOST_PIXELS:,} at the most' if pixels > MOST_PIXELS else ''}"
         raise ImageError(f"{width:,}×{height:,} pixels, over the limit of {most:,} ({option})")
     if 0 in (width, height):
         raise ImageError(f"an image of {width}×{height} pixels")
-
-
-def most_pixels(limits: Limits) -> int:
-    return min(limits.max_pixels, MOST_PIXELS)
 
 
 class Header(io.BytesIO):
@@ -143,17 +147,18 @@ def check_metadata(image: Any) -> None:
         raise ImageError(f"{size:,} bytes of metadata, over the limit of {METADATA:,}")
 
 
-def most_memory(max_pixels: int, more: int = 0) -> int:
+def most_memory(limits: Limits, more: int) -> int:
     """Return the bytes that a picture may take: MEMORY and `more`, or less where the limit on
     pixels is low. A limit above MAX_PIXELS allows PIXEL_BYTES for each of its pixels.
     """
-    most = PIXEL_BYTES * max_pixels
-    return max(LEAST_MEMORY, most if max_pixels > MAX_PIXELS else min(most, MEMORY + more))
+    pixels = min(limits.max_pixels, MOST_PIXELS)
+    most = PIXEL_BYTES * pixels
+    return max(LEAST_MEMORY, most if pixels > MAX_PIXELS else min(most, MEMORY + more))
 
 
-def check_memory(size: tuple[int, int], needed: int, max_pixels: int, more: int = 0) -> None:
+def check_memory(size: tuple[int, int], needed: int, limits: Limits, more: int = 0) -> None:
     """Raise ImageError where a picture needs more memory than it may take."""
-    if needed > (most := most_memory(max_pixels, more)):
+    if needed > (most := most_memory(limits, more)):
         allowing = needed // PIXEL_BYTES + 1
         if needed > MEMORY + more:
             allowing = max(allowing, MAX_PIXELS + 1)

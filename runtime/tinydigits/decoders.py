@@ -4,10 +4,10 @@ Only the formats of `contents` are tried: Pillow's other decoders are never reac
 """
 
 import io
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,12 @@ from tinydigits.bounds import (
     header_of,
     memory,
     most_memory,
-    most_pixels,
 )
 from tinydigits.contents import format_of, other_kind
 from tinydigits.errors import ImageError, MissingExtra, reason
 from tinydigits.modes import ORIENTATION, converted, upright
 from tinydigits.pages import Page, directories, pdf_page, tiff_page
 from tinydigits.plain import plain_of
-
-Picture = TypeVar("Picture")
 
 REDUCED = "reduced"  # the key of `Image.info` that holds a Reduction
 MORE = "more"  # the key of `Image.info` that is True where a file holds more frames or pages
@@ -72,8 +69,11 @@ class Reduction(NamedTuple):
 
 
 def from_bytes(
-    data: bytes, limits: Limits, reduced: bool = False, page: Page | None = None
+    data: bytes, limits: Limits, reduced: bool, page: Page | None
 ) -> Image.Image | NDArray[np.uint8]:
+    """Decode one encoded picture; see `images.decoded`. page: the one that is wanted of a document;
+    None for the first. Raises ImageError.
+    """
     picture = _plain_picture(data, limits, reduced)
     if isinstance(picture, np.ndarray):
         return picture
@@ -110,16 +110,17 @@ def _parsed(data: bytes, limits: Limits, reduced: bool, page: Page | None) -> Im
             else other_kind(data)
             or f"not a PNG, JPEG, BMP, TIFF, WebP, GIF or PNM image: starts with {data[:8]!r}"
         )
-    if format_ == "TIFF":
-        from tinydigits.quiet import quiet_native_code
+    with guarded("HEIC" if format_ == "HEIF" else format_):
+        if format_ == "TIFF":
+            from tinydigits.quiet import quiet_native_code
 
-        with quiet_native_code(shows_on_failure=False):  # libtiff prints what is damaged
-            return guarded(format_, lambda: _from_tiff(data, limits, page))
-    if format_ == "PDF":
-        return guarded(format_, lambda: _from_pdf(data, limits, page))
-    if format_ == "HEIF":
-        return guarded("HEIC", lambda: _from_heif(data, limits, reduced))
-    return guarded(format_, lambda: _by_pillow(format_, data, limits, reduced))
+            with quiet_native_code(shows_on_failure=False):  # libtiff prints what is damaged
+                return _from_tiff(data, limits, page)
+        if format_ == "PDF":
+            return _from_pdf(data, limits, page)
+        if format_ == "HEIF":
+            return _from_heif(data, limits, reduced)
+        return _by_pillow(format_, data, limits, reduced)
 
 
 def _by_pillow(format_: str, data: bytes, limits: Limits, reduced: bool = False) -> Image.Image:
@@ -174,7 +175,7 @@ def _from_tiff(data: bytes, limits: Limits, page: Page | None) -> Image.Image:
 def _from_pdf(data: bytes, limits: Limits, page: Page | None) -> Image.Image:
     def check(width: int, height: int) -> None:
         check_pixels(width, height, limits)
-        check_memory((width, height), len(data) + 8 * width * height, most_pixels(limits))
+        check_memory((width, height), len(data) + 8 * width * height, limits)
 
     image, count = pdf_page(data, page.number if page else 1, check)
     return _marked(image, more=page is None and count > 1)
@@ -191,12 +192,11 @@ def _scale(
     """Return the scale at which to decode: 1, 2, 4 or 8. Raises ImageError where that takes too
     much memory (`most_memory`); `needed` returns how many bytes a scale takes.
     """
-    pixels = most_pixels(limits)
-    most = most_memory(pixels, more)
+    most = most_memory(limits, more)
     scales = [1, *(each for each in (2, 4, 8) if reducible and max(size) >= ENOUGH * each)]
     allowed = scales[-1:] if reduced else [s for s in scales if needed(s) <= most]
     scale = allowed[0] if allowed else scales[-1]
-    check_memory(size, needed(scale), pixels, more)
+    check_memory(size, needed(scale), limits, more)
     return scale
 
 
@@ -219,10 +219,11 @@ def _is_animated(image: Image.Image, file: io.BytesIO) -> bool:
     return False
 
 
-def guarded(format_: str, run: Callable[[], Picture]) -> Picture:
-    """Run one of Pillow's decoders; turn whatever a damaged file makes it raise into ImageError."""
+@contextmanager
+def guarded(format_: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes a decoder raise into ImageError."""
     try:
-        return run()
+        yield
     except ImageError:
         raise
     except MissingExtra as error:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tinydigits.bounds import Limits, check_memory, check_pixels, memory, most_pixels
+from tinydigits.bounds import Limits, check_memory, check_pixels, memory, too_large
 from tinydigits.contents import HEAD, other_kind
 from tinydigits.decoders import from_bytes, guarded
 from tinydigits.errors import ImageError, reason
@@ -51,57 +51,33 @@ def decoded(
     longer side keeps ENOUGH px. For a JPEG, that takes a quarter of the time. Otherwise one is only
     where the whole would take too much memory. `info[REDUCED]` says that it was.
     """
-    if isinstance(source, str):  # a million times in a large run
-        return from_bytes(_read_file(source, limits, regular), limits, reduced)
     if isinstance(source, np.ndarray):
         return _from_array(source, limits)
     if isinstance(source, Image.Image):
         check_pixels(source.width, source.height, limits)
-
-        def loaded() -> Image.Image:
-            check_memory(source.size, memory(source, b""), most_pixels(limits))
+        with guarded(source.format or "image"):
+            check_memory(source.size, memory(source, b""), limits)
             return converted(upright(source))
-
-        return guarded(source.format or "image", loaded)
-    if isinstance(source, Page):
-        return from_bytes(_read(source.source, limits), limits, reduced, source)
-    return from_bytes(_read(source, limits), limits, reduced)
-
-
-def _read(source: str | os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> bytes:
-    """Return the encoded image, at most `limits.max_bytes` long."""
-    if isinstance(source, bytes):
-        data = source
-    elif isinstance(source, str | os.PathLike):
-        data = _read_file(source, limits)
-    elif callable(getattr(source, "read", None)):
-        data = _read_object(source, limits)
-        if not isinstance(data, bytes):
-            raise ImageError(f"the file object gives {type(data).__name__}: open it in binary mode")
+    page = source if isinstance(source, Page) else None
+    encoded = page.source if page is not None else source
+    if isinstance(encoded, str | os.PathLike):
+        data = _read_file(encoded, limits, regular)
     else:
-        raise ImageError(
-            f"cannot read an image from {type(source).__name__}: pass a path, bytes, a binary "
-            "file object, a Pillow image or a uint8 array"
-        )
-    if len(data) > limits.max_bytes:
+        data = encoded if isinstance(encoded, bytes) else _read_object(encoded, limits)
+    if len(data) > limits.max_bytes:  # a file may have grown
         raise ImageError(f"more than the limit of {limits.max_bytes:,} bytes (--max-bytes)")
-    return data
+    return from_bytes(data, limits, reduced, page)
 
 
-def _read_file(path: str | os.PathLike[str], limits: Limits, found_regular: bool = False) -> bytes:
+def _read_file(path: str | os.PathLike[str], limits: Limits, found_regular: bool) -> bytes:
     try:
         descriptor, size = open_regular(path, found_regular)
         try:
-            if size > limits.max_bytes:
-                raise ImageError(
-                    other_kind(os.read(descriptor, HEAD))
-                    or f"{size:,} bytes, over the limit of {limits.max_bytes:,} (--max-bytes)"
-                )
+            if why := too_large(size, limits):
+                raise ImageError(other_kind(os.read(descriptor, HEAD)) or why)
             data = os.read(descriptor, size + 1)
             while len(data) < size and (more := os.read(descriptor, size)):
                 data += more  # past 2 GiB, and on some network file systems, a read stops short
-            if len(data) > limits.max_bytes:  # it has grown
-                raise ImageError(f"more than the limit of {limits.max_bytes:,} bytes (--max-bytes)")
             return data
         finally:
             os.close(descriptor)
@@ -112,12 +88,20 @@ def _read_file(path: str | os.PathLike[str], limits: Limits, found_regular: bool
 
 
 def _read_object(file: BinaryIO, limits: Limits) -> bytes:
+    if not callable(getattr(file, "read", None)):
+        raise ImageError(
+            f"cannot read an image from {type(file).__name__}: pass a path, bytes, a binary "
+            "file object, a Pillow image or a uint8 array"
+        )
     try:
-        return file.read(min(limits.max_bytes, sys.maxsize - 1) + 1)
+        data = file.read(min(limits.max_bytes, sys.maxsize - 1) + 1)
     # A file object may be closed, or may unpack (gzip, zip) or fetch: any error can come out of it,
     # and one bad file must not end a run.
     except Exception as error:
         raise ImageError(reason(error)) from error
+    if not isinstance(data, bytes):
+        raise ImageError(f"the file object gives {type(data).__name__}: open it in binary mode")
+    return data
 
 
 def _from_array(array: NDArray[np.uint8], limits: Limits) -> Image.Image | NDArray[np.uint8]:

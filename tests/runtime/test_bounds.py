@@ -286,9 +286,9 @@ def test_photographs_of_phones_fit_in_a_process_and_others_name_the_option(
 @pytest.mark.parametrize("limit", [1000, 10 * MB, MAX_PIXELS])
 def test_a_refusal_says_what_would_allow_it(needed: int, limit: int) -> None:
     with pytest.raises(ImageError) as refused:
-        check_memory((9, 9), needed, limit)
+        check_memory((9, 9), needed, Limits(limit))
     asked = int(str(refused.value).partition("--max-pixels ")[2].split()[0])
-    check_memory((9, 9), needed, asked)
+    check_memory((9, 9), needed, Limits(asked))
 
 
 def test_a_refusal_says_how_far_the_option_goes() -> None:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tinydigits.bounds import Limits
+from tinydigits.bounds import Limits, too_large
 from tinydigits.errors import ImageError
 from tinydigits.items import Item, Skipped
 from tinydigits.names import shown
@@ -26,7 +26,6 @@ from tinydigits.sources.members import (
     is_image,
     open_place,
     said,
-    too_large,
 )
 from tinydigits.sources.tars import in_tar
 

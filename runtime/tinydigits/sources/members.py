@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError, reason
 from tinydigits.items import Item, Skipped
 from tinydigits.names import HIDDEN, is_hidden, kind_in_walk, not_walked
@@ -80,10 +79,3 @@ def bad_name(name: str) -> str | None:
     if re.match(r"[/\\]|[A-Za-z]:[/\\]", name):
         return "a member with an absolute path"
     return "a member whose path climbs out" if ".." in re.split(r"[/\\]", name) else None
-
-
-def too_large(size: int, limits: Limits) -> str | None:
-    """Return why a member of so many bytes is refused."""
-    if size > limits.max_bytes:
-        return f"{size:,} bytes, over the limit of {limits.max_bytes:,} (--max-bytes)"
-    return None

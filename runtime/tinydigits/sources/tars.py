@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from tinydigits.bounds import Limits
+from tinydigits.bounds import Limits, too_large
 from tinydigits.errors import ImageError, MissingExtra
 from tinydigits.items import Skipped
-from tinydigits.sources.members import BOMB_RATIO, bad_name, is_image, too_large
+from tinydigits.sources.members import BOMB_RATIO, bad_name, is_image
 
 SMALL_TAR = 128 << 20  # 128 MiB: a tar that unpacks to no more may exceed the ratio
 BLOCK = 512  # bytes: the size of a header; members are padded to a multiple
