@@ -1,8 +1,15 @@
-"""The fit in C, where it was compiled: `runtime/core/fit.c`, bit for bit the one in `fitting`."""
+"""The C of `runtime/core`, if it was compiled with the package: the fit, bit for bit the one in
+`fitting`, and the filters of PNG.
+
+ctypes lets go of the interpreter's lock during a call, so that threads work at the same time.
+"""
 
 import ctypes
+import os
 import sys
 import threading
+from functools import lru_cache
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -10,17 +17,30 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.bands import cut
-from tinydigits.compiled import Result, library
+from tinydigits.errors import TinydigitsError
 from tinydigits.modes import STRIP
 
 Doubt = Literal["blank", "several", "too_small"]
 
+LIBRARY = Path(__file__).with_name("libfit.so")
+PURE = "TINYDIGITS_PURE"  # set to 1, it chooses NumPy and Pillow
 MOST_PIXELS = 1 << 28  # the C takes no more
 HOW = {"auto": 0, "mnist": 1, "resize": 2, "none": 3}
 INVERT = {False: 0, True: 1, None: 2}
 _DOUBTS: tuple[Doubt | None, ...] = (None, "blank", "several", "too_small")
 _INVERTED = (False, True, None)
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
+
+
+class _Result(ctypes.Structure):
+    """`fit_result` of fit.h."""
+
+    _fields_ = (
+        ("pixels", ctypes.c_uint8 * 784),
+        ("box", ctypes.c_int32 * 4),
+        ("doubt", ctypes.c_uint8),
+        ("inverted", ctypes.c_uint8),
+    )
 
 
 class _ArrowArray(ctypes.Structure):
@@ -41,13 +61,52 @@ _pointer_of.argtypes, _pointer_of.restype = [ctypes.py_object, ctypes.c_char_p],
 _own = threading.local()  # a thread's workspace, less than 1 MB but for a very wide picture
 
 
-class Answer(NamedTuple):
-    """The fields of `fitting.Fitted`."""
+class Fitted(NamedTuple):
+    """One model input, and the decisions that led to it."""
 
     pixels: NDArray[np.uint8]
-    doubt: Doubt | None
-    inverted: bool | None
-    box: tuple[int, int, int, int] | None
+    """uint8 [28, 28], ink bright on dark."""
+
+    doubt: Doubt | None = None
+    """"blank" where no ink was found, "several" where there plainly is more than one sign,
+    "too_small" for a digit of fewer than 8 px. None for any other picture."""
+
+    inverted: bool | None = None
+    """Whether the ink is darker than its background. None where that was not detected."""
+
+    box: tuple[int, int, int, int] | None = None
+    """Left, top, right, bottom of the ink in pixels of the upright picture, right and bottom
+    exclusive. None where it was not detected."""
+
+
+@lru_cache(maxsize=1)
+def library() -> ctypes.CDLL | None:
+    """Return the compiled C, or None where there is none or PURE is set. Raises TinydigitsError
+    for a file of another machine or version.
+    """
+    if os.environ.get(PURE) == "1" or not LIBRARY.exists():
+        return None
+    try:
+        found = ctypes.CDLL(str(LIBRARY))
+    except OSError as error:
+        raise TinydigitsError(
+            f"{LIBRARY}: was not compiled for this machine ({error}): install tinydigits again, or "
+            f"set {PURE}=1"
+        ) from error
+    found.fit_workspace.argtypes = [ctypes.c_int32] * 3
+    found.fit_workspace.restype = ctypes.c_size_t
+    found.fit_digit.argtypes = [
+        *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_size_t),
+        *(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Result)),
+    ]
+    try:
+        found.png_unfilter.argtypes = [ctypes.c_char_p, *[ctypes.c_int32] * 3, ctypes.c_void_p]
+    except AttributeError as error:
+        raise TinydigitsError(
+            f"{LIBRARY}: was compiled from an earlier version: install tinydigits again, or set "
+            f"{PURE}=1"
+        ) from error
+    return found
 
 
 def name() -> str:
@@ -57,7 +116,7 @@ def name() -> str:
 
 def fitted(
     picture: Image.Image | NDArray[np.uint8], how: str, invert: bool | None
-) -> Answer | None:
+) -> Fitted | None:
     """Return what `fitting.fit` returns, or None where C does not do it. picture: of mode L, RGB or
     RGBA, or uint8 [H, W] or [H, W, 3|4].
     """
@@ -73,7 +132,7 @@ def fitted(
     else:
         held = _shared(picture) if channels == 3 and picture.size != (28, 28) else None
         pixels, channels = (_copied(picture, channels), channels) if held is None else (held, 4)
-    result, needed = Result(), compiled.fit_workspace(width, height, channels)
+    result, needed = _Result(), compiled.fit_workspace(width, height, channels)
     space = getattr(_own, "space", None)
     if space is None or len(space) < needed:  # new memory for each picture would be slow
         space = _own.space = np.empty(needed, np.uint8)
@@ -84,7 +143,7 @@ def fitted(
     if not done:
         return None
     box = tuple(result.box)
-    return Answer(
+    return Fitted(
         np.frombuffer(bytes(result.pixels), np.uint8).reshape(28, 28),
         _DOUBTS[result.doubt],
         _INVERTED[result.inverted],

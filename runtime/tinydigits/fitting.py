@@ -12,7 +12,7 @@ machine and in every language. C does it if the fit was compiled (`core`): this 
 definition, and the implementation for all other machines.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from PIL import Image
 
 from tinydigits import core
 from tinydigits.bands import bands, ground_of
-from tinydigits.core import Doubt
+from tinydigits.core import Doubt, Fitted
 from tinydigits.errors import ImageError
 from tinydigits.ink import MIN_CONTRAST, Ink, Mask, find_ink, grey_of, ink_is_dark
 from tinydigits.pieces import digit_of
@@ -40,24 +40,6 @@ DARK_BORDER = 16  # of 255: mean of the outermost pixels; at most 8.0 in the MNI
 
 
 _BANDS = ((), (3,), (4,))  # what the shapes of arrays end in, after height and width
-
-
-class Fitted(NamedTuple):
-    """One model input, and the decisions that led to it."""
-
-    pixels: NDArray[np.uint8]
-    """uint8 [28, 28], ink bright on dark."""
-
-    doubt: Doubt | None = None
-    """"blank" where no ink was found, "several" where there plainly is more than one sign,
-    "too_small" for a digit of fewer than 8 px. None for any other picture."""
-
-    inverted: bool | None = None
-    """Whether the ink is darker than its background. None where that was not detected."""
-
-    box: tuple[int, int, int, int] | None = None
-    """Left, top, right, bottom of the ink in pixels of the upright picture, right and bottom
-    exclusive. None where it was not detected."""
 
 
 def fit(
@@ -85,7 +67,7 @@ def fit(
         raise ImageError(f"{width}×{height} pixels, and fit=none takes 28×28 only")
     answer = core.fitted(image, how, invert)
     if answer is not None:
-        return Fitted(*answer)
+        return answer
     if not isinstance(image, Image.Image):
         image = Image.fromarray(image)
     if how == "auto" and invert is not True:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.bounds import ROW_BYTES
-from tinydigits.compiled import library
+from tinydigits.core import library
 from tinydigits.errors import ImageError
 
 # PNG chunks that do not change how pixels look, with their lengths in bytes: Pillow refuses other

@@ -26,7 +26,7 @@ THUMBNAIL = 72  # px: the longer side
 
 
 class Found(NamedTuple):
-    """The fit's decisions on one picture (see `fitting.Fitted`)."""
+    """The fit's decisions on one picture (see `core.Fitted`)."""
 
     doubt: Doubt | None = None
     inverted: bool | None = None

@@ -13,8 +13,8 @@ from PIL import Image
 
 from benchmarks.harness.scenes import SCENES, scenes
 from tinydigits import core
-from tinydigits.compiled import LIBRARY, PURE, library
-from tinydigits.fitting import Fitted, fit
+from tinydigits.core import LIBRARY, PURE, Fitted, library
+from tinydigits.fitting import fit
 
 COMMAND = str(Path(sys.executable).parent / "tinydigits")
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tests.conftest import ROOT
-from tinydigits.fitting import Fitted, fit
+from tinydigits.core import Fitted
+from tinydigits.fitting import fit
 from tinydigits.resampling import Grey
 
 CORE = ROOT / "runtime" / "core"
