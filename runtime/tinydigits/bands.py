@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tinydigits.modes import STRIP
-from tinydigits.resampling import Grey
+from tinydigits.resampling import Grey, block_means
 
 
 def bands(image: Image.Image, ground: int, side: int = 1) -> Iterator[Grey]:
@@ -26,6 +26,12 @@ def bands(image: Image.Image, ground: int, side: int = 1) -> Iterator[Grey]:
             yield ((shown + 127) // 255).astype(np.uint8)
         else:
             yield band
+
+
+def reduced(image: Image.Image, ground: int, side: int) -> Grey:
+    """Return the means of blocks of side × side pixels: uint8 [H, W] or [H, W, 3]."""
+    means = [block_means(band, side) for band in bands(image, ground, side)]
+    return means[0] if len(means) == 1 else np.concatenate(means)
 
 
 def ground_of(image: Image.Image) -> int:

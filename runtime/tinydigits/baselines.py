@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from tinydigits.pieces import Piece
+from tinydigits.pieces import Piece, connected
 
 STEEPEST = 15  # degrees: how much lines may rise or fall
 SIGN = 40  # of 100 of the height of the digits: smaller pieces are dots, bars and parts
@@ -25,13 +25,7 @@ def lines_of(pieces: list[Piece], tall: int, many: bool) -> list[list[Piece]]:
     rise = _rise(signs, tall)
     if not many:
         return [sorted(pieces, key=_middle)]
-    parent = list(range(len(signs)))
-
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = place = parent[parent[place]]
-        return place
-
+    pairs: list[tuple[int, int]] = []
     tops = np.array([piece.top - rise * (piece.left + piece.right) / 2 for piece in signs])
     heights = np.array([piece.height for piece in signs])
     middles = np.array([(piece.left + piece.right) / 2 for piece in signs])
@@ -45,15 +39,14 @@ def lines_of(pieces: list[Piece], tall: int, many: bool) -> list[list[Piece]]:
         if beside.any():
             apart = abs(tops + heights / 2 - tops[place] - heights[place] / 2)
             distance = np.where(beside, middles - middles[place] + 2 * apart, np.inf)
-            parent[root(place)] = root(int(distance.argmin()))
+            pairs.append((place, int(distance.argmin())))
     low = [place for place, sign in enumerate(signs) if sign.height * 100 < WHOLE * tall]
-    for place, other in combinations(low, 2):
-        if _are_stacked(signs[place], signs[other], tall):
-            parent[root(place)] = root(other)
-    grouped: dict[int, list[Piece]] = {}
-    for place, piece in enumerate(signs):
-        grouped.setdefault(root(place), []).append(piece)
-    groups = sorted(grouped.values(), key=lambda group: _level(group, rise))
+    pairs += [
+        (place, other)
+        for place, other in combinations(low, 2)
+        if _are_stacked(signs[place], signs[other], tall)
+    ]
+    groups = sorted(connected(signs, pairs), key=lambda group: _level(group, rise))
     levels = np.array([_level(group, rise) for group in groups])
     for piece in pieces:
         if piece.height * 100 < SIGN * tall and groups:

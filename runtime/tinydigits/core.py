@@ -88,10 +88,11 @@ def library() -> ctypes.CDLL | None:
         return None
     try:
         found = ctypes.CDLL(str(LIBRARY))
-    except OSError as error:
+        unfilter = found.png_unfilter
+    except (OSError, AttributeError) as error:
         raise TinydigitsError(
-            f"{LIBRARY}: was not compiled for this machine ({error}): install tinydigits again, or "
-            f"set {PURE}=1"
+            f"{LIBRARY}: was not compiled for this machine and version ({error}): install "
+            f"tinydigits again, or set {PURE}=1"
         ) from error
     found.fit_workspace.argtypes = [ctypes.c_int32] * 3
     found.fit_workspace.restype = ctypes.c_size_t
@@ -99,13 +100,7 @@ def library() -> ctypes.CDLL | None:
         *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_size_t),
         *(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Result)),
     ]
-    try:
-        found.png_unfilter.argtypes = [ctypes.c_char_p, *[ctypes.c_int32] * 3, ctypes.c_void_p]
-    except AttributeError as error:
-        raise TinydigitsError(
-            f"{LIBRARY}: was compiled from an earlier version: install tinydigits again, or set "
-            f"{PURE}=1"
-        ) from error
+    unfilter.argtypes = [ctypes.c_char_p, *[ctypes.c_int32] * 3, ctypes.c_void_p]
     return found
 
 

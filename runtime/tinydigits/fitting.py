@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits import core
-from tinydigits.bands import bands, ground_of
+from tinydigits.bands import bands, ground_of, reduced
 from tinydigits.core import Doubt, Fitted
 from tinydigits.errors import ImageError
-from tinydigits.ink import MIN_CONTRAST, Ink, Mask, find_ink, grey_of, ink_is_dark
+from tinydigits.ink import MIN_CONTRAST, Ink, Mask, find_ink, grey_of, ink_box, ink_is_dark
 from tinydigits.pieces import digit_of
-from tinydigits.resampling import Grey, area_means, area_sums, block_maxima, block_means, dilated
+from tinydigits.resampling import Grey, area_means, area_sums, block_maxima, dilated
 
 Fit = Literal["auto", "mnist", "resize", "none"]
 
@@ -178,7 +178,7 @@ def _placed(image: Image.Image, ground: int, invert: bool | None) -> Fitted:
     width, height = image.size
     longer = max(height, width)
     shrink = longer // WORK_SIDE if longer >= 2 * WORK_SIDE else 1
-    grey = grey_of(_reduced(image, ground, shrink))
+    grey = grey_of(reduced(image, ground, shrink))
     dark = ink_is_dark(grey) if invert is None else invert
     ink = find_ink(grey, dark, shrink > 1)
     if ink is None and shrink > 1:
@@ -186,8 +186,7 @@ def _placed(image: Image.Image, ground: int, invert: bool | None) -> Fitted:
     if ink is None:
         return Fitted(np.zeros((SIDE, SIDE), np.uint8), "blank", invert)
     levels, several = digit_of(ink)
-    box = _ink_box(levels)
-    left, top, right, bottom = box
+    left, top, right, bottom = ink_box(levels)
     whole = (left * shrink, top * shrink, min(width, right * shrink), min(height, bottom * shrink))
     extent = max(right - left, bottom - top)
     if shrink > 1 and extent < CLOSER:
@@ -203,12 +202,6 @@ def _placed(image: Image.Image, ground: int, invert: bool | None) -> Fitted:
     return Fitted(pixels, doubt, dark, whole)
 
 
-def _reduced(image: Image.Image, ground: int, shrink: int) -> Grey:
-    """Return the means of blocks of shrink × shrink pixels."""
-    reduced = [block_means(band, shrink) for band in bands(image, ground, shrink)]
-    return reduced[0] if len(reduced) == 1 else np.concatenate(reduced)
-
-
 def _tiny_ink(
     image: Image.Image, ground: int, shrink: int, invert: bool | None
 ) -> tuple[Ink | None, bool]:
@@ -222,12 +215,6 @@ def _tiny_ink(
         if ink is not None:
             break
     return ink, dark
-
-
-def _ink_box(levels: Grey) -> tuple[int, int, int, int]:
-    """Return left, top, right, bottom of all ink, right and bottom exclusive."""
-    rows, columns = np.flatnonzero(levels.any(axis=1)), np.flatnonzero(levels.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _with_margin(

@@ -185,6 +185,12 @@ def _has_square(mask: Mask) -> bool:
     return bool((inside == 0).any())
 
 
+def ink_box(levels: Grey | Mask) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of all ink, right and bottom exclusive."""
+    rows, columns = np.flatnonzero(levels.any(axis=1)), np.flatnonzero(levels.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
 def border(levels: Grey) -> Grey:
     """Return the outermost ring of pixels."""
     return np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])

@@ -4,14 +4,16 @@ The ink is examined on a coarse grid, on which the pieces of a digit are connect
 have to be visited. All counts are whole numbers.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits.ink import Ink, Mask
 from tinydigits.resampling import Grey, block_maxima, dilated
+
+Member = TypeVar("Member")
 
 LINED = 24  # cells: on the longer side of a grid that may show lines beside a digit
 GRID = 64  # cells: the longer side of the grid
@@ -174,7 +176,7 @@ def lines_of(grid: Mask) -> Mask:
     found = np.zeros_like(grid)
     for view, lines in ((grid, found), (grid.T, found.T)):
         height, width = view.shape
-        thin = view & ~_thick(view, 4 if min(height, width) >= 40 else 2)
+        thin = view & ~thick(view, 4 if min(height, width) >= 40 else 2)
         marked = np.zeros_like(view)
         inked = _counted(view)
         while True:
@@ -189,13 +191,13 @@ def lines_of(grid: Mask) -> Mask:
     return found
 
 
-def _thick(view: Mask, least: int) -> Mask:
+def thick(mask: Mask, least: int) -> Mask:
     """Mark the cells in runs of `least` or more down a column."""
-    height = len(view)
-    padded = np.pad(view, ((least, least), (0, 0)))
+    height = len(mask)
+    padded = np.pad(mask, ((least, least), (0, 0)))
     runs = np.logical_and.reduce([padded[at : at + height + least] for at in range(least)])
-    thick: Mask = np.logical_or.reduce([runs[at : at + height] for at in range(1, least + 1)])
-    return thick
+    marked: Mask = np.logical_or.reduce([runs[at : at + height] for at in range(1, least + 1)])
+    return marked
 
 
 def _falls(width: int) -> NDArray[np.intp]:
@@ -326,27 +328,20 @@ def pieces_of(mask: Mask) -> list[Piece]:
         (start // width, start % width, end - start + start % width)
         for start, end in zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True)
     ]
-    parent = list(range(len(runs)))
 
-    def root(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = run = parent[parent[run]]
-        return run
+    def touching() -> Iterator[tuple[int, int]]:
+        above = 0
+        for run, (row, first, last) in enumerate(runs):
+            while runs[above][0] < row - 1:
+                above += 1
+            other = above
+            while runs[other][0] == row - 1 and runs[other][1] <= last:
+                if runs[other][2] >= first:
+                    yield other, run
+                other += 1
+            while runs[above][0] == row - 1 and runs[above][2] < first:
+                above += 1
 
-    above = 0
-    for run, (row, first, last) in enumerate(runs):
-        while runs[above][0] < row - 1:
-            above += 1
-        other = above
-        while runs[other][0] == row - 1 and runs[other][1] <= last:
-            if runs[other][2] >= first:
-                parent[root(other)] = root(run)
-            other += 1
-        while runs[above][0] == row - 1 and runs[above][2] < first:
-            above += 1
-    grouped: dict[int, list[tuple[int, int, int]]] = {}
-    for run, cells in enumerate(runs):
-        grouped.setdefault(root(run), []).append(cells)
     return [
         Piece(
             members,
@@ -356,5 +351,24 @@ def pieces_of(mask: Mask) -> list[Piece]:
             bottom=members[-1][0] + 1,
             right=max(last for _, _, last in members),
         )
-        for members in grouped.values()
+        for members in connected(runs, touching())
     ]
+
+
+def connected(members: Sequence[Member], pairs: Iterable[tuple[int, int]]) -> list[list[Member]]:
+    """Return the groups that pairs of places connect. Groups, and the members of each, are in the
+    order of `members`.
+    """
+    parent = list(range(len(members)))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = place = parent[parent[place]]
+        return place
+
+    for one, other in pairs:
+        parent[root(one)] = root(other)
+    groups: dict[int, list[Member]] = {}
+    for place, member in enumerate(members):
+        groups.setdefault(root(place), []).append(member)
+    return list(groups.values())

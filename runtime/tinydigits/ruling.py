@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinydigits.ink import Mask
-from tinydigits.pieces import Piece, pieces_of
+from tinydigits.pieces import Piece, pieces_of, thick
 from tinydigits.resampling import Grey
 
 LEVEL = (1, 6)  # the most that a line rises, of its length: ruled lines in a slanted photograph
@@ -51,7 +51,7 @@ def without_lines(levels: Grey, pieces: list[Piece], tall: int) -> Grey:
 def _lines(mask: Mask, tall: int, upright: int) -> Mask:
     """Mark the lines that lead from left to right."""
     thickest = max(3, tall // 6)
-    thin = mask & ~_thick(mask, thickest + 1)
+    thin = mask & ~thick(mask, thickest + 1)
     rows_ = np.arange(len(mask))[:, np.newaxis]
     found = np.zeros_like(mask)
     stretches = [
@@ -100,11 +100,11 @@ def _lines(mask: Mask, tall: int, upright: int) -> Mask:
             # The line's own thickness: the median over the columns that hold nothing else.
             alone = (thin[:, left:right] & (abs(rows_ - at) <= thickest)).sum(axis=0)
             own = int(np.median(alone[alone > 0]))
-            slim = mask[:, left:right] & ~_thick(mask[:, left:right], own + 2)
+            slim = mask[:, left:right] & ~thick(mask[:, left:right], own + 2)
             line = slim & (abs(rows_ - at) <= own / 2 + 1.5)
             # Shorter gaps would cut the foot of a digit that stands on the line.
             gaps: Mask = np.logical_or.reduce(line, axis=0, keepdims=True)
-            found[:, left:right] |= line & _thick(gaps.T, thickest + 1).T
+            found[:, left:right] |= line & thick(gaps.T, thickest + 1).T
         stretches = [each for each in stretches if each not in members]
     return found
 
@@ -126,12 +126,3 @@ def _stretch(piece: Piece) -> _Stretch:
     spread = (weights * ((middles - middle) ** 2 + (weights**2 - 1) / 12)).sum()
     together = (weights * (middles - middle) * (runs[:, 0] - row)).sum()
     return _Stretch(piece, float(middle), float(row), float(together / max(spread, 1)))
-
-
-def _thick(mask: Mask, least: int) -> Mask:
-    """Mark the cells in runs of `least` or more down a column."""
-    height = len(mask)
-    padded = np.pad(mask, ((least, least), (0, 0)))
-    runs = np.logical_and.reduce([padded[at : at + height + least] for at in range(least)])
-    thick: Mask = np.logical_or.reduce([runs[at : at + height] for at in range(1, least + 1)])
-    return thick

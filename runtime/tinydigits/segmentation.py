@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from tinydigits.bands import bands, ground_of
+from tinydigits.bands import ground_of, reduced
 from tinydigits.ink import find_ink, grey_of
 from tinydigits.pieces import Piece, pieces_of
 from tinydigits.resampling import Grey, block_means
@@ -24,9 +24,7 @@ REACH = 8  # of the shorter side of the picture: no stroke is twice as wide
 STROKE = 4  # of the height of a digit: likewise
 SAMPLE = 640  # px: the longer side of the sample that polarity is judged by
 AROUND = (4, 16)  # of the shorter side: how far the surroundings reach that ink stands out from
-EDGE = (
-    12  # tenths of the height of a digit: straight pieces at the border that are longer are edges
-)
+EDGE = 12  # tenths of the height of a digit: longer straight pieces at the border are edges
 LEAST = 8  # px: pieces less tall are no digits
 MANY = 4000  # pieces: a picture with more is a texture
 SPECK = 8  # of the height of the digits: a piece that is smaller both ways is dust
@@ -80,7 +78,7 @@ def page_of(
     """
     ground = ground_of(image)
     scale = -(-max(image.size) // LARGEST)
-    grey = _grey(image, ground, scale)
+    grey = grey_of(reduced(image, ground, scale))
     dark = _ink_is_dark(grey) if invert is None else invert
     left = top = 0
     if closer is None:
@@ -99,7 +97,7 @@ def page_of(
         tall, (left, top, right, bottom) = closer
         left, top, scale = max(0, left), max(0, top), max(1, tall // READ)
         area = (left, top, min(image.width, right), min(image.height, bottom))
-        grey, tall = _grey(image.crop(area), ground, scale), tall // scale
+        grey, tall = grey_of(reduced(image.crop(area), ground, scale)), tall // scale
     found = _found(grey, dark, scale, tall // STROKE, tall)
     if found is None:
         return None
@@ -123,11 +121,6 @@ def _is_edge(piece: Piece, levels: Grey, tall: int) -> bool:
 class _Found(NamedTuple):
     levels: Grey
     pieces: list[Piece]
-
-
-def _grey(image: Image.Image, ground: int, scale: int) -> Grey:
-    reduced = [block_means(band, scale) for band in bands(image, ground, scale)]
-    return grey_of(np.concatenate(reduced))
 
 
 def _found(grey: Grey, dark: bool, scale: int, reach: int, tall: int) -> _Found | None:

@@ -16,6 +16,7 @@ from tinydigits.baselines import lines_of
 from tinydigits.cutting import parts_of
 from tinydigits.decoders import Reduction
 from tinydigits.fitting import SIDE, as_input
+from tinydigits.ink import ink_box
 from tinydigits.lattice import (
     SURE,
     WEIGHTS,
@@ -169,12 +170,9 @@ def _lines(page: Page, pieces: _Pieces, many: bool, infer: Infer) -> tuple[list[
             is_cut = _may_hold_several(piece, scores, usual.tall)
             for part in parts_of(levels, usual.tall) if is_cut else [(levels > 0, 0.0)]:
                 held, crossed = part
-                rows_, columns = np.flatnonzero(held.any(axis=1)), np.flatnonzero(held.any(axis=0))
                 labels[top:bottom, left:right][held] = number
-                box = (
-                    *(left + int(columns[0]), top + int(rows_[0])),
-                    *(left + int(columns[-1]) + 1, top + int(rows_[-1]) + 1),
-                )
+                inner = ink_box(held)
+                box = left + inner[0], top + inner[1], left + inner[2], top + inner[3]
                 strength = float(np.percentile(levels[held], 80))
                 known = None if is_cut else scores
                 atoms.append(Atom(number, box, own, crossed, strength, known))
