@@ -15,7 +15,7 @@ from tinydigits.evaluation import (
     status_lines,
     wilson,
 )
-from tinydigits.numbers import Number
+from tinydigits.numbers import Number, on_one_line
 from tinydigits.text import names_in, printable
 
 
@@ -90,7 +90,7 @@ class NumberTally:
 
     def add(self, number: Number, truth: str) -> None:
         """Count one picture. `truth` has a blank between rows."""
-        text = None if number.text is None else number.text.replace("\n", " ")
+        text = on_one_line(number)
         self._statuses[number.status] += 1
         self._exact[number.status == "ok"] += text == truth
         wanted = truth.replace(" ", "")

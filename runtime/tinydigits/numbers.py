@@ -67,6 +67,11 @@ class Number:
         return self.status is Status.OK
 
 
+def on_one_line(number: Number) -> str | None:
+    """Return the text of a number with a blank between its lines."""
+    return number.text and number.text.replace("\n", " ")
+
+
 class NumberAnswers(NamedTuple):
     """A chunk, its reading, and a Number for each of its pictures."""
 

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import Any
 
@@ -28,7 +28,6 @@ from tinydigits.numbers import Number
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Keep, Settings
 from tinydigits.remote.location import Location, place_of
-from tinydigits.sinks.rows import Write
 from tinydigits.sources import Opening, at_hand, open_inputs
 from tinydigits.sources.labelled import check_classes, truth_of
 from tinydigits.sources.truths import pictures, read_truths
@@ -131,7 +130,10 @@ def evaluate(
     with stoppable(lambda: "nothing is evaluated"), ExitStack() as stack:
         write = None
         if report is not None:
-            write = stack.enter_context(_report(report, labels, truth, tally))
+            from tinydigits.sinks.report import report_sink
+
+            classes = labels if isinstance(tally, Tally) else None
+            write = stack.enter_context(report_sink(report, classes, truth))
         answered = stack.enter_context(closing(answering(chunks, workers, keep)))
         for answers in answered:
             for answer in answers.predictions:
@@ -157,15 +159,3 @@ def _checked(
     for item in items:
         tally.check(item.name, truth_at(item.name or ""))
         yield item
-
-
-def _report(
-    path: str, labels: tuple[str, ...], truth: Callable[[Any], str], tally: Tally | NumberTally
-) -> AbstractContextManager[Write]:
-    if isinstance(tally, Tally):
-        from tinydigits.sinks.report import report_sink
-
-        return report_sink(path, labels, truth)
-    from tinydigits.sinks.number_report import number_report_sink
-
-    return number_report_sink(path, truth)

@@ -20,9 +20,9 @@ from tinydigits.number_reading import Lines
 from tinydigits.numbers import Wanted
 from tinydigits.pipeline import Workers
 from tinydigits.reading import Settings
-from tinydigits.sinks.number_rows import NumberRows
 from tinydigits.sinks.output import Format
 from tinydigits.sinks.outputs import Outputs
+from tinydigits.sinks.rows import NumberRows
 
 
 class DigitsType(click.ParamType):  # type: ignore[type-arg] # generic in stubs, not at run time
@@ -97,9 +97,9 @@ def read(
     rows = NumberRows(digits, lines)
     page = None
     if report is not None:
-        from tinydigits.sinks.number_report import number_report_sink
+        from tinydigits.sinks.report import report_sink
 
-        page = number_report_sink(report)
+        page = report_sink(report, None)
     outputs = Outputs(
         rows,
         format_,

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tinydigits.judging import Answers, Prediction
+from tinydigits.judging import Answers
+from tinydigits.numbers import NumberAnswers, on_one_line
 from tinydigits.sinks.files import completed, replaced, writing
 from tinydigits.sinks.rows import Write
 from tinydigits.text import printable
@@ -39,7 +40,8 @@ _SCORE_DIGITS = 4
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
-Truth = Callable[[Prediction], str | None]
+Truth = Callable[[Any], str | None]
+"""Returns what the picture of a Prediction or a Number really shows, if that is known."""
 
 
 class Box(NamedTuple):
@@ -85,24 +87,49 @@ class Card:
 
 
 @contextmanager
-def report_sink(path: str, labels: tuple[str, ...], truth: Truth | None = None) -> Iterator[Write]:
-    """Write an HTML page of single digits; see `report_page`.
+def report_sink(
+    path: str, labels: tuple[str, ...] | None, truth: Truth | None = None
+) -> Iterator[Write]:
+    """Write an HTML page of what is read; see `report_page`.
 
-    It takes Answers whose Reading has `fitted` and `thumbnails`. `truth` returns what a picture
-    really shows, or None where that is not known. Raises SinkError.
+    It takes Answers whose Reading has `fitted` and `thumbnails`; where `labels` is None, it takes
+    NumberAnswers whose reading has `thumbnails`. `truth` returns what a picture really shows, with
+    a blank between the lines of a number, or None where that is not known. Raises SinkError.
     """
+    cards = _number_cards if labels is None else _cards
     with report_page(path, labels) as add:
 
-        def write(answers: Answers) -> None:
-            fitted, thumbnails = answers.reading.fitted, answers.reading.thumbnails
-            assert fitted is not None
-            assert thumbnails is not None
-            for each, seen, original in zip(answers.predictions, fitted, thumbnails, strict=True):
-                really = truth(each) if truth else None
-                answer = each.path, each.label, each.score, each.status, each.reason
-                add(Card(*answer, really, original, seen))
+        def write(answers: Any) -> None:
+            for answer, card in zip(answers.predictions, cards(answers), strict=True):
+                card.truth = truth(answer) if truth else None
+                add(card)
 
         yield write
+
+
+def _cards(answers: Answers) -> Iterator[Card]:
+    fitted, thumbnails = answers.reading.fitted, answers.reading.thumbnails
+    assert fitted is not None
+    assert thumbnails is not None
+    for each, seen, original in zip(answers.predictions, fitted, thumbnails, strict=True):
+        answer = each.path, each.label, each.score, each.status, each.reason
+        yield Card(*answer, original=original, seen=seen)
+
+
+def _number_cards(answers: NumberAnswers) -> Iterator[Card]:
+    sizes, thumbnails = answers.reading.sizes, answers.reading.thumbnails
+    assert thumbnails is not None
+    for number, size, original in zip(answers.predictions, sizes, thumbnails, strict=True):
+        width, height = size or (1, 1)
+        boxes = tuple(
+            Box(each.label, each.score, left / width, top / height, right / width, bottom / height)
+            for line in number.lines
+            for each in line
+            for left, top, right, bottom in (each.box,)
+        )
+        reason = number.reason if number.detail is None else f"{number.reason} ({number.detail})"
+        answer = number.path, on_one_line(number), number.score, number.status, reason
+        yield Card(*answer, original=original, boxes=boxes)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Rows: answers as text, CSV or JSONL."""
+"""Rows: answers as text, CSV or JSONL, and the values of each for Parquet."""
 
 import io
 import re
@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from tinydigits.judging import Prediction
-from tinydigits.numbers import Number
+from tinydigits.number_reading import Lines
+from tinydigits.numbers import Number, Wanted, on_one_line
 from tinydigits.text import json_line, printable
 
 RowFormat = Literal["text", "csv", "csv-excel", "jsonl"]
@@ -14,6 +15,10 @@ Write = Callable[[Any], None]
 """The type of every sink: a function that takes the Answers or the NumberAnswers of each chunk."""
 
 COLUMNS = ("path", "label", "score", "status", "reason", "inverted")
+NUMBER_COLUMNS = (
+    *("path", "text", "score", "status", "reason", "lines", "digits"),
+    *("detail", "left_out"),
+)
 MARK = "\ufeff"  # by which spreadsheets know UTF-8
 SCORE_DIGITS = 6  # decimals in CSV and JSONL: float32 has about seven
 _QUOTED = re.compile(r'["\r\n]')
@@ -67,9 +72,9 @@ class Shown(NamedTuple):
         if self.top > 1:
             best = [value for pair in self.best(prediction)[1:] for value in pair]
             missing = 2 * (min(self.top, len(self.labels)) - 1) - len(best)
-            values += [*map(rounded, best), *[None] * missing]
+            values += [*map(_rounded, best), *[None] * missing]
         if self.scores:
-            values += [*map(rounded, prediction.scores or [None] * len(self.labels))]
+            values += [*map(_rounded, prediction.scores or [None] * len(self.labels))]
         return values
 
     def cells(self, prediction: Prediction) -> list[object]:
@@ -79,14 +84,14 @@ class Shown(NamedTuple):
         """Return COLUMNS, and `top` and `scores` if shown."""
         fields: dict[str, object] = dict(zip(COLUMNS, _plain_values(prediction), strict=True))
         if self.top > 1:
-            fields["top"] = [[label, rounded(score)] for label, score in self.best(prediction)]
+            fields["top"] = [[label, _rounded(score)] for label, score in self.best(prediction)]
         if self.scores:
-            scored = zip(self.labels, map(rounded, prediction.scores or ()), strict=False)
+            scored = zip(self.labels, map(_rounded, prediction.scores or ()), strict=False)
             fields["scores"] = dict(scored) if prediction.scores else None
         return fields
 
     def text(self, prediction: Prediction) -> str:
-        row = answer_text(prediction.label, prediction)
+        row = _answer_text(prediction.label, prediction)
         if self.top > 1:
             row += "  then " + ", ".join(_scored(pair) for pair in self.best(prediction)[1:])
         if self.scores:
@@ -96,11 +101,60 @@ class Shown(NamedTuple):
         return row
 
 
+class NumberRows(NamedTuple):
+    """The rows of Numbers, and the questions that they answer."""
+
+    wanted: Wanted = None
+    lines: Lines = "many"
+
+    def settings(self) -> dict[str, object]:
+        """Return what the rows depend on. JSON, which keeps it, has no tuples."""
+        return {"digits": self.wanted and [*self.wanted], "lines": self.lines}
+
+    def columns(self) -> tuple[str, ...]:
+        return NUMBER_COLUMNS
+
+    def values(self, number: Number) -> list[object]:
+        """Return the values of NUMBER_COLUMNS, with a newline between the lines of `text`. `digits`
+        holds a list for each line, of objects with `label`, `score` and `box`.
+        """
+        digits = [
+            [
+                {"label": digit.label, "score": _rounded(digit.score), "box": [*digit.box]}
+                for digit in line
+            ]
+            for line in number.lines
+        ]
+        return _number_values(number, number.text, digits)
+
+    def cells(self, number: Number) -> list[object]:
+        """Return the values of NUMBER_COLUMNS, with a blank between the lines of `text`. `digits`
+        is how many there are.
+        """
+        return _number_values(number, on_one_line(number), sum(map(len, number.lines)))
+
+    def fields(self, number: Number) -> dict[str, object]:
+        return dict(zip(NUMBER_COLUMNS, self.values(number), strict=True))
+
+    def text(self, number: Number) -> str:
+        text = _answer_text(on_one_line(number), number)
+        if number.detail is not None:
+            text += f" ({number.detail})"
+        return f"{text}  left out: {number.left_out}" if number.left_out else text
+
+
+def _number_values(number: Number, text: str | None, digits: object) -> list[object]:
+    return [
+        *(number.path, text, _rounded(number.score), number.status.value, number.reason),
+        *(len(number.lines), digits, number.detail, number.left_out),
+    ]
+
+
 def row_format(format_: RowFormat, rows: Rows) -> Callable[[Any], str]:
     """Return a function that makes one row, with its line end, of an answer."""
-    makers: dict[RowFormat, Callable[[Any, Rows], str]]
-    makers = {"text": _text_row, "csv": _csv_row, "csv-excel": _csv_row, "jsonl": _jsonl_row}
-    make = makers[format_]
+    if format_ == "jsonl":
+        return lambda answer: json_line(rows.fields(answer))
+    make = _text_row if format_ == "text" else _csv_row
     return lambda answer: make(answer, rows)
 
 
@@ -123,12 +177,7 @@ def _csv_row(answer: Any, rows: Rows) -> str:
     return _csv_line(["" if value is None else str(value) for value in rows.cells(answer)])
 
 
-def _jsonl_row(answer: Any, rows: Rows) -> str:
-    """Return a JSON object on one line."""
-    return json_line(rows.fields(answer))
-
-
-def answer_text(answer: str | None, of: Prediction | Number) -> str:
+def _answer_text(answer: str | None, of: Prediction | Number) -> str:
     """Return an answer with its score, and with the reason to doubt it."""
     text = "-" if answer is None else printable(answer)
     if of.score is not None:
@@ -142,11 +191,11 @@ def _scored(pair: tuple[str, float]) -> str:
 
 def _plain_values(prediction: Prediction) -> list[object]:
     each = prediction
-    score = rounded(each.score)
+    score = _rounded(each.score)
     return [each.path, each.label, score, each.status.value, each.reason, each.inverted]
 
 
-def rounded(value: object) -> object:
+def _rounded(value: object) -> object:
     return round(value, SCORE_DIGITS) if type(value) is float else value
 
 

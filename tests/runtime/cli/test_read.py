@@ -18,7 +18,7 @@ from tests.support.chromium import chromium
 from tests.support.pages import Page
 from tinydigits import Classifier
 from tinydigits.cli.main import main
-from tinydigits.sinks.number_rows import COLUMNS
+from tinydigits.sinks.rows import NUMBER_COLUMNS
 
 NUMBERS = ROOT / "examples" / "numbers"
 FOUR, PHONE, TWO_LINES = (
@@ -51,7 +51,7 @@ def test_the_examples_are_read_as_their_table_says() -> None:
     assert "0.9" in read[str(FOUR)] or "1.0" in read[str(FOUR)]
     assert summary.startswith("5 images: 5 ok, 0 uncertain, 0 unreadable")
     rows = table(run(NUMBERS, "--format", "csv")[1])
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == NUMBER_COLUMNS
     assert {Path(row["path"]).name: row["text"] for row in rows} == truth()
     phone, lines = (next(row for row in rows if row["path"] == str(p)) for p in (PHONE, TWO_LINES))
     assert (phone["lines"], phone["digits"], phone["left_out"]) == ("1", "7", "1")
@@ -71,7 +71,7 @@ def test_jsonl_and_parquet_have_every_digit_in_its_place(tmp_path: Path) -> None
     assert run(*inputs, "-o", tmp_path / "rows.jsonl")[0] == 1
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     for row in rows[:2]:
-        assert tuple(row) == COLUMNS
+        assert tuple(row) == NUMBER_COLUMNS
         assert (row["text"], row["lines"]) == ("1367\n2015", 2)
         digits = [digit for line in row["digits"] for digit in line]
         assert ["".join(d["label"] for d in line) for line in row["digits"]] == ["1367", "2015"]
