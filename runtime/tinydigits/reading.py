@@ -132,18 +132,17 @@ class Reader:
         """Read all pictures of a chunk. Raises ModelError alone: the reason why a picture cannot be
         read takes its place in `found`.
         """
-        found: dict[int, Found | str] = {}
-        thumbnails: list[bytes | None] | None = [] if keep.thumbnails else None
-        in_part: list[int] = []
-        stack = _fitted(chunk, self.settings, found, thumbnails, in_part)
-        readable = [place for place in range(len(stack)) if not isinstance(found.get(place), str)]
-        if len(readable) == len(stack):
-            scores = self.backend.scores(stack)
+        made = _ModelInputs(self.settings, len(chunk.names), keep.thumbnails)
+        made.fill(chunk)
+        inputs, found = made.inputs, made.found
+        readable = [place for place in range(len(inputs)) if not isinstance(found.get(place), str)]
+        if len(readable) == len(inputs):
+            scores = self.backend.scores(inputs)
         else:
-            scores = np.zeros((len(stack), self.backend.classes), np.float32)
-            scores[readable] = self.backend.scores(stack[readable])
-        fitted = stack if keep.fitted else None
-        return Reading(scores, found, fitted, thumbnails, len(in_part))
+            scores = np.zeros((len(inputs), self.backend.classes), np.float32)
+            scores[readable] = self.backend.scores(inputs[readable])
+        fitted = inputs if keep.fitted else None
+        return Reading(scores, found, fitted, made.thumbnails, made.in_part)
 
     def give_up(self, chunk: Chunk, why: str, keep: Keep) -> Reading:
         """Return the reading of a chunk whose pictures cannot be read."""
@@ -156,101 +155,92 @@ class Reader:
         )
 
 
-def _fitted(
-    chunk: Chunk,
-    settings: Settings,
-    found: dict[int, Found | str],
-    thumbnails: list[bytes | None] | None,
-    in_part: list[int],
-) -> NDArray[np.uint8]:
-    """Return uint8 [N, 28, 28]; fill `found`, the list of thumbnails if there is one, and the
-    places of files that hold more frames or pages.
-    """
-    if isinstance(chunk.images, np.ndarray):
-        if thumbnails is not None:
-            thumbnails.extend(thumbnail(Image.fromarray(image)) for image in chunk.images)
-        stack = chunk.images.copy()
-        _fit_together(list(range(len(stack))), stack, settings, found)
-        return stack
-    stack = np.zeros((len(chunk.names), SIDE, SIDE), np.uint8)
-    ready: list[int] = []  # places of pictures that are 28×28 and grey, which are examined together
-    for place, source in enumerate(chunk.images):
-        shown = None
-        try:
-            if isinstance(source, ImageError):
-                raise source
-            assert not isinstance(source, Location)  # `sources.at_hand` has fetched it
-            reduced = settings.fit in ("auto", "mnist") and isinstance(
-                source, (str, bytes, os.PathLike)
-            )
-            picture = decoded(source, settings.limits, chunk.regular, reduced)
-            if isinstance(picture, Image.Image) and picture.info.get(MORE) is True:
-                in_part.append(place)
-                if picture.mode == "L" and picture.size == (SIDE, SIDE):
-                    picture = np.asarray(picture)
-            if thumbnails is not None:
-                shown = thumbnail(_as_image(picture))
-            if isinstance(picture, np.ndarray) and picture.shape == (SIDE, SIDE):
-                stack[place] = picture
-                ready.append(place)
-            elif not _fit_one(picture, place, stack, settings, found):
-                del picture  # so that its memory can be used again
-                picture = decoded(source, settings.limits, chunk.regular)
-                _fit_one(picture, place, stack, settings, found, True)
-        except ImageError as error:
-            found[place] = str(error)
-        except MemoryError:  # several copies of a decoded picture are made
-            found[place] = "too large for this machine's memory"
-        if thumbnails is not None:
-            thumbnails.append(shown)
-    if ready:
-        _fit_together(ready, stack, settings, found)
-    return stack
+class _ModelInputs:
+    """What is found out of the pictures of a chunk before the network sees them."""
 
+    def __init__(self, settings: Settings, count: int, thumbnails: bool) -> None:
+        assert settings.fit is not None
+        self._fit, self._invert, self._limits = settings.fit, settings.invert, settings.limits
+        self.inputs = np.zeros((count, SIDE, SIDE), np.uint8)
+        self.found: dict[int, Found | str] = {}
+        self.thumbnails: list[bytes | None] | None = [] if thumbnails else None
+        self.in_part = 0  # files that hold more frames or pages
 
-def _fit_together(
-    places: list[int], stack: NDArray[np.uint8], settings: Settings, found: dict[int, Found | str]
-) -> None:
-    """Leave model inputs as they are, and fit the others one by one."""
-    if settings.fit != "auto" or settings.invert is True:
+    def fill(self, chunk: Chunk) -> None:
+        """Decode and fit all pictures."""
+        if isinstance(chunk.images, np.ndarray):
+            if self.thumbnails is not None:
+                self.thumbnails += [thumbnail(Image.fromarray(image)) for image in chunk.images]
+            self.inputs[:] = chunk.images
+            self._fit_together(list(range(len(self.inputs))))
+            return
+        ready: list[int] = []  # places of grey pictures of 28×28, which are examined together
+        for place, source in enumerate(chunk.images):
+            shown = None
+            try:
+                if isinstance(source, ImageError):
+                    raise source
+                assert not isinstance(source, Location)  # `sources.at_hand` has fetched it
+                reduced = self._fit in ("auto", "mnist") and isinstance(
+                    source, (str, bytes, os.PathLike)
+                )
+                picture = decoded(source, self._limits, chunk.regular, reduced)
+                if isinstance(picture, Image.Image) and picture.info.get(MORE) is True:
+                    self.in_part += 1
+                    if picture.mode == "L" and picture.size == (SIDE, SIDE):
+                        picture = np.asarray(picture)
+                if self.thumbnails is not None:
+                    shown = thumbnail(_as_image(picture))
+                if isinstance(picture, np.ndarray) and picture.shape == (SIDE, SIDE):
+                    self.inputs[place] = picture
+                    ready.append(place)
+                elif not self._fit_one(picture, place):
+                    del picture  # so that its memory can be used again
+                    picture = decoded(source, self._limits, chunk.regular)
+                    self._fit_one(picture, place, last=True)
+            except ImageError as error:
+                self.found[place] = str(error)
+            except MemoryError:  # several copies of a decoded picture are made
+                self.found[place] = "too large for this machine's memory"
+            if self.thumbnails is not None:
+                self.thumbnails.append(shown)
+        if ready:
+            self._fit_together(ready)
+
+    def _fit_together(self, places: list[int]) -> None:
+        """Leave model inputs as they are, and fit the others one by one."""
         rest = places
-    else:
-        inputs, blank = model_inputs(stack if len(places) == len(stack) else stack[places])
-        for at in np.flatnonzero(blank & inputs).tolist():
-            found[places[at]] = Found("blank")
-        rest = [places[at] for at in np.flatnonzero(~inputs).tolist()]
-    for place in rest:
-        try:
-            _fit_one(stack[place], place, stack, settings, found)
-        except ImageError as error:
-            found[place] = str(error)
+        if self._fit == "auto" and self._invert is not True:
+            whole = len(places) == len(self.inputs)
+            ready, blank = model_inputs(self.inputs if whole else self.inputs[places])
+            for at in np.flatnonzero(blank & ready).tolist():
+                self.found[places[at]] = Found("blank")
+            rest = [places[at] for at in np.flatnonzero(~ready).tolist()]
+        for place in rest:
+            try:
+                self._fit_one(self.inputs[place], place)
+            except ImageError as error:
+                self.found[place] = str(error)
 
-
-def _fit_one(
-    picture: Image.Image | NDArray[np.uint8],
-    place: int,
-    stack: NDArray[np.uint8],
-    settings: Settings,
-    found: dict[int, Found | str],
-    last: bool = False,
-) -> bool:
-    """Fit one picture. Return False where it was decoded at a reduced scale, its digit is too small
-    for that, and this is not the `last` attempt.
-    """
-    assert settings.fit is not None
-    fitted = fit(picture, settings.fit, settings.invert)
-    reduction = picture.info.get(REDUCED) if isinstance(picture, Image.Image) else None
-    if isinstance(reduction, Reduction):  # a PNG may hold a text of that name
-        box = fitted.box
-        if not last and (box is None or max(box[2] - box[0], box[3] - box[1]) < CLOSER):
-            return False
-        if box is not None:
-            fitted = fitted._replace(box=reduction.in_whole(box))
-    stack[place] = fitted.pixels
-    decisions = Found(*fitted[1:])
-    if decisions != Found():
-        found[place] = decisions
-    return True
+    def _fit_one(
+        self, picture: Image.Image | NDArray[np.uint8], place: int, last: bool = False
+    ) -> bool:
+        """Fit one picture. Return False where it was decoded at a reduced scale, its digit is too
+        small for that, and this is not the `last` attempt.
+        """
+        fitted = fit(picture, self._fit, self._invert)
+        reduction = picture.info.get(REDUCED) if isinstance(picture, Image.Image) else None
+        if isinstance(reduction, Reduction):  # a PNG may hold a text of that name
+            box = fitted.box
+            if not last and (box is None or max(box[2] - box[0], box[3] - box[1]) < CLOSER):
+                return False
+            if box is not None:
+                fitted = fitted._replace(box=reduction.in_whole(box))
+        self.inputs[place] = fitted.pixels
+        decisions = Found(*fitted[1:])
+        if decisions != Found():
+            self.found[place] = decisions
+        return True
 
 
 def _as_image(picture: Image.Image | NDArray[Any]) -> Image.Image:
