@@ -211,8 +211,11 @@ class Classifier:
             raise TinydigitsError(f"batch_size {batch_size}: at least 1 was expected")
         if workers != "auto" and workers < 1:
             raise TinydigitsError(f"workers {workers}: at least 1, or auto, was expected")
+        from tinydigits.sources import at_hand
+
         many = [images] if isinstance(images, str | os.PathLike) else images
-        return self._at_hand(chunked(self._items(many), batch_size))  # type: ignore[arg-type]
+        chunks = chunked(self._items(many), batch_size)  # type: ignore[arg-type]
+        return at_hand(chunks, self.settings.limits.max_bytes)
 
     def _items(self, images: Iterable[ImageLike | Item | Stack]) -> Iterator[Item | Stack]:
         from tinydigits.sources import Opening, open_inputs
@@ -225,11 +228,6 @@ class Classifier:
                 yield from open_inputs((os.fspath(image),), opening)
             else:
                 yield Item(None, image)
-
-    def _at_hand(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        from tinydigits.sources import at_hand
-
-        return at_hand(chunks, self.settings.limits.max_bytes)
 
 
 def _chunk_of(image: ImageLike) -> Chunk:

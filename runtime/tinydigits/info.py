@@ -7,7 +7,8 @@ artefacts as NAME.json, where it also lists every artefact with its SHA-256 and 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -121,51 +122,47 @@ class ModelInfo:
             "artifacts": {name: each._asdict() for name, each in self.artifacts.items()},
             "parity": {name: each._asdict() for name, each in self.parity.items()},
         }
-        try:
+        with self._shallow():
             fields = asdict(self) | inner
             if self.activation == "sigmoid":
                 del fields["activation"]
             return json.dumps(fields, indent=indent)
-        except RecursionError as error:
-            raise self._too_deep() from error
 
     def summary(self) -> list[tuple[str, str]]:
         """Return what a person wants to know about the model, as (name, value) lines. Raises
         ModelError where it is nested too deep.
         """
+        with self._shallow():
+            figures = {
+                part: ", ".join(f"{name} {value}" for name, value in values.items())
+                for part, values in self.metrics.items()
+            }
+            shape = ", ".join(map(str, self.input["shape"]))
+            limits = self.thresholds
+            return [
+                ("name", self.name),
+                ("recipe", f"{self.recipe}, {self.parameters:,} parameters"),
+                ("labels", " ".join(self.labels)),
+                ("input", f"{self.input['name']} {self.input['dtype']} [{shape}]"),
+                *([("scores", "softmax: they sum to 1")] if self.activation == "softmax" else []),
+                ("fit", self.fit),
+                *(("trained", f"{name} {value}") for name, value in self.trained_on.items()),
+                *figures.items(),
+                ("thresholds", f"min_score {limits.min_score}, max_ratio {limits.max_ratio}"),
+                *(("artefact", f"{k}, {v.bytes:,} bytes") for k, v in self.artifacts.items()),
+                ("keras", f"SHA-256 {self.keras_sha256}"),
+                ("created by", self.created_by),
+            ]
+
+    @contextmanager
+    def _shallow(self) -> Iterator[None]:
+        """Raise ModelError where the block meets values that are nested too deep."""
         try:
-            return self._summary()
+            yield
         except RecursionError as error:
-            raise self._too_deep() from error
-
-    def _too_deep(self) -> ModelError:
-        return ModelError(
-            f"{self.name}: model information that is nested too deep; export it again"
-        )
-
-    def _summary(self) -> list[tuple[str, str]]:
-        figures = {
-            part: ", ".join(f"{name} {value}" for name, value in values.items())
-            for part, values in self.metrics.items()
-        }
-        shape = ", ".join(map(str, self.input["shape"]))
-        return [
-            ("name", self.name),
-            ("recipe", f"{self.recipe}, {self.parameters:,} parameters"),
-            ("labels", " ".join(self.labels)),
-            ("input", f"{self.input['name']} {self.input['dtype']} [{shape}]"),
-            *([("scores", "softmax: they sum to 1")] if self.activation == "softmax" else []),
-            ("fit", self.fit),
-            *(("trained", f"{name} {value}") for name, value in self.trained_on.items()),
-            *((part, value) for part, value in figures.items()),
-            (
-                "thresholds",
-                f"min_score {self.thresholds.min_score}, max_ratio {self.thresholds.max_ratio}",
-            ),
-            *(("artefact", f"{k}, {v.bytes:,} bytes") for k, v in self.artifacts.items()),
-            ("keras", f"SHA-256 {self.keras_sha256}"),
-            ("created by", self.created_by),
-        ]
+            raise ModelError(
+                f"{self.name}: model information that is nested too deep; export it again"
+            ) from error
 
     @classmethod
     def from_json(cls, text: str, origin: str) -> "ModelInfo":

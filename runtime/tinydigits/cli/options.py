@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from functools import reduce, wraps
 from typing import Any, BinaryIO, get_args
 
@@ -171,16 +172,8 @@ writing_options = _adding(
 """For every command that writes a row for each picture."""
 
 
-_TAKEN = {
-    "model",
-    "backend",
-    "fit",
-    "invert",
-    "min_score",
-    "max_pixels",
-    "max_bytes",
-    "max_seconds",
-}
+# The options that become Settings.
+_TAKEN = {field.name for field in fields(Settings)}.union(Limits._fields)
 
 
 def settings_of(options: dict[str, Any]) -> Settings:

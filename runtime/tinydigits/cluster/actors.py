@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tinydigits import errors
 from tinydigits.classifier import Classifier
 from tinydigits.cluster.output import store_at
-from tinydigits.cluster.plan import Part, Plan, opened, place_in
+from tinydigits.cluster.plan import Part, Plan, place_in
 from tinydigits.cluster.ray_cluster import actors, answers, import_ray
 from tinydigits.errors import TinydigitsError
 from tinydigits.items import Skipped, chunked
@@ -31,7 +31,7 @@ from tinydigits.remote.file import read_range
 from tinydigits.remote.location import Location, Place
 from tinydigits.sinks.parquet import parquet_sink
 from tinydigits.sinks.rows import Shown
-from tinydigits.sources import Opening, at_hand
+from tinydigits.sources import Opening, at_hand, opened
 from tinydigits.version import __version__
 
 if TYPE_CHECKING:

@@ -10,17 +10,17 @@ import hashlib
 import json
 import pickle
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
 from tinydigits.cluster.output import Store
 from tinydigits.errors import ResumeError, SinkError, SinkRefused
-from tinydigits.items import Item, Stack
+from tinydigits.items import Item
 from tinydigits.names import PART_PREFIX, Kind, kind_of_file
 from tinydigits.remote.location import Location, Place
 from tinydigits.sinks.resume import differing
-from tinydigits.sources import Opening, named_files, open_file
+from tinydigits.sources import Opening, named_files
 
 PLAN, SUCCESS = "_plan.json", "_SUCCESS"  # readers of Parquet skip names that begin with _
 PLAN_BYTES = 1 << 20  # 1 MiB: neither file is larger
@@ -78,15 +78,6 @@ class Plan(NamedTuple):
 def entries_of(inputs: Iterable[str], opening: Opening) -> Iterator[Entry]:
     """Yield the files that the inputs stand for, in order, none of which is opened."""
     return chain.from_iterable(named_files(name, opening) for name in inputs)
-
-
-def opened(entries: Iterable[Entry], opening: Opening) -> Generator[Item | Stack]:
-    """Yield the pictures of a part as `sources.open_inputs` would."""
-    for entry in entries:
-        if isinstance(entry, Item):
-            yield entry
-        else:
-            yield from open_file(entry, opening)
 
 
 def planned(

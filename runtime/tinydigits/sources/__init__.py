@@ -50,12 +50,8 @@ def open_inputs(inputs: Iterable[Place], opening: Opening) -> Generator[Item | S
             from tinydigits.sources.documents import opened_ahead
 
             yield from opened_ahead(places, lambda place: open_file(place, opening))
-            continue
-        for place in places:
-            if isinstance(place, Item):
-                yield place
-            else:
-                yield from open_file(place, opening)
+        else:
+            yield from opened(places, opening)
 
 
 def named_files(name: Place, opening: Opening) -> Iterator[Place | Item]:
@@ -74,6 +70,15 @@ def named_files(name: Place, opening: Opening) -> Iterator[Place | Item]:
 
         return listed_remote(place, opening.skipped)
     return iter((place,))
+
+
+def opened(places: Iterable[Place | Item], opening: Opening) -> Generator[Item | Stack]:
+    """Yield the pictures in what `named_files` yields."""
+    for place in places:
+        if isinstance(place, Item):
+            yield place
+        else:
+            yield from open_file(place, opening)
 
 
 def open_file(place: Place, opening: Opening) -> Iterator[Item | Stack]:

@@ -22,7 +22,6 @@ from tinydigits.cluster.plan import (
     begin,
     entries_of,
     finish,
-    opened,
     planned,
     reach,
     there_already,
@@ -31,7 +30,7 @@ from tinydigits.cluster.plan import (
 from tinydigits.items import Item, Skipped
 from tinydigits.names import PART_PREFIX
 from tinydigits.remote.location import Location
-from tinydigits.sources import Opening, open_inputs
+from tinydigits.sources import Opening, open_inputs, opened
 
 SETTINGS = {"model_sha256": "abc", "min_score": 0.5}
 
