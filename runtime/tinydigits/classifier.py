@@ -145,7 +145,7 @@ class Classifier:
         """Read one picture that holds several digits: a number, rows of numbers, a column.
 
         `digits`: the least and the most digits that it should hold; a picture with another number
-        of them is uncertain. `lines`: whether it may hold several lines. Where the model is `conv`,
+        of them is uncertain. `lines`: whether it may hold several lines. With the model `conv`,
         scores are the mean of its own and of those of `light`.
 
         Raises ImageError, which names the file, where it cannot be read; ModelError where the

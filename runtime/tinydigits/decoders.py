@@ -63,7 +63,7 @@ class Reduction(NamedTuple):
     """Its height."""
 
     def in_whole(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """Return a box, in px of what was decoded, in px of the whole picture."""
+        """Convert a box from px of the decoded picture to px of the whole one."""
         left, top, right, bottom = (edge * self.scale for edge in box)
         return left, top, min(right, self.width), min(bottom, self.height)
 

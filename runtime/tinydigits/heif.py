@@ -30,7 +30,7 @@ def memory(file: Any, scale: int) -> int:
     channels = 2 if ";" in file.mode else len(file.mode)
     planes = 1 + _CHROMA.get(file.info.get("chroma"), 0) + (channels in (2, 4))
     planes *= 2 if file.info.get("bit_depth", 8) > 8 else 1
-    planes *= 1 if file.info.get("tiling") else 2  # the decoder has its own of what is one tile
+    planes *= 1 if file.info.get("tiling") else 2  # with one tile, the decoder holds a copy
     decoding = max(planes + channels, channels + 4 / scale**2)
     return int(width * height * max(decoding, 8 / scale**2))
 

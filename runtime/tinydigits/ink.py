@@ -154,8 +154,8 @@ def ink_is_dark(grey: Grey) -> bool:
     """Decide whether the ink is darker than the paper.
 
     Most often the border shows paper, and ink is what differs most from it. The median of the
-    border and of a ring further in is taken, since the border may be a sheet's edge. Where this is
-    not clear, or where the ink would be wider than a stroke can be (a sheet on a table, a shadow),
+    border and of a ring further in is taken, since the border may be a sheet's edge. If this is
+    not clear, or if the ink would be wider than a stroke can be (a sheet on a table, a shadow),
     thin marks decide: those darker than their surroundings, or those brighter.
     """
     small = block_means(grey, -(-max(grey.shape) // SAMPLE))

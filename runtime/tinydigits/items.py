@@ -57,7 +57,7 @@ class Chunk(NamedTuple):
 
 
 Skipped = Counter[str]
-"""Counts, for the summary, of what is not read, by its kind: see `names.not_walked`."""
+"""The number of files that are not read, by kind, for the summary: see `names.not_walked`."""
 
 
 def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:

@@ -56,7 +56,7 @@ _WALKED = {end: kind for kind in (Kind.PICTURE, Kind.DOCUMENT) for end in ENDING
 
 HIDDEN, LINK, OTHER = "hidden", "link to a folder", "other file"
 LATER_FRAMES = "file after its first frame"
-# What a walk does not take, by the kinds that the summary names.
+# The endings of files that a walk does not take, by the kinds that the summary names.
 _NOT_WALKED = {
     "video": ".mp4 .mov .m4v .avi .mkv .webm .3gp .mts .wmv .mpg .mpeg",
     "raw photograph": ".dng .cr2 .cr3 .nef .arw .orf .rw2 .raf .pef .srw",

@@ -52,7 +52,7 @@ def directories(file: BinaryIO) -> list[int]:
     try:
         with _pdf(head + file.read()) as pdf:
             return [0] * min(len(pdf), MOST_PAGES + 1)
-    except Exception:  # who decodes it says what is wrong
+    except Exception:  # its decoder reports what is wrong
         return []
 
 

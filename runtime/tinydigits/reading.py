@@ -156,7 +156,7 @@ class Reader:
 
 
 class _ModelInputs:
-    """What is found out of the pictures of a chunk before the network sees them."""
+    """The model inputs of a chunk and the decisions of the fit, as they are made."""
 
     def __init__(self, settings: Settings, count: int, thumbnails: bool) -> None:
         assert settings.fit is not None

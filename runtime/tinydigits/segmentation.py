@@ -50,7 +50,7 @@ class Page(NamedTuple):
     """The place in the picture at which `levels` begins, in px of the picture."""
 
     def in_picture(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """Return a box, in px of `levels`, in px of the picture."""
+        """Convert a box from px of `levels` to px of the picture."""
         left, top, right, bottom = (edge * self.scale for edge in box)
         return left + self.left, top + self.top, right + self.left, bottom + self.top
 

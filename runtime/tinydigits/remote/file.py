@@ -28,7 +28,7 @@ from tinydigits.remote.location import Location
 AHEAD = 4 << 20  # 4 MiB: the bytes of an open file that are fetched at a time; two such are held
 WHOLE = 64 << 20  # 64 MiB: the most of a file whose server gives no ranges
 RATE = 1 << 20  # bytes/s: a server that is slower with something large is given up
-NO_RANGE = 416  # HTTP's status where a range lies outside, as any does of what is empty
+NO_RANGE = 416  # HTTP's status for a range outside of a file; in an empty one, all are
 REDIRECTS = 5
 _KEPT = "%/:=&?~#+!$,;'@()*[]"  # letters that addresses have beside the plain ones
 

@@ -108,7 +108,7 @@ class Sorter:
         self._sub_paths = _SubPaths(inputs)
         self._numbers: dict[Path, int] = {}  # the next for a name that was there already
         self._planned: dict[Path, str] = {}  # files and folders that a dry run would have made
-        self._plan: list[str] = []  # its steps that are not told yet
+        self._plan: list[str] = []  # steps of a dry run that are not reported yet
         self._real = lru_cache(maxsize=256)(os.path.realpath)  # of folders
         self._log = Log(self._root / LOG)
 

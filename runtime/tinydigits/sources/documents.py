@@ -1,7 +1,7 @@
 """Documents: TIFF and PDF files, each page of which is a picture and has a row `NAME#3`.
 
-A document of one page is a picture like any other. Pages are counted here, and decoded by who reads
-them.
+A document of one page is a picture like any other. This module counts pages; whoever reads a page
+decodes it.
 """
 
 import io
@@ -30,22 +30,18 @@ def opened_ahead(places: Iterable[Any], open_file: Callable[[Any], Iterator[Any]
 
     waiting = deque[Callable[[], Iterable[Any]]]()
     for place in places:
-        opened = partial(open_file, place)
+        opened = open_file(place)  # it is read when it is iterated
         is_document = kind_of_file(place) is Kind.DOCUMENT
-        waiting.append(begun(partial(_all, opened)).result if is_document else opened)
+        waiting.append(begun(partial(list, opened)).result if is_document else opened.__iter__)
         if len(waiting) > AHEAD:
             yield from waiting.popleft()()
     while waiting:
         yield from waiting.popleft()()
 
 
-def _all(opened: Callable[[], Iterator[Any]]) -> list[Any]:
-    return list(opened())
-
-
 def pages(place: Place, max_bytes: int = Limits().max_bytes) -> Iterator[Item]:
     """Yield each page of a file; or the file itself where it is no document, cannot be read, or has
-    more than `max_bytes`: who reads it says what is wrong.
+    more than `max_bytes`: whoever reads it reports what is wrong.
     """
     name = shown(place)
     try:

@@ -12,7 +12,7 @@ from tinydigits.errors import SourceError
 from tinydigits.names import is_hidden, kind_in_walk, natural_key
 from tinydigits.text import names_in, printable
 
-# What data sets call their splits, in any case (Keras, Ultralytics, Roboflow, Kaggle).
+# The names that data sets give their splits, in any case (Keras, Ultralytics, Roboflow, Kaggle).
 SPLITS = {
     "train": ("train", "training", "train_set", "training_set"),
     "validation": ("val", "valid", "validation", "val_set", "validation_set"),

@@ -84,7 +84,7 @@ def _batches(
                 is_document = kind_by_ending(name) is Kind.DOCUMENT
                 ready += pages(name) if is_document else [Item(name, name)]
         seen = now
-        not_read[LATER_FRAMES] = skipped[LATER_FRAMES]  # who reads counts them
+        not_read[LATER_FRAMES] = skipped[LATER_FRAMES]  # the command counts them
         skipped.clear()
         skipped.update(not_read)
         took = time.monotonic() - began
