@@ -137,8 +137,8 @@ def report_page(path: str, labels: tuple[str, ...] | None) -> Iterator[Callable[
     """Write an HTML page, which is there only when the block ends without an error. Yield the
     function that adds a picture to it.
 
-    `labels` are the classes, in order; None where whole numbers are read. If cards have a truth, the
-    page shows mistakes first. Raises SinkError.
+    `labels` are the classes, in order; None where whole numbers are read. If cards have a truth,
+    the page shows mistakes first. Raises SinkError.
     """
     page = _Page(labels)
     with completed(path) as stack:
