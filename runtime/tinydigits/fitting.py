@@ -130,10 +130,6 @@ def _measures() -> NDArray[np.float32]:
 _MEASURES = _measures()
 
 
-def _untouched(pixels: Grey) -> Fitted:
-    return Fitted(pixels, "blank" if int(np.ptp(pixels)) < MIN_CONTRAST else None)
-
-
 def _resized(image: Image.Image, ground: int, dark: bool | None) -> Fitted:
     """Scale to 28×28, as most notebooks do: here so that its cost can be measured."""
     across = [area_sums(_luminance(band).T, SIDE) for band in bands(image, ground)]
@@ -142,7 +138,8 @@ def _resized(image: Image.Image, ground: int, dark: bool | None) -> Fitted:
     pixels = ((sums + area // 2) // area).astype(np.uint8)
     if dark is None:
         dark = ink_is_dark(pixels)
-    return _untouched(255 - pixels if dark else pixels)._replace(inverted=dark)
+    doubt: Doubt | None = "blank" if int(np.ptp(pixels)) < MIN_CONTRAST else None
+    return Fitted(255 - pixels if dark else pixels, doubt, dark)
 
 
 def _luminance(picture: Grey) -> Grey:
