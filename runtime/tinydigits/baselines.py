@@ -96,7 +96,7 @@ def _are_stacked(one: Piece, other: Piece, tall: int) -> bool:
 
 
 def _apart(one: Piece, other: Piece) -> int:
-    return abs(one.left + one.right - other.left - other.right)
+    return abs(_middle(one) - _middle(other))
 
 
 def _level(group: list[Piece], rise: float) -> float:

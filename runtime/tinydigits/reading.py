@@ -6,7 +6,7 @@ A Chunk goes in and a Reading comes out; both are small enough to be sent betwee
 import io
 import os
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar, get_args
+from typing import NamedTuple, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,7 +170,7 @@ class _ModelInputs:
         """Decode and fit all pictures."""
         if isinstance(chunk.images, np.ndarray):
             if self.thumbnails is not None:
-                self.thumbnails += [thumbnail(Image.fromarray(image)) for image in chunk.images]
+                self.thumbnails += map(thumbnail, chunk.images)
             self.inputs[:] = chunk.images
             self._fit_together(list(range(len(self.inputs))))
             return
@@ -190,7 +190,7 @@ class _ModelInputs:
                     if picture.mode == "L" and picture.size == (SIDE, SIDE):
                         picture = np.asarray(picture)
                 if self.thumbnails is not None:
-                    shown = thumbnail(_as_image(picture))
+                    shown = thumbnail(picture)
                 if isinstance(picture, np.ndarray) and picture.shape == (SIDE, SIDE):
                     self.inputs[place] = picture
                     ready.append(place)
@@ -243,12 +243,10 @@ class _ModelInputs:
         return True
 
 
-def _as_image(picture: Image.Image | NDArray[Any]) -> Image.Image:
-    return Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
-
-
-def thumbnail(picture: Image.Image, side: int = THUMBNAIL) -> bytes:
+def thumbnail(picture: Image.Image | NDArray[np.uint8], side: int = THUMBNAIL) -> bytes:
     """Return a WebP of at most `side` px a side, in grey or colour on white."""
+    if isinstance(picture, np.ndarray):
+        picture = Image.fromarray(picture)
     small = picture.copy() if max(picture.size) <= side else _reduced(picture, side)
     if small.mode == "RGBA":
         white = Image.new("RGBA", small.size, (255, 255, 255, 255))

@@ -5,7 +5,6 @@ in the user's folder.
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -119,7 +118,8 @@ def own(folder: str) -> tuple[Pictures, int]:
         raise SourceError(f"{folder}: not a folder: name a folder with pictures in it")
     began, unreadable, paths = time.monotonic(), 0, list[str]()
     formats, sizes = Counter[str](), list[tuple[int, int]]()
-    for path in _files(folder):
+    for found in islice(walked(folder, Skipped()), FILES):
+        path = found if isinstance(found, str) else str(found.name)
         try:
             picture = decode(path)
             fit(picture)
@@ -142,8 +142,3 @@ def own(folder: str) -> tuple[Pictures, int]:
     size = sum(Path(path).stat().st_size for path in paths)
     name = printable(Path(folder).resolve().name or folder)
     return Pictures(name, what, folder, paths, files, size), unreadable
-
-
-def _files(folder: str) -> Iterator[str]:
-    for found in islice(walked(folder, Skipped()), FILES):
-        yield found if isinstance(found, str) else str(found.name)

@@ -41,7 +41,6 @@ LIBRARIES = {
 THREADS = 1  # for a network; large arrays are shared by more: see `tinydigits.reading`
 SORTED = 100_000  # numbers that the control sorts: it takes 20 ms, so that other programs slow it
 STAGES = ("import", "session", "first picture", "memory", "threads")  # in a fresh process
-_BATCH = (("batch", "images/s"), ("CPUs", "CPUs"))
 _CHILD = (
     "from time import perf_counter_ns as now; began = now(); import sys; "
     "from tinydigits.bench.child import measure; print(*measure(began, *sys.argv[1:]))"
@@ -158,8 +157,8 @@ def _batch(model: Contestant, images: NDArray[np.uint8]) -> Task:
         taken = now() - began
         return taken / size, (process_time_ns() - busy) / taken
 
-    figures = (Figure(stage, model.name, batch=size, unit=unit) for stage, unit in _BATCH)
-    return Task(tuple(figures), once)
+    rate = Figure("batch", model.name, batch=size, unit="images/s")
+    return Task((rate, Figure("CPUs", model.name, batch=size, unit="CPUs")), once)
 
 
 def _end_to_end(model: Contestant, pictures: Pictures) -> Task:

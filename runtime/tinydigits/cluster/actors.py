@@ -14,12 +14,11 @@ from contextlib import closing
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinydigits import errors
 from tinydigits.classifier import Classifier
 from tinydigits.cluster.output import store_at
 from tinydigits.cluster.plan import Part, Plan, place_in
 from tinydigits.cluster.ray_cluster import actors, answers, import_ray
-from tinydigits.errors import TinydigitsError
+from tinydigits.errors import SinkError, TinydigitsError
 from tinydigits.items import Skipped, chunked
 from tinydigits.names import LATER_FRAMES
 from tinydigits.pipeline import Workers
@@ -79,7 +78,7 @@ def done(job: Job, parts: Sequence[Part], workers: Workers) -> Iterator[Counts]:
         for row in answered.iter_rows():
             counts = json.loads(row["counts"])
             if "failed" in counts:
-                kind = errors.SinkError if counts["kind"] == "SinkError" else TinydigitsError
+                kind = SinkError if counts["kind"] == "SinkError" else TinydigitsError
                 raise kind(counts["failed"])
             yield counts
     except ray.exceptions.RayError as error:

@@ -1,13 +1,12 @@
 """Rows on stdout or in a file, and pictures of what the model saw."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import FileIO
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal
 
 from PIL import Image
 
@@ -20,14 +19,6 @@ from tinydigits.sinks.rows import RowFormat, Rows, Write, header, row_format
 
 Format = Literal["text", "csv", "csv-excel", "jsonl", "parquet"]
 JOURNALS = ("csv", "csv-excel", "jsonl")  # can be resumed
-
-
-class Written(NamedTuple):
-    """How rows are written in a format."""
-
-    endings: tuple[str, ...]  # the file endings that name the format
-    # Begins rows in an open file, which are complete when the context ends.
-    begin: Callable[[BinaryIO, Rows], AbstractContextManager[Write]]
 
 
 def stream_sink(stream: BinaryIO, format_: RowFormat, rows: Rows) -> Write:
@@ -44,23 +35,13 @@ def stream_sink(stream: BinaryIO, format_: RowFormat, rows: Rows) -> Write:
     return write
 
 
-@contextmanager
-def _streamed(format_: RowFormat, file: BinaryIO, rows: Rows) -> Iterator[Write]:
-    yield stream_sink(file, format_, rows)
-
-
-def _parquet(file: BinaryIO, rows: Rows) -> AbstractContextManager[Write]:
-    from tinydigits.sinks.parquet import parquet_sink
-
-    return parquet_sink(file, rows)
-
-
-FORMATS: dict[Format, Written] = {
-    "text": Written((".txt",), partial(_streamed, "text")),
-    "csv": Written((".csv",), partial(_streamed, "csv")),
-    "csv-excel": Written((), partial(_streamed, "csv-excel")),
-    "jsonl": Written((".jsonl", ".ndjson"), partial(_streamed, "jsonl")),
-    "parquet": Written((".parquet",), _parquet),
+# The endings of files that name each format.
+FORMATS: dict[Format, tuple[str, ...]] = {
+    "text": (".txt",),
+    "csv": (".csv",),
+    "csv-excel": (),
+    "jsonl": (".jsonl", ".ndjson"),
+    "parquet": (".parquet",),
 }
 _OTHERS = (".xls", ".xlsx", ".ods", ".tsv", ".json", ".html")  # promise a format of their own
 
@@ -76,7 +57,16 @@ def format_of(path: str) -> Format:
         raise SinkRefused(
             f"{shown}: {suffix} is not written; name a .csv, .jsonl, .parquet or .txt file"
         )
-    return next((name for name, each in FORMATS.items() if suffix in each.endings), "text")
+    return next((name for name, endings in FORMATS.items() if suffix in endings), "text")
+
+
+def _begun(format_: Format, file: BinaryIO, rows: Rows) -> AbstractContextManager[Write]:
+    """Begin rows in an open file, which are complete when the context ends."""
+    if format_ != "parquet":
+        return nullcontext(stream_sink(file, format_, rows))
+    from tinydigits.sinks.parquet import parquet_sink
+
+    return parquet_sink(file, rows)
 
 
 def write_all(stream: BinaryIO | FileIO, data: bytes) -> None:
@@ -93,7 +83,7 @@ def stdout_sink(format_: Format, rows: Rows) -> Iterator[Write]:
     """Write rows to stdout. Raises SinkError; BrokenPipeError where the reader has gone."""
     if sys.stdout is None:
         raise SinkError("stdout is closed: name a file with -o")
-    with _to_stdout(), FORMATS[format_].begin(sys.stdout.buffer, rows) as write:
+    with _to_stdout(), _begun(format_, sys.stdout.buffer, rows) as write:
 
         def written(answers: Answers) -> None:
             with _to_stdout():
@@ -122,7 +112,7 @@ def file_sink(path: str, format_: Format, rows: Rows, grows: bool = False) -> It
         with writing(path):
             opened = _grown if grows else _replaced
             file = stack.enter_context(opened(Path(path)))
-            write = stack.enter_context(FORMATS[format_].begin(file, rows))
+            write = stack.enter_context(_begun(format_, file, rows))
 
         def written(answers: Answers) -> None:
             with writing(path):
