@@ -46,8 +46,7 @@ def check_classes(folder: str, labels: tuple[str, ...]) -> str:
     try:
         classes, pictures = _classes(folder)
         if splits := splits_among(folder, classes):
-            tested = splits.get("test") or splits["validation"]
-            folder = str(PurePath(folder, tested))
+            folder = str(PurePath(folder, splits.get("test") or splits["validation"]))
             name = printable(folder)
             classes, pictures = _classes(folder)
         for each in classes:
@@ -85,7 +84,7 @@ def splits_among(folder: str, names: Sequence[str]) -> dict[str, str]:
     """
     roles = [(role, name) for name in names for role in SPLITS if name.lower() in SPLITS[role]]
     splits = dict(roles)
-    below = {name: set(_below(folder, name)) for name in names}
+    below = {name: set(_classes(str(PurePath(folder, name)))[0]) for name in names}
     if len(splits) < 2:
         repeated = Counter(inner for inners in below.values() for inner in inners)
         twice = sorted((name for name in repeated if repeated[name] > 1), key=natural_key)
@@ -108,16 +107,6 @@ def splits_among(folder: str, names: Sequence[str]) -> dict[str, str]:
             "sub-folder: sort its pictures into a sub-folder for each class"
         )
     return splits
-
-
-def _below(folder: str, name: str) -> list[str]:
-    """Return the names of the folders in a sub-folder that are not hidden. Raises OSError."""
-    with os.scandir(PurePath(folder, name)) as entries:
-        return [
-            entry.name
-            for entry in entries
-            if not is_hidden(entry.name) and entry.is_dir(follow_symlinks=False)
-        ]
 
 
 def _classes(folder: str) -> tuple[list[str], list[str]]:

@@ -127,7 +127,9 @@ def _present(inputs: Iterable[str], skipped: Skipped) -> Iterator[str]:
 
 
 def _signature(name: str) -> _Signature | None:
-    """Return None where nothing is, not even behind a link, or what must not be opened."""
+    """Return the size and the time of change of a file; None where there is none, not even behind
+    a link, and for what must not be opened.
+    """
     try:
         status = os.stat(name)  # noqa: PTH116 - for every file at every poll
     except (FileNotFoundError, NotADirectoryError):
