@@ -24,8 +24,7 @@ from tinydigits.names import LATER_FRAMES
 from tinydigits.pipeline import Workers
 from tinydigits.quiet import own_process
 from tinydigits.reading import Settings
-from tinydigits.remote.client import Unreachable
-from tinydigits.remote.failures import Failure, scrubbed
+from tinydigits.remote.failures import Unreachable, scrubbed
 from tinydigits.remote.file import read_range
 from tinydigits.remote.location import Location, Place
 from tinydigits.sinks.parquet import parquet_sink
@@ -179,8 +178,7 @@ def _classifier(job: Job) -> Classifier:
         failure = _failure(place) if isinstance(place, Location) else None
         if failure and failure.status == 403:
             raise TinydigitsError(
-                f"{place}: {failure.why}, and the driver may read it: give all nodes its "
-                "credentials"
+                f"{place}: {failure}, and the driver may read it: give all nodes its credentials"
             )
     classifier = Classifier.of(job.settings)
     if classifier.model_sha256 != settings["model_sha256"]:
@@ -208,10 +206,10 @@ def needed(inputs: Sequence[str], first: Part) -> Iterator[Place]:
         yield folder
 
 
-def _failure(location: Location) -> Failure | None:
+def _failure(location: Location) -> Unreachable | None:
     """Return why nothing can be read at an address; None if something can."""
     try:
         read_range(location, 0, 1)
     except Unreachable as error:
-        return error.failure
+        return error
     return None

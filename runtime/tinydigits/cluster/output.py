@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from tinydigits.errors import SinkError, SinkRefused
-from tinydigits.remote.client import WEB, Unreachable, ask, client_of, persistent
+from tinydigits.remote.client import WEB, ask, client_of, persistent
+from tinydigits.remote.failures import Unreachable
 from tinydigits.remote.file import NO_RANGE, path_in
 from tinydigits.remote.listing import names_in
 from tinydigits.remote.location import Location, place_of
@@ -97,7 +98,7 @@ class Bucket:
             try:
                 return bytes(self._ask("cat_file", self._path(name), start=-size))
             except Unreachable as error:
-                if error.failure.status != NO_RANGE:
+                if error.status != NO_RANGE:
                     raise
                 return b""  # the object is empty
         return None
@@ -135,8 +136,8 @@ class Bucket:
         try:
             yield
         except Unreachable as error:
-            if error.failure.status == 404 and error.failure.why != NO_BUCKET:
-                raise FileNotFoundError(errno.ENOENT, error.failure.why) from None
+            if error.status == 404 and str(error) != NO_BUCKET:
+                raise FileNotFoundError(errno.ENOENT, str(error)) from None
             raise SinkError(f"{self._shown}: {error}") from None
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from tinydigits.errors import MissingExtra, TinydigitsError
-from tinydigits.remote.failures import Failure, explained, scrubbed
+from tinydigits.remote.failures import Unreachable, explained, scrubbed
 from tinydigits.remote.location import Location
 
 Answer = TypeVar("Answer")
@@ -38,14 +38,6 @@ CONNECTIONS = 64  # the most to one server
 
 _clients: dict[object, Any] = {}
 _lock = threading.Lock()
-
-
-class Unreachable(Exception):  # noqa: N818 - what cannot be reached, rather than an error
-    """The thing asked for was not received."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.why)
-        self.failure = failure
 
 
 def persistent(
@@ -71,7 +63,7 @@ def persistent(
             failure = explained(error)
         wait = random.uniform(pause / 2, pause)
         if not failure.passes or not tries or time.monotonic() + wait >= until:
-            raise Unreachable(failure)
+            raise failure
         time.sleep(wait)
         pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -103,14 +95,14 @@ def client_of(location: Location) -> Any:
         if client is None or (isinstance(client, _Closed) and time.monotonic() >= client.until):
             client = _clients[key] = _opened_or_closed(location)
     if isinstance(client, _Closed):
-        raise Unreachable(client.failure)
+        raise client.failure.with_traceback(None)
     return client
 
 
 class _Closed(NamedTuple):
     """Takes the place of a client that could not be opened: to try again may take long."""
 
-    failure: Failure
+    failure: Unreachable
     until: float  # when it may be tried again, by time.monotonic()
 
 
@@ -119,8 +111,6 @@ def _opened_or_closed(location: Location) -> Any:
         return in_time(OPENING, partial(_opened, location))
     except TinydigitsError:
         raise
-    except Unreachable as error:
-        failure = error.failure
     except Exception as error:
         failure = explained(error)
     return _Closed(failure, time.monotonic() + CLOSED if failure.passes else math.inf)
@@ -142,7 +132,7 @@ def _opened(location: Location) -> Any:
     except ImportError as error:
         if scheme in PACKAGES:
             raise MissingExtra(f"{scheme}://", PACKAGES[scheme], "cloud") from error
-        raise Unreachable(Failure(scrubbed(str(error)), passes=False)) from error
+        raise Unreachable(scrubbed(str(error))) from error
     except ValueError as error:
         if scheme in fsspec.available_protocols():
             raise
@@ -150,7 +140,7 @@ def _opened(location: Location) -> Any:
             f"no scheme {scheme}:// is known; s3://, gs://, https:// are read, and those of other "
             "fsspec packages that are installed"
         )
-        raise Unreachable(Failure(why, passes=False)) from error
+        raise Unreachable(why) from error
     client.retries = 1  # s3fs's own
     return client
 

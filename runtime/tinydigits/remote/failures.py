@@ -8,7 +8,6 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from tinydigits.remote.location import redacted_in
 
@@ -35,48 +34,52 @@ _TIMEOUT = {"TimeoutError", "ReadTimeoutError", "ConnectTimeoutError", "Timeout"
 _CERTIFICATE = {"SSLCertVerificationError", "ClientConnectorCertificateError"}
 
 
-class Failure(NamedTuple):
-    """Why something was not received."""
+class Unreachable(Exception):  # noqa: N818 - what cannot be reached, rather than an error
+    """Something was not received. The message is the rest of a sentence. `passes` says whether it
+    may be received at another time; `status` is that of HTTP, where a server answered.
+    """
 
-    why: str  # the rest of a sentence
-    passes: bool  # whether it may be received at another time
-    status: int | None = None  # HTTP's status, where a server answered
+    def __init__(self, why: str, passes: bool = False, status: int | None = None) -> None:
+        super().__init__(why)
+        self.passes, self.status = passes, status
 
 
-def explained(error: BaseException) -> Failure:
+def explained(error: BaseException) -> Unreachable:
     """Explain an error of a store or of a web server."""
+    if isinstance(error, Unreachable):
+        return error
     chain = list(_chain(error))
     names = {each.__name__ for link in chain for each in type(link).__mro__}
     status, code = next(filter(any, map(_answer, chain)), (None, None))
     beside = f" ({code})" if code and code != str(status) else ""
     if names & _CUT_SHORT:  # aiohttp gives it the status 400
-        return Failure("cut short on its way", passes=True)
+        return Unreachable("cut short on its way", passes=True)
     if code == "ExpiredToken":  # S3 gives it the status 400
-        return Failure(f"the credentials have expired{beside}", passes=False, status=403)
+        return Unreachable(f"the credentials have expired{beside}", status=403)
     if names & _NO_CREDENTIALS:
-        return Failure("no credentials were found that hold", passes=False, status=403)
+        return Unreachable("no credentials were found that hold", status=403)
     if status == 404 or status == 410 or "FileNotFoundError" in names:
         what = "no such bucket" if code == "NoSuchBucket" else "not found"
-        return Failure(what, passes=False, status=404)
+        return Unreachable(what, status=404)
     # gcsfs says no more than that.
     forbidden = "PermissionError" in names or str(error).startswith("Forbidden")
     if status in (401, 403) or forbidden:
-        return Failure(f"no permission{beside}", passes=False, status=403)
+        return Unreachable(f"no permission{beside}", status=403)
     if status is not None and status >= 300:
         passes = status in _PASSING or status >= 500 or code in _PASSING_CODES
-        return Failure(f"the server answers {status}{beside}", passes, status)
+        return Unreachable(f"the server answers {status}{beside}", passes, status)
     if "TooManyRedirects" in names:
-        return Failure("the server leads on without end", passes=False)
+        return Unreachable("the server leads on without end")
     if names & _CERTIFICATE:
-        return Failure("the server's certificate is not trusted", passes=False)
+        return Unreachable("the server's certificate is not trusted")
     if names & _TIMEOUT:
-        return Failure("no answer in time", passes=True)
+        return Unreachable("no answer in time", passes=True)
     if names & _NETWORK:
         said = [text for link in chain if isinstance(link, OSError) and (text := _reason(link))]
-        return Failure(f"the connection failed{f': {scrubbed(said[-1])}' if said else ''}", True)
-    return Failure(
-        scrubbed(": ".join(filter(None, (type(error).__name__, str(error))))), passes=False
-    )
+        return Unreachable(
+            f"the connection failed{f': {scrubbed(said[-1])}' if said else ''}", True
+        )
+    return Unreachable(scrubbed(": ".join(filter(None, (type(error).__name__, str(error))))))
 
 
 def _reason(error: OSError) -> str | None:

@@ -17,8 +17,7 @@ import numpy as np
 from tinydigits.errors import ImageError, SourceError, TinydigitsError
 from tinydigits.images import ImageLike
 from tinydigits.items import CHUNK_BYTES, Chunk
-from tinydigits.remote.client import Unreachable
-from tinydigits.remote.failures import explained
+from tinydigits.remote.failures import Unreachable, explained
 from tinydigits.remote.file import too_many, whole
 from tinydigits.remote.location import Location
 
@@ -112,12 +111,10 @@ def _fetched(
             data = b""
             return location, ImageError(too_many(max_bytes))
         return location, data
-    except Unreachable as error:
-        return location, error
     except TinydigitsError:
         raise
-    except Exception as error:  # whatever a store's package raises for an odd name
-        return location, Unreachable(explained(error))
+    except Exception as error:  # a store's package may raise anything for an odd name
+        return location, explained(error)
     finally:
         room.end(len(data), expected)
 
@@ -131,7 +128,7 @@ def _given(
     if not isinstance(come, Unreachable):
         failures[server] = 0
         return come
-    is_silent = come.failure.passes and come.failure.status is None
+    is_silent = come.passes and come.status is None
     failures[server] = failures[server] + 1 if is_silent else 0
     if failures[server] >= DEAD:
         raise SourceError(

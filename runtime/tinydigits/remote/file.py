@@ -16,13 +16,12 @@ from tinydigits.remote.client import (
     ATTEMPT,
     ENOUGH,
     WEB,
-    Unreachable,
     ask,
     begun,
     client_of,
     persistent,
 )
-from tinydigits.remote.failures import Failure, explained
+from tinydigits.remote.failures import Unreachable, explained
 from tinydigits.remote.location import Location
 
 AHEAD = 4 << 20  # 4 MiB: the bytes of an open file that are fetched at a time; two such are held
@@ -76,7 +75,7 @@ def read_range(location: Location, start: int, end: int) -> bytes:
     if location.scheme in WEB:
         got = web(location, start, end, ranged=True)
         if start and not got.is_range:
-            raise Unreachable(Failure("its server gives no parts of it", passes=False))
+            raise Unreachable("its server gives no parts of it")
         return got.data
     client = client_of(location)
     path = path_in(client, location)
@@ -89,7 +88,7 @@ def read_range(location: Location, start: int, end: int) -> bytes:
             )
         )
     except Unreachable as error:
-        if error.failure.status == NO_RANGE and start == 0:
+        if error.status == NO_RANGE and start == 0:
             return b""
         raise
 
@@ -101,7 +100,7 @@ def path_in(client: Any, location: Location) -> str:
     try:
         return str(client._strip_protocol(location.scheme + rest))
     except Exception as error:  # packages of others take such names apart as they like
-        raise Unreachable(explained(error)) from error
+        raise explained(error) from error
 
 
 def web(location: Location, start: int, end: int, ranged: bool, until: float | None = None) -> Got:
@@ -132,7 +131,7 @@ async def _get(fs: Any, location: Location, start: int, end: int, ranged: bool) 
     ) as response:
         if location.scheme == "https" and response.url.scheme != "https":
             why = "the server leads on to an address without TLS"
-            raise Unreachable(Failure(why, passes=False))
+            raise Unreachable(why)
         response.raise_for_status()
         data = bytearray()
         wanted = end - start
@@ -176,12 +175,12 @@ def _size(location: Location) -> int | None:
         path = path_in(client, location)
         about = persistent(location.scheme, lambda seconds: ask(client, seconds, "info", path))
         if about["type"] == "directory" or about["size"] is None:
-            raise Unreachable(Failure("not a file", passes=False))
+            raise Unreachable("not a file")
         return int(about["size"])
     try:
         first = web(location, 0, 1, ranged=True)
     except Unreachable as error:
-        if error.failure.status == NO_RANGE:  # it is empty
+        if error.status == NO_RANGE:  # it is empty
             return 0
         raise
     return first.size if first.is_range else None

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from tinydigits.errors import SourceError
 from tinydigits.items import Skipped
 from tinydigits.names import HIDDEN, is_hidden, kind_in_walk, natural_key, not_walked
-from tinydigits.remote.client import GOOGLE, S3, WEB, Unreachable, ask, client_of, persistent
-from tinydigits.remote.failures import Failure
+from tinydigits.remote.client import GOOGLE, S3, WEB, ask, client_of, persistent
+from tinydigits.remote.failures import Unreachable
 from tinydigits.remote.file import path_in, web
 from tinydigits.remote.location import Location
 
@@ -45,7 +45,7 @@ def listed_remote(location: Location, skipped: Skipped | None = None) -> Iterato
     try:
         yield from _listed(location, Skipped() if skipped is None else skipped)
     except Unreachable as error:
-        raise SourceError(f"{location}: {error}{_advice(location.scheme, error.failure)}") from None
+        raise SourceError(f"{location}: {error}{_advice(location.scheme, error)}") from None
 
 
 def _listed(location: Location, skipped: Skipped) -> Iterator[Location]:
@@ -63,7 +63,7 @@ def _listed(location: Location, skipped: Skipped) -> Iterator[Location]:
         yield location
         return
     if not first:
-        raise Unreachable(Failure("nothing is there", passes=False, status=404))
+        raise Unreachable("nothing is there", status=404)
     open_folders = [("/", iter(first))]  # below `root`
     while open_folders:
         folder, names = open_folders[-1]
@@ -92,7 +92,7 @@ def _check_answers(location: Location, until: float) -> None:
         if server not in _answering:
             web(location, 0, 1, ranged=True, until=until)
     except Unreachable as error:
-        if error.failure.status is None or error.failure.passes:
+        if error.status is None or error.passes:
             raise
     _answering.add(server)
 
@@ -143,7 +143,7 @@ def _answer(
             return call(seconds)
         except (AttributeError, KeyError, TypeError, JSONDecodeError, UnicodeError) as error:
             why = "the server's answer is no listing of objects; check the address"
-            raise Unreachable(Failure(why, passes=False)) from error
+            raise Unreachable(why) from error
 
     return persistent(scheme, parsed, until, *attempt)
 
@@ -170,13 +170,13 @@ def _names_by_page(client: Any, scheme: str, folder: str, until: float | None) -
         held += sum(2 * getsizeof(name) + TUPLE for name in found)  # with the keys of their order
         if token in tokens:
             why = "its listing has no end: the store gives one page again and again"
-            raise Unreachable(Failure(why, passes=False))
+            raise Unreachable(why)
         if held > HELD or len(tokens) >= PAGES:
             why = (
                 f"its listing has no end, or too many names: more than {HELD >> 20:,} MiB of them, "
                 f"or {PAGES:,} pages, directly below one prefix; name prefixes that hold fewer"
             )
-            raise Unreachable(Failure(why, passes=False))
+            raise Unreachable(why)
         tokens.add(token)
 
 
@@ -210,7 +210,7 @@ _PAGES: dict[str, Callable[..., _Page]]
 _PAGES = dict.fromkeys(S3, _s3_page) | dict.fromkeys(GOOGLE, _google_page)
 
 
-def _advice(scheme: str, failure: Failure) -> str:
+def _advice(scheme: str, failure: Unreachable) -> str:
     """Return what to do about it, as the rest of a sentence."""
     if failure.passes:
         return "; check the address and the network"

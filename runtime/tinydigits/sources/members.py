@@ -30,8 +30,6 @@ def guarded(name: str, entries: Iterable[Entry]) -> Iterator[Entry | Item]:
         return
     except MissingExtra:
         raise
-    except TinydigitsError as error:
-        why = str(error)
     # On damaged bytes zipfile, gzip, zlib, zstandard, struct and numpy may raise anything, and one
     # bad file must not end a run.
     except Exception as error:

@@ -13,8 +13,7 @@ from tests.support.location import located
 from tinydigits.errors import ImageError, MissingExtra, SourceError
 from tinydigits.items import Chunk, Item, Stack, chunked
 from tinydigits.remote import fetching
-from tinydigits.remote.client import Unreachable
-from tinydigits.remote.failures import Failure
+from tinydigits.remote.failures import Unreachable
 from tinydigits.remote.location import Location
 from tinydigits.sources import at_hand
 
@@ -125,7 +124,7 @@ def test_a_server_that_has_died_ends_the_run(monkeypatch: pytest.MonkeyPatch) ->
     def whole(location: Location, most: int) -> bytes:
         del most
         if int(str(location).rpartition("/")[2]) > 100:
-            raise Unreachable(Failure("no answer in time", passes=True))
+            raise Unreachable("no answer in time", passes=True)
         return b""
 
     with pytest.raises(SourceError, match="b: no longer answers: 100 pictures in a row"):
@@ -134,7 +133,7 @@ def test_a_server_that_has_died_ends_the_run(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_pictures_that_are_not_there_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def whole(*_: object) -> bytes:
-        raise Unreachable(Failure("not found", passes=False, status=404))
+        raise Unreachable("not found", status=404)
 
     chunks = fetched(monkeypatch, whole, addresses(300))
     assert {str(image) for chunk in chunks for image in chunk.images} == {"not found"}
@@ -142,7 +141,7 @@ def test_pictures_that_are_not_there_end_nothing(monkeypatch: pytest.MonkeyPatch
 
 def test_a_server_that_asks_for_patience_has_not_died(monkeypatch: pytest.MonkeyPatch) -> None:
     def whole(*_: object) -> bytes:
-        raise Unreachable(Failure("the server answers 503", passes=True, status=503))
+        raise Unreachable("the server answers 503", passes=True, status=503)
 
     chunks = fetched(monkeypatch, whole, addresses(300))
     reasons = {str(image) for chunk in chunks for image in chunk.images}

@@ -19,8 +19,8 @@ from tinydigits.errors import ImageError, SourceError
 from tinydigits.items import Skipped
 from tinydigits.remote import client as remote_clients
 from tinydigits.remote import listing as remote
-from tinydigits.remote.client import TRIES, Unreachable, client_of, persistent
-from tinydigits.remote.failures import explained
+from tinydigits.remote.client import TRIES, client_of, persistent
+from tinydigits.remote.failures import Unreachable, explained
 
 pytestmark = pytest.mark.network
 
@@ -243,7 +243,7 @@ def test_what_a_bad_request_means_is_in_its_code(code: str, passes: bool, status
     said = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
     failure = explained(type("ClientError", (Exception,), {"response": said})())
     assert (failure.passes, failure.status) == (passes, status)
-    assert code in failure.why
+    assert code in str(failure)
 
 
 def test_a_status_of_any_length_is_explained() -> None:
