@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -69,14 +69,11 @@ def sort_sink(
     for name in inputs:
         if by != "copy" and kind_of(name) in (Kind.ARCHIVE, Kind.ARRAYS, Kind.REMOTE):
             raise SinkRefused(f"{place_of(name)}: {_ONLY_COPIES}")
-    sorter = Sorter(folder, by, inputs, dry_run)
-    try:
+    with closing(Log(root / LOG)) as log:
         if dry_run is None:
             with writing(folder):
-                sorter.begin()
-        yield sorter
-    finally:
-        sorter.close()
+                log.take_back()
+        yield Sorter(folder, by, inputs, dry_run, log)
 
 
 class _Picture(NamedTuple):
@@ -99,6 +96,7 @@ class Sorter:
         by: SortBy,
         inputs: tuple[str, ...],
         dry_run: Callable[[str], None] | None,
+        log: Log,
     ) -> None:
         self.failed: list[tuple[str, str]] = []  # pictures not sorted, and why; may be emptied
         self._folder = folder
@@ -110,7 +108,7 @@ class Sorter:
         self._planned: dict[Path, str] = {}  # files and folders that a dry run would have made
         self._plan: list[str] = []  # steps of a dry run that are not reported yet
         self._real = lru_cache(maxsize=256)(os.path.realpath)  # of folders
-        self._log = Log(self._root / LOG)
+        self._log = log
 
     def __call__(self, answers: Answers) -> None:
         """Sort the pictures of a chunk. Raises SinkError."""
@@ -131,13 +129,6 @@ class Sorter:
             for step in self._plan:
                 self._tell(step)
             self._plan.clear()
-
-    def begin(self) -> None:
-        """Undo the last step of a run that was killed amid it. Raises OSError."""
-        self._log.take_back()
-
-    def close(self) -> None:
-        self._log.close()
 
     def _picture(self, name: str, image: Any, prediction: Prediction) -> _Picture | None:
         """Return None where there is nothing to sort."""
