@@ -169,17 +169,16 @@ def _classifier(job: Job) -> Classifier:
         for place in job.inputs:
             if isinstance(place, str):
                 os.stat(place)  # noqa: PTH116 - pathlib would rewrite the name
+            elif (failure := _failure(place)) and failure.status == 403:
+                raise TinydigitsError(
+                    f"{place}: {failure}, and the driver may read it: give all nodes its "
+                    "credentials"
+                )
     except OSError as error:
         raise TinydigitsError(
             f"{error.filename}: {error.strerror}: name inputs in a file system that all nodes "
             "share, or in object storage"
         ) from error
-    for place in job.inputs:
-        failure = _failure(place) if isinstance(place, Location) else None
-        if failure and failure.status == 403:
-            raise TinydigitsError(
-                f"{place}: {failure}, and the driver may read it: give all nodes its credentials"
-            )
     classifier = Classifier.of(job.settings)
     if classifier.model_sha256 != settings["model_sha256"]:
         raise TinydigitsError(f"{job.settings.model}: another model than the driver's")
