@@ -58,12 +58,13 @@ def decoded(
         with guarded(source.format or "image"):
             check_memory(source.size, memory(source, b""), limits)
             return converted(upright(source))
-    page = source if isinstance(source, Page) else None
-    encoded = page.source if page is not None else source
-    if isinstance(encoded, str | os.PathLike):
-        data = _read_file(encoded, limits, regular)
+    page: Page | None = None
+    if isinstance(source, Page):
+        page, source = source, source.source
+    if isinstance(source, str | os.PathLike):
+        data = _read_file(source, limits, regular)
     else:
-        data = encoded if isinstance(encoded, bytes) else _read_object(encoded, limits)
+        data = source if isinstance(source, bytes) else _read_object(source, limits)
     if len(data) > limits.max_bytes:  # a file may have grown
         raise ImageError(f"more than the limit of {limits.max_bytes:,} bytes (--max-bytes)")
     return from_bytes(data, limits, reduced, page)

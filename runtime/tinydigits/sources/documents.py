@@ -31,8 +31,10 @@ def opened_ahead(places: Iterable[Any], open_file: Callable[[Any], Iterator[Any]
     waiting = deque[Callable[[], Iterable[Any]]]()
     for place in places:
         opened = open_file(place)  # it is read when it is iterated
-        is_document = kind_of_file(place) is Kind.DOCUMENT
-        waiting.append(begun(partial(list, opened)).result if is_document else opened.__iter__)
+        if kind_of_file(place) is Kind.DOCUMENT:
+            waiting.append(begun(partial(list, opened)).result)
+        else:
+            waiting.append(opened.__iter__)
         if len(waiting) > AHEAD:
             yield from waiting.popleft()()
     while waiting:
