@@ -119,7 +119,7 @@ def _chunks(inputs: tuple[str, ...], opening: Opening, size: int) -> Iterator[It
 
 
 def _arriving(
-    inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped, settle: float | None
+    inputs: tuple[str, ...], stopper: Stopper, skipped: Skipped, settle: float | None = None
 ) -> Iterator[Chunk]:
     """Return chunks of pictures as they arrive, until a signal stops them. Raises SourceError at
     once where an input cannot be watched.

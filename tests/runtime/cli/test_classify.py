@@ -174,7 +174,7 @@ def test_a_journal_is_not_gone_on_with_under_other_settings(tmp_path: Path) -> N
     rows = out.read_bytes()
     for words, differs in (
         (["-m", "dense"], "model was conv and is dense"),
-        (["--backend", "numpy"], "backend was onnxruntime and is NumPy"),
+        (["--backend", "numpy"], "backend was onnxruntime and is numpy"),
         (["--fit", "mnist"], "fit was auto and is mnist"),
         (["--min-score", "0.5"], "and is 0.5"),
         (["--scores"], "scores was False and is True"),
