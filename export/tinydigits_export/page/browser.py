@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 class HtmlBackend:
     """A `tinydigits.model.Backend`."""
 
-    name = "NumPy"
+    name = "numpy"
     metadata: ModelInfo | None
     classes: int
     sha256: str

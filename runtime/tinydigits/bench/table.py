@@ -27,7 +27,7 @@ def _about(result: Bench) -> list[str]:
         f"{machine.cores} cores allowed{limited}, governor {machine.governor}{memory}",
         f"system    {machine.system}",
         f"versions  tinydigits {machine.tinydigits}, {machine.python}, numpy {machine.numpy}, "
-        f"onnxruntime {machine.onnxruntime}, pillow {machine.pillow}, LiteRT {machine.litert}",
+        f"onnxruntime {machine.onnxruntime}, pillow {machine.pillow}, litert {machine.litert}",
         *(
             f"model     {model.name}: {model.classifier.info.parameters:,} parameters, "
             f"{model.backend}, {THREADS} thread, "
