@@ -193,7 +193,8 @@ def _scale(
     much memory (`most_memory`); `needed` returns how many bytes a scale takes.
     """
     most = most_memory(limits, more)
-    scales = [1, *(each for each in (2, 4, 8) if reducible and max(size) >= ENOUGH * each)]
+    most_scale = min(max(size) // ENOUGH, min(size)) if reducible else 1
+    scales = [1, *(each for each in (2, 4, 8) if each <= most_scale)]
     allowed = scales[-1:] if reduced else [s for s in scales if needed(s) <= most]
     scale = allowed[0] if allowed else scales[-1]
     check_memory(size, needed(scale), limits, more)

@@ -86,3 +86,11 @@ def test_a_text_of_the_same_name_is_no_reduction(classifier: Classifier) -> None
     texts.add_text(REDUCED, "8")
     photograph(7, (200, 240)).save(file, "PNG", pnginfo=texts)
     assert classifier(file.getvalue()).label == "7"
+
+
+@pytest.mark.parametrize(("size", "scale"), [((1, 600), 1), ((3, 2100), 2), ((2100, 7), 4)])
+def test_no_jpeg_is_reduced_to_less_than_a_pixel(size: tuple[int, int], scale: int) -> None:
+    small = decoded(encoded(Image.new("RGB", size, (9, 200, 3))), Limits(), reduced=True)
+    assert isinstance(small, Image.Image)
+    assert small.size == tuple(-(-side // scale) for side in size)
+    assert small.info.get(REDUCED) == (None if scale == 1 else Reduction(scale, *size))
