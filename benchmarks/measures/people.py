@@ -84,5 +84,5 @@ def resized(name: str) -> ImageLike:
     try:
         with Image.open(name) as picture:
             return np.asarray(picture.convert("L").resize((28, 28)))
-    except OSError:
+    except Exception:  # Pillow's errors, such as that of a huge picture, have no common base
         return name
