@@ -74,7 +74,7 @@ def from_bytes(
     """Decode one encoded picture; see `images.decoded`. page: the one that is wanted of a document;
     None for the first. Raises ImageError.
     """
-    picture = _plain_picture(data, limits, reduced)
+    picture = None if page else _plain_picture(data, limits, reduced)
     if isinstance(picture, np.ndarray):
         return picture
     image = picture or _parsed(data, limits, reduced, page)
@@ -118,6 +118,8 @@ def _parsed(data: bytes, limits: Limits, reduced: bool, page: Page | None) -> Im
                 return _from_tiff(data, limits, page)
         if format_ == "PDF":
             return _from_pdf(data, limits, page)
+        if page is not None and page.number != 1:
+            raise ImageError(f"a {format_} has no pages, and page {page.number:,} was named")
         if format_ == "HEIF":
             return _from_heif(data, limits, reduced)
         return _by_pillow(format_, data, limits, reduced)

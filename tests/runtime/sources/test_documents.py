@@ -109,6 +109,12 @@ def test_a_file_of_that_name_comes_before_a_page(classifier: Classifier, folder:
     assert row.label == "0"
 
 
+def test_the_second_page_of_a_picture_is_refused(classifier: Classifier, folder: Path) -> None:
+    drawn(0).save(folder / "a.png")
+    one, two = classifier.classify([str(folder / f"a.png#{number}") for number in (1, 2)])
+    assert (one.label, two.reason) == ("0", "a PNG has no pages, and page 2 was named")
+
+
 def test_pages_without_an_ending_are_read_and_behind_a_wrong_one_are_counted(
     classifier: Classifier, folder: Path
 ) -> None:
