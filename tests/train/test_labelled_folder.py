@@ -1,5 +1,6 @@
 """A folder of one's own pictures becomes a split data set, and what is wrong with it is said."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +177,38 @@ def test_a_picture_without_a_truth_is_kept_apart(tmp_path: Path) -> None:
     assert data.labels == DIGITS
     assert data.train.labels.tolist() == [0, 0]
     assert len(data.others) == 1
+
+
+def test_a_list_is_taken_as_spreadsheets_save_it_and_from_documents_and_archives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shapes(tmp_path, {"round": 2})
+    with zipfile.ZipFile("a.zip", "w") as archive:
+        archive.write("round/1.png", "in/1.png")
+    path = tmp_path / "list.csv"
+    rows = ("File,Truth", "round/0.png, o ", "a.zip/in/1.png,x")
+    for separator, encoding in (",", "utf-8-sig"), (";", "utf-8"), ("\t", "utf-16"):
+        lines = "\r\n".join(rows).replace(",", separator)
+        path.write_text(lines, encoding)
+        data = load_data(str(path))
+        assert data.labels == ("o", "x")
+        assert sorted(data.train.labels) == [0, 1]
+        assert not data.unreadable
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("x" * 200_000, "7")], "field larger than"),
+        ([("round/0.png", "7"), ("round/0.png", "3")], "has the truth 3, but 7 further up"),
+        ([(f"{n}.png", f"{n}") for n in range(300)], "names 300 classes, where 2 to 100"),
+        ([("gone.png", "7")], r"no picture that can be read, such as .*gone\.png: No such"),
+    ],
+)
+def test_a_list_that_cannot_be_trained_on_is_refused(
+    tmp_path: Path, rows: list[tuple[str, str]], said: str
+) -> None:
+    shapes(tmp_path, {"round": 1})
+    with pytest.raises(SourceError, match=said):
+        load_data(listed(tmp_path, *rows))

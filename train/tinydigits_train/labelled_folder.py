@@ -4,7 +4,6 @@ The runtime's own code decodes and fits the pictures, so a network learns from t
 it will be given later.
 """
 
-import csv
 import os
 import string
 from collections.abc import Iterable, Sequence
@@ -16,20 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinydigits.bounds import Limits
+from tinydigits.classifier import BATCH_SIZE
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.fitting import Fit, fit
 from tinydigits.images import decode
-from tinydigits.items import Item, Skipped
+from tinydigits.items import Item, Skipped, chunked
 from tinydigits.names import is_hidden, natural_key
-from tinydigits.sources import Opening, open_inputs
+from tinydigits.sources import Opening, at_hand, open_inputs
 from tinydigits.sources.labelled import splits_among
+from tinydigits.sources.truths import is_table, read_truths
+from tinydigits.sources.truths import pictures as pictures_of
 from tinydigits.text import names_in, printable
 
 DIGITS = tuple(string.digits)  # the classes of MNIST
 TEST_SHARE = 0.15  # of each class's pictures, and at least one
 FEWEST, MOST = 2, 100  # classes
 FEWEST_PICTURES = 5  # of a class
-COLUMNS = ("file", "truth")  # of a CSV that lists pictures
 
 
 def no_pictures() -> NDArray[np.uint8]:
@@ -123,33 +124,39 @@ def load_folder(folder: Path, seed: int, fits: Sequence[Fit]) -> list[Split]:
 def load_list(
     path: Path, labels: tuple[str, ...], seed: int, fits: Sequence[Fit], share: float
 ) -> list[Split]:
-    """Read the pictures that a CSV lists under `file` and `truth`, as each of `fits` prepares them.
+    """Read the pictures that a table lists, as each of `fits` prepares them: see `read_truths`.
 
-    A name counts from the current folder, or else from the folder of the CSV. An empty truth means
-    that the picture holds none of the classes. `seed` chooses the `share` of the other pictures
-    that is for testing. Raises SourceError where a truth is none of the labels.
+    An empty truth means that the picture holds none of the classes. `seed` chooses the `share` of
+    the other pictures that is for testing. Raises SourceError where a truth is none of the labels.
     """
     numbers = {label: number for number, label in enumerate((*labels, ""))}
-    by_class: list[list[Item]] = [[] for _ in numbers]
-    for name, truth in _rows(path):
+    table = read_truths(str(path), strict=False)
+    for name, truth in table.texts.items():
         if truth not in numbers:
             raise SourceError(
                 f"{path}: {printable(name)} is said to be {printable(truth)!r}, which is no "
                 f"class: {names_in(labels)}"
             )
-        file = Path(name) if Path(name).exists() else path.parent / name
-        by_class[numbers[truth]].append(Item(str(file), str(file)))
     unreadable: list[str] = []
-    *pictures, others = (_pictures(items, fits, unreadable) for items in by_class)
-    if not any(map(len, (*pictures, others))):
-        raise SourceError(f"{path}: lists no picture that can be read")
-    images, classes = _joined(pictures)
-    order = np.random.default_rng([seed, 0]).permutation(len(images))
-    aside, rest = np.split(order, [round(share * len(images))])
+    by_class = [[_pictures([], fits, unreadable)] for _ in numbers]
+    limits = Limits()
+    items = pictures_of(table, Opening(limits, Skipped()))
+    for names, images, _ in at_hand(chunked(items, BATCH_SIZE), limits.max_bytes):
+        for file, image in zip(names, images, strict=True):
+            each = _pictures([Item(file, image)], fits, unreadable)
+            by_class[numbers[table.texts[file or ""]]].append(each)
+    *known, others = map(np.concatenate, by_class)
+    if not any(map(len, (*known, others))):
+        raise SourceError(
+            f"{path}: lists no picture that can be read, such as {printable(unreadable[0])}"
+        )
+    fitted, classes = _joined(known)
+    order = np.random.default_rng([seed, 0]).permutation(len(fitted))
+    aside, rest = np.split(order, [round(share * len(fitted))])
     return [
         Split(
-            Digits(images[rest, way], classes[rest]),
-            Digits(images[aside, way], classes[aside]),
+            Digits(fitted[rest, way], classes[rest]),
+            Digits(fitted[aside, way], classes[aside]),
             None,
             labels,
             tuple(unreadable),
@@ -160,23 +167,22 @@ def load_list(
 
 
 def labels_in(path: Path) -> tuple[str, ...]:
-    """Return the classes of a list: the ten digits where all are digits, else those it names."""
-    found = {truth for _, truth in _rows(path) if truth}
-    return DIGITS if found <= set(DIGITS) else tuple(sorted(found, key=natural_key))
-
-
-def _rows(path: Path) -> list[tuple[str, str]]:
-    """Return the file and the truth of each line of a list."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        return [(row["file"] or "", row["truth"] or "") for row in csv.DictReader(file)]
+    """Return the classes of a list: the ten digits where all are digits, else those it names.
+    Raises SourceError where they cannot be trained.
+    """
+    found = set(read_truths(str(path), strict=False).texts.values()) - {""}
+    if found <= set(DIGITS):
+        return DIGITS
+    if not FEWEST <= len(found) <= MOST:
+        raise SourceError(
+            f"{path}: names {len(found)} classes, where {FEWEST} to {MOST} can be trained"
+        )
+    return tuple(_printable(path, sorted(found, key=natural_key)))
 
 
 def is_list(path: Path) -> bool:
-    """Return whether a file is a CSV that lists pictures and their classes."""
-    if path.suffix.lower() != ".csv" or not path.is_file():
-        return False
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        return set(COLUMNS) <= set(next(csv.reader(file), ()))
+    """Return whether a file is a table that lists pictures and their classes."""
+    return path.suffix.lower() in (".csv", ".tsv") and path.is_file() and is_table(str(path))
 
 
 def _checked(folder: Path) -> list[str]:
@@ -189,8 +195,12 @@ def _checked(folder: Path) -> list[str]:
             "(links are not followed)"
             f"{inner if inner and len(classes_in(folder / names[0])) >= FEWEST else ''}"
         )
+    return _printable(folder, names)
+
+
+def _printable(path: Path, names: list[str]) -> list[str]:
     if unusable := [name for name in names if not name.isprintable()]:
-        raise SourceError(f"{folder}: rename {unusable[0]!r}: a label has to be printable")
+        raise SourceError(f"{path}: rename {unusable[0]!r}: a label has to be printable")
     return names
 
 

@@ -15,6 +15,10 @@ from tinydigits.sources.idx import read_images, read_labels
 from tinydigits_train.labelled_folder import DIGITS, Digits
 
 TEST_SHARE = 0.15  # of the lines of a CSV, which has no test images of its own
+_EXPECTED = (
+    "a label and 784 pixels a line are read, or pictures where a header row names the columns "
+    "`file` and `truth`"
+)
 FILES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -155,12 +159,9 @@ def _from_csv(path: Path, seed: int) -> tuple[Digits, Digits]:
             encoding="utf-8-sig",
         )  # fmt: skip
     except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: cannot be read: {error}") from error
+        raise SourceError(f"{path}: cannot be read: {error}; {_EXPECTED}") from error
     if table.shape[1] != 1 + 28 * 28:
-        raise SourceError(
-            f"{path}: {table.shape[1]} columns, where a label and 784 pixels are read; or the "
-            "columns `file` and `truth` for pictures"
-        )
+        raise SourceError(f"{path}: {table.shape[1]} columns; {_EXPECTED}")
     order = np.random.default_rng([seed, 0]).permutation(len(table))
     test, train = np.split(order, [max(1, round(TEST_SHARE * len(table)))])
     if not len(train):

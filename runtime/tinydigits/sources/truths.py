@@ -7,7 +7,7 @@ import os
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.items import Item, Stack
@@ -18,6 +18,7 @@ from tinydigits.text import printable
 
 # The columns that a header row may name; without a header row they are the first and the second.
 FILE, TRUTH = ("file", "path", "filename"), ("truth", "label")
+HEAD = 1 << 12  # bytes in which a header row ends
 
 
 class Truths(NamedTuple):
@@ -37,13 +38,16 @@ class Truths(NamedTuple):
         return self._replace(texts=texts)
 
 
-def read_truths(table: str, folder: str | None = None, max_bytes: int = 1 << 26) -> Truths:
+def read_truths(
+    table: str, folder: str | None = None, max_bytes: int = 1 << 26, strict: bool = True
+) -> Truths:
     """Read a table of files and truths, in UTF-8 or UTF-16. The names of files are relative to
     `folder`, to the folder of the table or to the working directory: the first in which the file
     is. A name may lead into an archive or a file of arrays, as rows have it: `scans.zip/7.png`.
 
     Raises SourceError where the table cannot be read or is empty, where a line names no file or no
-    truth, where a file is not there, and where two lines contradict each other.
+    truth, where a file is not there, and where two lines contradict each other. Where it is not
+    `strict`, a truth may be empty, and a file that is not there becomes an error of `pictures`.
     """
     bases = [Path(base) for base in (folder, Path(table).parent, "") if base is not None]
     texts: dict[str, str] = {}
@@ -51,7 +55,7 @@ def read_truths(table: str, folder: str | None = None, max_bytes: int = 1 << 26)
     missing: list[Path] = []
     for line, file, text in _rows(table, max_bytes):
         where = f"{printable(table)}: line {line}: {printable(file)}"
-        if not file or not text:
+        if not file or (strict and not text):
             raise SourceError(f"{where}: has no {'truth' if file else 'file'}; a line needs both")
         place = place_of(file)
         held: list[tuple[str, Place]]
@@ -60,6 +64,8 @@ def read_truths(table: str, folder: str | None = None, max_bytes: int = 1 << 26)
         else:
             paths = [base / place for base in bases]
             held = [(str(path), found) for path in paths if (found := _holder(path))]
+            if not held and not strict:
+                held = [(str(paths[0]), str(paths[0]))]
         if not held:
             missing.append(paths[0])
             continue
@@ -99,7 +105,15 @@ def pictures(truths: Truths, opening: Opening) -> Iterator[Item]:
 def _holder(path: Path) -> str | None:
     """Return the file that holds a picture: itself, or a document, archive or array."""
     document = Path(str(path).rpartition("#")[0])
-    return next((str(each) for each in (path, document, *path.parents) if each.is_file()), None)
+    # Unlike pathlib, it is silent about a name that is too long.
+    return next(filter(os.path.isfile, map(str, (path, document, *path.parents))), None)
+
+
+def is_table(path: str) -> bool:
+    """Return whether the header row of a file names the columns of a table. Raises OSError."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        names = _names(next(_lines(file.read(HEAD)), []))
+    return not (set(names).isdisjoint(FILE) or set(names).isdisjoint(TRUTH))
 
 
 def _rows(table: str, max_bytes: int) -> Iterator[tuple[int, str, str]]:
@@ -112,17 +126,10 @@ def _rows(table: str, max_bytes: int) -> Iterator[tuple[int, str, str]]:
         raise SourceError(f"{printable(table)}: {error.strerror}") from error
     if len(data) > max_bytes:
         raise SourceError(f"{printable(table)}: {size:,} bytes, over the limit of {max_bytes:,}")
-    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        text = data.decode("utf-16", "replace")
-    else:  # names of files may hold bytes that are not UTF-8
-        text = data.decode("utf-8-sig", "surrogateescape")
-    first = text.partition("\n")[0]
-    separator = next((each for each in "\t,;" if each in first), ",")
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    columns = 0, 1
+    lines, columns = _lines(data), (0, 1)
     try:
         for cells in lines:
-            names = [cell.strip().lower() for cell in cells]
+            names = _names(cells)
             if lines.line_num == 1 and not set(names).isdisjoint(FILE):
                 columns = _column(table, names, FILE), _column(table, names, TRUTH)
             elif any(names):
@@ -130,6 +137,21 @@ def _rows(table: str, max_bytes: int) -> Iterator[tuple[int, str, str]]:
                 yield lines.line_num, file.removeprefix("\ufeff"), truth.strip()
     except csv.Error as error:
         raise SourceError(f"{printable(table)}: line {lines.line_num}: {error}") from error
+
+
+def _lines(data: bytes) -> Any:
+    """Return the reader of csv for a table."""
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        text = data.decode("utf-16", "replace")
+    else:  # names of files may hold bytes that are not UTF-8
+        text = data.decode("utf-8-sig", "surrogateescape")
+    first = text.partition("\n")[0]
+    separator = next((each for each in "\t,;" if each in first), ",")
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+
+
+def _names(cells: list[str]) -> list[str]:
+    return [cell.strip().lower() for cell in cells]
 
 
 def _column(table: str, names: list[str], wanted: tuple[str, ...]) -> int:

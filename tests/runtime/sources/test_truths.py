@@ -81,6 +81,7 @@ def test_names_need_not_be_utf_8(folder: Path) -> None:
         ("non.png,3\nno.png,3\nhere.png,3", r"non.png and 1 more of its files: no such file in ."),
         ("\x1b[2J.png,3", r"truth.csv: \\x1b\[2J.png: no such file"),
         ("other,3", "other: no such file"),
+        (f"{'x' * 5000},3", "xxx: no such file"),
     ],
 )
 def test_what_is_wrong_is_named_before_anything_is_read(text: str, said: str) -> None:
