@@ -21,6 +21,7 @@ from tinydigits_train.batches import (
     plain_lesson,
     remembered,
     softened,
+    split,
 )
 from tinydigits_train.data import Dataset
 from tinydigits_train.labelled_folder import Digits
@@ -132,6 +133,11 @@ def test_of_the_fewest_digits_one_is_set_aside() -> None:
     assert lesson.validation is not None
     assert len(lesson.validation.labels) == 1
     assert lesson.steps * 128 >= lesson_module.FEWEST_SHOWN - 128
+
+
+def test_a_single_correction_is_learnt_and_validates() -> None:
+    sides = split(Digits(np.ones((1, 28, 28), np.uint8), np.array([7], np.uint8)), seed=0)
+    assert [side.labels.tolist() for side in sides] == [[7], [7]]
 
 
 def test_thresholds_refuse_the_share_they_should() -> None:

@@ -222,10 +222,10 @@ def held_out(data: Dataset, seed: int) -> tuple[Digits, Digits]:
 
 
 def split(digits: Digits, seed: int, share: float = 0.1) -> tuple[Digits, Digits]:
-    """Return the digits to train on, and the share to set aside."""
+    """Return the digits to train on, and the share to set aside. A single digit is in both."""
     order = np.random.default_rng([seed, 0]).permutation(len(digits.labels))
     count = max(1, min(VALIDATION, int(len(order) * share)))
-    aside, rest = np.split(order, [count])
+    aside, rest = order[:count], order[min(count, len(order) - 1) :]
     return (
         Digits(digits.images[rest], digits.labels[rest]),
         Digits(digits.images[aside], digits.labels[aside]),
