@@ -2,6 +2,8 @@
 pieces are cut where they are thin.
 """
 
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -83,6 +85,16 @@ def test_the_halves_of_a_broken_digit_are_in_one_line() -> None:
     levels[20:36, 100:125] = levels[40:60, 105:130] = 255
     lines = lines_of(pieces_of(levels > 0), 40, many=True)
     assert [sorted(boxes(line)) for line in lines] == [[(20, 20), (100, 20), (105, 40)]]
+
+
+def test_the_lines_of_a_texture_are_found_in_little_time() -> None:
+    random = np.random.default_rng(0)
+    places = random.integers(0, 1500, (4000, 2)).tolist()
+    pieces = [Piece([], 100, top, left, top + 25, left + 8) for top, left in places]
+    began = time.process_time()
+    lines = lines_of(pieces, 40, many=True)
+    assert time.process_time() - began < 5  # of which every pair of pieces would take more
+    assert sum(map(len, lines)) == len(pieces)
 
 
 def test_two_rings_that_touch_are_cut_between_them() -> None:
