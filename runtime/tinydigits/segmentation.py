@@ -26,6 +26,7 @@ SAMPLE = 640  # px: the longer side of the sample that polarity is judged by
 AROUND = (4, 16)  # of the shorter side: how far the surroundings reach that ink stands out from
 EDGE = 12  # tenths of the height of a digit: longer straight pieces at the border are edges
 LEAST = 8  # px: pieces less tall are no digits
+ONE = (16, 2)  # times its width: the most and the least height of a 1 that looks like a line
 MANY = 4000  # pieces: a picture with more is a texture
 SPECK = 8  # of the height of the digits: a piece that is smaller both ways is dust
 
@@ -130,12 +131,22 @@ def _found(grey: Grey, dark: bool, scale: int, reach: int, tall: int) -> _Found 
     pieces = pieces_of(ink.levels > 0)
     levels = without_lines(ink.levels, pieces, tall)
     if levels is not ink.levels:
+        ones = [piece for piece in pieces if _may_be_one(piece, len(grey))]
         pieces = pieces_of(levels > 0)
+        if not pieces:  # how tall the digits are was a guess
+            levels, pieces = ink.levels, ones
     if not pieces:
         return None
     if len(pieces) > MANY:
         pieces = sorted(pieces, key=lambda piece: -piece.cells)[:MANY]
     return _Found(levels, pieces)
+
+
+def _may_be_one(piece: Piece, height: int) -> bool:
+    slim, thick = ONE
+    return slim * piece.width >= piece.height >= thick * piece.width and (
+        piece.top > 0 or piece.bottom < height
+    )
 
 
 def _ink_is_dark(grey: Grey) -> bool:

@@ -130,6 +130,17 @@ def test_a_blank_sheet_is_blank(classifier: Classifier) -> None:
     assert (number.text, number.reason, number.lines) == (None, "blank", ())
 
 
+def test_a_one_that_fills_the_picture_is_no_ruled_line(
+    mnist_test: Digits, classifier: Classifier
+) -> None:
+    ones = mnist_test.images[mnist_test.labels == 1][:40]
+    found = [number.text for number in classifier.read_many([*ones])]
+    assert found.count("1") >= 38
+    line = np.full((400, 600), 255, np.uint8)
+    line[40:360, 100:103] = 0
+    assert classifier.read(line).reason == "blank"
+
+
 def test_many_are_read_in_order_by_workers_as_by_one(
     mnist_test: Digits, classifier: Classifier, tmp_path: Path
 ) -> None:
