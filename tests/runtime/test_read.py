@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from tinydigits import Classifier, ImageError, TinydigitsError
 from tinydigits.bounds import Limits
@@ -139,6 +139,16 @@ def test_a_one_that_fills_the_picture_is_no_ruled_line(
     line = np.full((400, 600), 255, np.uint8)
     line[40:360, 100:103] = 0
     assert classifier.read(line).reason == "blank"
+
+
+@pytest.mark.parametrize(("side", "box"), [(28, (13, 4, 16, 24)), (56, (25, 8, 31, 48))])
+def test_ink_that_fills_its_surroundings_is_told_from_paper(
+    side: int, box: tuple[int, int, int, int], classifier: Classifier
+) -> None:
+    image = Image.new("L", (side, side), 255)
+    image.paste(0, box)
+    assert classifier.read(image).text == "1"
+    assert classifier.read(ImageChops.invert(image)).text == "1"
 
 
 def test_many_are_read_in_order_by_workers_as_by_one(
