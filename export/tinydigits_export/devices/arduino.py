@@ -61,8 +61,8 @@ def open_library(path: Path, data: bytes) -> CBackend:
     with tempfile.TemporaryDirectory(prefix="tinydigits-library-") as folder:
         try:
             zipfile.ZipFile(io.BytesIO(data)).extractall(folder)
-        except zipfile.BadZipFile as error:
-            raise ModelError(f"{path}: not a zip: {error}") from error
+        except Exception as error:  # zipfile's errors on a changed file have no common base
+            raise ModelError(f"{path}: not a zip that can be unpacked: {error}") from error
         return CBackend(read_source(Path(folder) / _folder(name) / "src" / f"{name}.c"))
 
 

@@ -123,8 +123,14 @@ def test_each_run_writes_the_same_bytes_and_they_are_proved_as_the_c(
     opened = FORMATS["arduino"].open(tmp_path / "digits_arduino.zip", made)
     assert isinstance(opened, CBackend)
     assert opened.sha256 == info.artifacts["digits.c"].sha256
-    with pytest.raises(ModelError, match="not a zip"):
-        open_library(tmp_path / "digits_arduino.zip", b"PK")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.c", "")
+    encrypted = file.getvalue().replace(b"PK\3\4\x14\0\0", b"PK\3\4\x14\0\1")
+    encrypted = encrypted.replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1")
+    for data in (b"PK", encrypted):
+        with pytest.raises(ModelError, match="not a zip"):
+            open_library(tmp_path / "digits_arduino.zip", data)
 
 
 def test_it_is_handed_out_with_the_receipt_of_the_bundled_c(tmp_path: Path) -> None:
