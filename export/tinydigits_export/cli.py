@@ -2,20 +2,23 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from tinydigits import MissingExtra, SourceError
 from tinydigits.cli.completion import folders
 from tinydigits.info import info_path
+from tinydigits_export.adopt import adopt as adopt_model
+from tinydigits_export.bundle import Receipt, open_bundle
+from tinydigits_export.bundle import export as export_bundle
+from tinydigits_export.bundle import verify as verify_bundle
+from tinydigits_export.c.backend import MissingTool
+from tinydigits_export.devices.table import Measured, measured_file
 from tinydigits_export.formats import FORMATS, by_file
+from tinydigits_export.keras_model import Original, open_original
 from tinydigits_export.ranges import RANGES, UNIT
-
-if TYPE_CHECKING:
-    from tinydigits_export.bundle import Receipt
-    from tinydigits_export.keras_model import Original
-    from tinydigits_train.data import Dataset
+from tinydigits_export.ready import bundled_path, hand_out
+from tinydigits_train.data import Dataset, load_data
 
 DEFAULT = ("onnx", "tflite", "int8")
 _USES = ", ".join(f"{name} ({format_.use})" for name, format_ in FORMATS.items())
@@ -85,11 +88,6 @@ def export(
       1  a format failed (the others are written), or the files cannot be written
       2  wrong usage, no data, a missing package, or a model that has no export
     """
-
-    from tinydigits_export.bundle import export as export_bundle
-    from tinydigits_export.keras_model import open_original
-    from tinydigits_export.ready import bundled_path, hand_out
-
     model = bundled_path(model)
     ready = hand_out(model, output, formats)
     if ready:
@@ -136,10 +134,6 @@ def verify(ctx: click.Context, model: Path, data: str) -> None:
       1  a file differs, or was changed since it was exported
       2  wrong usage, or a file or package is missing or cannot be opened
     """
-
-    from tinydigits_export.bundle import open_bundle
-    from tinydigits_export.bundle import verify as verify_bundle
-
     bundle = open_bundle(model)
     found = _matching(bundle.original, data, "verify", bundle.info.labels)
     receipt = verify_bundle(bundle, found.test)
@@ -191,9 +185,6 @@ def adopt(
       1  the new file differs from the model, or cannot be written
       2  wrong usage, no data, a missing package, or a model that is no such file
     """
-    from tinydigits_export.adopt import adopt as adopt_model
-    from tinydigits_train.data import load_data
-
     if output.suffix != ".onnx":
         raise click.BadParameter(f"{output}: its name has to end in .onnx", param_hint="--output")
     chosen = RANGES[range_] if range_ else None
@@ -211,20 +202,18 @@ def adopt(
     click.echo(f"wrote {output} and {info_path(output)}", err=True)
 
 
-def _complain(receipt: "Receipt") -> None:
+def _complain(receipt: Receipt) -> None:
     for name, reasons in receipt.failures.items():
         for reason in reasons:
             click.echo(f"error: {name}: {reason}", err=True)
 
 
 def _matching(
-    original: "Original", data: str, purpose: str, labels: tuple[str, ...] | None
-) -> "Dataset":
+    original: Original, data: str, purpose: str, labels: tuple[str, ...] | None
+) -> Dataset:
     """Load the data that the model was trained on, split as it was then. Raises SourceError if its
     labels are others; None takes any.
     """
-    from tinydigits_train.data import load_data
-
     seed = int(original.record.get("seed", 0))
     found = load_data(data, seed=seed, fit=original.fit, purpose=purpose, extra="export")
     if labels and found.numbered and len(found.labels) == len(labels):
@@ -237,7 +226,7 @@ def _matching(
     return found
 
 
-def _show(receipt: "Receipt") -> None:
+def _show(receipt: Receipt) -> None:
     info = receipt.info
     images = next((parity.images for parity in info.parity.values()), 0)
     click.echo(
@@ -267,10 +256,7 @@ def _show(receipt: "Receipt") -> None:
             click.echo(f"{name} differs on test images {_listed(parity.disagreeing)}")
 
 
-def _show_devices(sources: list[Path], data: "Dataset") -> None:
-    from tinydigits_export.c.backend import MissingTool
-    from tinydigits_export.devices.table import Measured, measured_file
-
+def _show_devices(sources: list[Path], data: Dataset) -> None:
     try:
         tables = {path.name: measured_file(path, data.test.images) for path in sources}
     except (MissingTool, MissingExtra) as error:

@@ -4,24 +4,27 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from tinydigits.cli.completion import folders
 from tinydigits.cli.signals import Stopper, stoppable
 from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
 from tinydigits.text import names_in
+from tinydigits_train.batches import scores_of
+from tinydigits_train.data import ENVIRONMENT, Dataset, load_prepared, mnist_at_hand
+from tinydigits_train.labelled_folder import DIGITS, Digits, is_list
+from tinydigits_train.plots import ready, write_plots
+from tinydigits_train.preparing import choose
 from tinydigits_train.recipes import RECIPES
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from tinydigits_train.data import Dataset
-    from tinydigits_train.labelled_folder import Digits
-    from tinydigits_train.training import Epoch, Trained
+from tinydigits_train.starting import open_start, rehearsed
+from tinydigits_train.tensorflow import load_tensorflow
+from tinydigits_train.training import Epoch, NothingTrainedError, Trained, save
+from tinydigits_train.training import train as train_recipe
 
 WORST_PAIRS = 5  # how many of the most frequent mistakes are shown
 FITS: tuple[Fit, ...] = ("auto", "resize")  # what `train` chooses from, the first preferred
@@ -141,18 +144,11 @@ def train(
         raise click.BadParameter(f"{output.parent}: no such folder", param_hint="-o")
     if start and recipe:
         raise click.UsageError("--recipe is for a new network; --from has one already")
-    # TensorFlow takes seconds to load: only once the words of the call are right.
-    from tinydigits_train.data import ENVIRONMENT, load_prepared, mnist_at_hand
-    from tinydigits_train.labelled_folder import DIGITS, is_list
-    from tinydigits_train.plots import ready, write_plots
-    from tinydigits_train.starting import open_start, rehearsed
-    from tinydigits_train.tensorflow import load_tensorflow
-    from tinydigits_train.training import save
-    from tinydigits_train.training import train as train_recipe
-
     if plots:
         ready(plots)
-    load_tensorflow("train", "train")  # what is missing is said before data is looked for
+    # TensorFlow takes seconds to load, so it comes after the check of the options; and before the
+    # data, so that a missing package is reported first.
+    load_tensorflow("train", "train")
 
     begun = open_start(start) if start else None
     fits: Sequence[Fit] = (begun.fit,) if begun else (fit,) if fit else FITS
@@ -238,11 +234,10 @@ def train(
         raise click.exceptions.Exit(128 + stopper.asked)
 
 
-def _prepared(prepared: "Sequence[Dataset]", seed: int, stopper: Stopper) -> "tuple[Dataset, str]":
+def _prepared(prepared: Sequence[Dataset], seed: int, stopper: Stopper) -> tuple[Dataset, str]:
     """Choose a preparation, and say why."""
-    from tinydigits_train.preparing import choose
 
-    def told(data: "Dataset", share: float) -> None:
+    def told(data: Dataset, share: float) -> None:
         read = f"{share:.1%} of validation pictures"
         click.echo(f"fit {data.fit}: reads {read} after a short training", err=True)
 
@@ -252,8 +247,6 @@ def _prepared(prepared: "Sequence[Dataset]", seed: int, stopper: Stopper) -> "tu
 @contextmanager
 def _ending(stopper: Stopper) -> Iterator[None]:
     """End the command where it was stopped before there was anything to keep."""
-    from tinydigits_train.training import NothingTrainedError
-
     try:
         yield
     except NothingTrainedError:
@@ -263,11 +256,9 @@ def _ending(stopper: Stopper) -> Iterator[None]:
 
 
 def _right(
-    model: Any, answers: tuple[str, ...], judged: "dict[str, Digits]", truths: tuple[str, ...]
+    model: Any, answers: tuple[str, ...], judged: dict[str, Digits], truths: tuple[str, ...]
 ) -> str:
     """Say how many of several sets a network reads right. answers: its classes; truths: theirs."""
-    from tinydigits_train.batches import scores_of
-
     said = []
     for name, digits in judged.items():
         if len(digits.labels):
@@ -278,10 +269,8 @@ def _right(
     return ", ".join(said) + (f"; it does not know {names_in(new)}" if new else "")
 
 
-def _refused(model: Any, others: "NDArray[np.uint8]", least: float) -> str:
+def _refused(model: Any, others: NDArray[np.uint8], least: float) -> str:
     """Say how many pictures without a truth get no score of `least`."""
-    from tinydigits_train.batches import scores_of
-
     if not len(others):
         return ""
     refused = int((scores_of(model, others).max(axis=1) < least).sum())
@@ -295,7 +284,7 @@ class _Progress:
         self._began = self._last = self._since = time.monotonic()
         self._name = ""  # of what is trained, since then
 
-    def __call__(self, epoch: "Epoch", epochs: int, name: str) -> None:
+    def __call__(self, epoch: Epoch, epochs: int, name: str) -> None:
         now = time.monotonic()
         if name != self._name:
             self._name, self._since = name, self._last
@@ -311,7 +300,7 @@ class _Progress:
         )
 
 
-def _show(trained: "Trained") -> None:
+def _show(trained: Trained) -> None:
     for name, part in (("train", trained.train), ("test", trained.test)):
         click.echo(f"{name:<5} accuracy {part.accuracy:.2%}, {part.errors:,} errors")
     names = trained.data.labels
