@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from tinydigits.info import read_info
 from tinydigits.model import MODELS
 from tinydigits_export.formats import FORMATS as EXPORTED
 from tinydigits_train.data import ENVIRONMENT, Dataset, load_data
+
+Figures = TypeVar("Figures")
 
 # The formats of `tinydigits export` that are measured of each model.
 FORMATS = {
@@ -54,9 +57,9 @@ class Plan:
         return self.asked_turns or (2 if self.short else usual)
 
     def alternated(
-        self, measures: Mapping[str, Callable[[], float]], usual: int, about: str = ""
-    ) -> dict[str, tuple[float, ...]]:
-        """Return the figures of each of `measures`, one for each turn. They take turns, A B A B: a
+        self, measures: Mapping[str, Callable[[], Figures]], usual: int, about: str = ""
+    ) -> dict[str, tuple[Figures, ...]]:
+        """Return what each of `measures` gives, in each turn. They take turns, A B A B: a
         disturbance that lasts for a while affects both sides of a pair, so that their ratio says
         more than either time.
 
@@ -64,7 +67,7 @@ class Plan:
         The progress names `about`.
         """
         turns = self.turns(usual)
-        taken: dict[str, list[float]] = {name: [] for name in measures}
+        taken: dict[str, list[Figures]] = {name: [] for name in measures}
         for turn in range(1 if self.short else 0, turns + 1):
             for name, measure in measures.items():
                 doing = f"turn {turn} of {turns}: {name}" if turn else f"warming up: {name}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.harness.pictures import write_labelled
 from benchmarks.harness.plan import Plan, data, keras_file
-from benchmarks.harness.processes import TINYDIGITS, ContestantError, run
+from benchmarks.harness.processes import TINYDIGITS, ContestantError, Ended, run
 from benchmarks.harness.results import (
     Contestant,
     Finding,
@@ -28,6 +28,7 @@ SHORT_COUNTS = (50,)
 OURS, CONV, READING = "tinydigits", "tinydigits, conv", "reading"
 # The target: how many times as fast tinydigits is.
 TARGETS = {"image_dataset": 5, "tf.data": 3, "cv2": 1.2, READING: None}
+SAME = 0.999  # the least share of the rows in which programs have to agree
 SETTINGS = {
     OURS: "tinydigits classify FOLDER -m dense -o out.csv",
     f"{OURS}, 1 worker": "the same with --workers 1",
@@ -48,14 +49,15 @@ def measure(plan: Plan) -> Finding:
     counts = [count for count in wanted if count <= most]
     plan.skipped.extend(f"{count:,} files: MNIST has {most:,}" for count in wanted if count > most)
     races: list[Race] = []
-    peaks: dict[str, list[float]] = {}
+    ended: dict[str, tuple[Ended, ...]] = {}
     for count in counts:
         folder = plan.scratch / f"png-{count}"
         plan.say(f"writing {count:,} files")
         write_labelled(digits.images[:count], digits.labels[:count].tolist(), folder)
         chosen = commands(folder, plan.scratch / f"rows-{count}", onnx, keras)
-        peaks.clear()
-        races.append(_race(plan, count, chosen, count == counts[-1], peaks))
+        measures = {name: partial(run, command) for name, command in chosen.items()}
+        ended = plan.alternated(measures, TURNS, f"{count:,} files")
+        races.append(_race(count, ended, count == counts[-1]))
         check_agreement({name: Path(command[-1]) for name, command in chosen.items()})
     return Finding(
         "folders",
@@ -68,7 +70,7 @@ def measure(plan: Plan) -> Finding:
         "those with TensorFlow the time after its import; tinydigits with its own number of "
         "workers where 1 is not named",
         races=tuple(races),
-        tables=(_costs(counts, races, peaks),),
+        tables=(_costs(counts, races, ended),),
     )
 
 
@@ -91,7 +93,7 @@ def commands(folder: Path, out: Path, onnx: Path, keras: Path) -> dict[str, list
     }
 
 
-def check_agreement(files: dict[str, Path], least: float = 0.999) -> None:
+def check_agreement(files: dict[str, Path]) -> None:
     """Raise ContestantError where a program with `dense` reads otherwise than the first."""
     first: dict[str, str] = {}
     for name, path in files.items():
@@ -101,36 +103,33 @@ def check_agreement(files: dict[str, Path], least: float = 0.999) -> None:
             found = {row[0]: row[1] for row in csv.reader(file) if row[0] != "path"}
         first = first or found
         same = sum(found.get(path) == label for path, label in first.items())
-        if len(found) != len(first) or same < least * len(first):
+        if len(found) != len(first) or same < SAME * len(first):
             raise ContestantError(
                 f"{name}: {same:,} of {len(found):,} rows are those of {next(iter(files))}, which "
                 f"has {len(first):,}"
             )
 
 
-def _race(
-    plan: Plan, count: int, chosen: dict[str, list[str]], last: bool, peaks: dict[str, list[float]]
-) -> Race:
-    """Measure one folder; the MB of the largest process of each run are added to `peaks`."""
-
-    def seconds(name: str, command: list[str]) -> float:
-        ended = run(command)
-        peaks.setdefault(name, []).append(ended.peak / 1e6)
-        return float(ended.lines[-1]) if name in TENSORFLOW else ended.seconds
-
-    measures = {name: partial(seconds, name, command) for name, command in chosen.items()}
-    blocks = plan.alternated(measures, TURNS, f"{count:,} files")
+def _race(count: int, ended: dict[str, tuple[Ended, ...]], last: bool) -> Race:
+    """Return the times for one folder. Those of TensorFlow are the ones that it prints."""
+    blocks = {
+        name: tuple(float(e.lines[-1]) if name in TENSORFLOW else e.seconds for e in turns)
+        for name, turns in ended.items()
+    }
     ratios = tuple(
         Ratio(other, OURS, Target(at_least=least) if last and least else None, f"{other} ÷ {OURS}")
         for other, least in TARGETS.items()
     )
-    sides = tuple(Contestant(name, SETTINGS[name], blocks[name]) for name in measures)
+    sides = tuple(Contestant(name, SETTINGS[name], blocks[name]) for name in blocks)
     title = "folders of PNG files, by number of files"
     return Race("folders", title, "s", sides, ratios, f"{count:,}", last)
 
 
-def _costs(counts: list[int], races: list[Race], peaks: dict[str, list[float]]) -> Table:
-    """Return the time for a file in folders of each size, and for each more in the largest."""
+def _costs(counts: list[int], races: list[Race], ended: dict[str, tuple[Ended, ...]]) -> Table:
+    """Return the time for a file in folders of each size, and for each more in the largest.
+
+    ended: the processes that read the largest folder.
+    """
     medians = [{c.name: c.spread.median for c in race.contestants} for race in races]
     heads = columns(
         "µs a file",
@@ -138,11 +137,11 @@ def _costs(counts: list[int], races: list[Race], peaks: dict[str, list[float]]) 
         "each further:,.1f; largest process, MB:,.0f",
     )
     rows: list[tuple[Value, ...]] = []
-    for name, sizes in peaks.items():
+    for name, turns in ended.items():
         each = [of[name] / count * 1e6 for of, count in zip(medians, counts, strict=True)]
         further = None
         if len(counts) > 1:
             more = medians[-1][name] - medians[-2][name]
             further = more / (counts[-1] - counts[-2]) * 1e6
-        rows.append((name, *each, further, spread(sizes).median))
+        rows.append((name, *each, further, spread([e.peak / 1e6 for e in turns]).median))
     return Table("folders cost", "time for each file, by size of the folder", heads, tuple(rows))

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from itertools import cycle, islice
+from operator import attrgetter
 from pathlib import Path
 
 from PIL import Image
@@ -39,11 +40,14 @@ def measure(plan: Plan) -> Finding:
         number = min(count, 12) if plan.short else count
         for place, picture in enumerate(islice(_drawn(width, height), number)):
             picture.save(folder / f"{place:05}.{ending}")
-        blocks = _times(plan, folder, title)
-        target = Target(at_most=most)
-        for unit, taken in zip(("time", "CPU time"), blocks, strict=True):
-            sides = tuple(Contestant(name, SETTINGS[name], taken[name]) for name in SETTINGS)
-            ratios = tuple(Ratio(name, EXPERT, target) for name in (ONE, TWO))
+        measures = {name: partial(run, each) for name, each in _commands(plan, folder).items()}
+        ended = plan.alternated(measures, TURNS, title)
+        ratios = tuple(Ratio(name, EXPERT, Target(at_most=most)) for name in (ONE, TWO))
+        for unit, seconds in (("time", attrgetter("seconds")), ("CPU time", attrgetter("cpu"))):
+            sides = tuple(
+                Contestant(name, SETTINGS[name], tuple(map(seconds, ended[name])))
+                for name in SETTINGS
+            )
             races.append(Race(f"pictures {title}, {unit}", f"{title}: {unit}", "s", sides, ratios))
     return Finding(
         "pictures",
@@ -61,25 +65,12 @@ def _drawn(width: int, height: int) -> Iterator[Image.Image]:
     return cycle(sized)
 
 
-def _times(
-    plan: Plan, folder: Path, title: str
-) -> tuple[dict[str, tuple[float, ...]], dict[str, tuple[float, ...]]]:
-    """Return the seconds of each contestant in each turn, and those of CPU time."""
+def _commands(plan: Plan, folder: Path) -> dict[str, list[str]]:
     out = str(plan.scratch / "rows.csv")
     ours = [*TINYDIGITS, "classify", str(folder), "-m", "conv", "-o", out, "--workers"]
     model = str(MODELS / "conv.onnx")
-    commands = {
+    return {
         EXPERT: [sys.executable, "-m", "benchmarks.rivals.photographs", str(folder), model, out],
         ONE: [*ours, "1"],
         TWO: [*ours, "2"],
     }
-    cpu: dict[str, list[float]] = {name: [] for name in commands}
-
-    def seconds(name: str) -> float:
-        ended = run(commands[name])
-        cpu[name].append(ended.cpu)
-        return ended.seconds
-
-    measures = {name: partial(seconds, name) for name in commands}
-    taken = plan.alternated(measures, TURNS, title)
-    return taken, {name: tuple(values[-len(taken[name]) :]) for name, values in cpu.items()}

@@ -13,7 +13,7 @@ from PIL import Image
 import tinydigits
 from benchmarks.harness.pictures import drawn_digits
 from benchmarks.harness.plan import Plan, bundle
-from benchmarks.harness.processes import run
+from benchmarks.harness.processes import Ended, run
 from benchmarks.harness.results import Contestant, Finding, Race, Ratio, Table, Target, columns
 from benchmarks.rivals.first_answer import IMPORTS, KERAS, LIBRARY, LITERT
 from tinydigits.bench.stats import spread
@@ -33,7 +33,12 @@ def measure(plan: Plan) -> Finding:
     folder = bundle(plan, "dense")
     picture = plan.scratch / "digit.png"
     Image.fromarray(drawn_digits(8)[7]).save(picture)
-    race, memory = _race(plan, folder, picture)
+    measures = {name: partial(run, each) for name, each in commands(folder, picture).items()}
+    ended = plan.alternated(measures, TURNS)
+    heads = columns("; peak, MB:,.0f")
+    peaks = tuple(
+        (name, spread([each.peak / 1e6 for each in turns]).median) for name, turns in ended.items()
+    )
     return Finding(
         "start",
         what="The time and the memory of a process that starts, reads one 28×28 PNG and ends; and "
@@ -43,8 +48,8 @@ def measure(plan: Plan) -> Finding:
         "the peak that was resident, median of the turns; installed: the size of all files of a "
         "distribution and of those that it requires, without extras. tinydigits is "
         f"{'an editable install, which takes longer to import' if editable() else 'installed'}",
-        races=(race,),
-        tables=(memory, installed()),
+        races=(_race(ended),),
+        tables=(Table("start memory", "memory, one picture", heads, peaks), installed()),
     )
 
 
@@ -60,24 +65,14 @@ def commands(folder: Path, picture: Path) -> dict[str, list[str]]:
     }
 
 
-def _race(plan: Plan, folder: Path, picture: Path) -> tuple[Race, Table]:
-    peaks: dict[str, list[float]] = {}
-
-    def milliseconds(name: str, command: list[str]) -> float:
-        ended = run(command)
-        peaks.setdefault(name, []).append(ended.peak / 1e6)
-        return ended.seconds * 1000
-
-    chosen = commands(folder, picture)
-    measures = {name: partial(milliseconds, name, command) for name, command in chosen.items()}
-    blocks = plan.alternated(measures, TURNS)
+def _race(ended: dict[str, tuple[Ended, ...]]) -> Race:
     ratios = [Ratio(OURS, LEAST, Target(at_most=TARGET))]
     ratios += [Ratio(name, OURS) for name in (LITE, *KERAS)]
-    sides = tuple(Contestant(name, "", blocks[name]) for name in chosen)
-    race = Race("start", "one picture, from nothing to its answer", "ms", sides, tuple(ratios))
-    heads = columns("; peak, MB:,.0f")
-    rows = tuple((name, spread(values).median) for name, values in peaks.items())
-    return race, Table("start memory", "memory, one picture", heads, rows)
+    sides = tuple(
+        Contestant(name, "", tuple(1000 * each.seconds for each in turns))
+        for name, turns in ended.items()
+    )
+    return Race("start", "one picture, from nothing to its answer", "ms", sides, tuple(ratios))
 
 
 def editable() -> bool:
