@@ -13,13 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.harness.pictures import KINDS, SHARD, encoded, write_shards
 from benchmarks.harness.plan import MissingInput, Plan, data
 from benchmarks.harness.processes import ROOT, TINYDIGITS, ContestantError, run
-from benchmarks.harness.results import Column, Finding, Table, Value, columns
+from benchmarks.harness.results import Finding, Table, Value, columns
 from tinydigits import Classifier
 from tinydigits.bounds import Limits
 from tinydigits.classifier import BATCH_SIZE
@@ -48,8 +47,8 @@ class Run(NamedTuple):
 class Job(NamedTuple):
     """The parts that all commands share."""
 
+    plan: Plan
     pictures: list[bytes]  # encoded pictures, which are repeated if a command needs more
-    folder: Path
     options: list[str]
 
 
@@ -65,19 +64,18 @@ class Stored(NamedTuple):
 
 def measure(plan: Plan) -> Finding:
     sizes, stored = (SHORT, SHORT) if plan.short else (ON_DISK, STORED)
-    on_disk_kinds, kinds = (KINDS[2:], KINDS[::2]) if plan.short else (KINDS, KINDS)
     model = plan.names[-1]
     pictures = encoded(data(plan).test.images)
     scans = [path.read_bytes() for path in sorted(SCANS.iterdir())]
     digit, scan = (1 / alone(each, model, plan) for each in (pictures, scans))
     with ray_and_store(plan) as (address, counted):
-        job = Job(pictures, plan.scratch, ["-m", model, "--ray-address", address])
-        workers = (2,) if plan.short else (1, 2)
-        disk = list(on_disk(job, sizes, on_disk_kinds, workers, plan.say))
-        found = in_a_store(job, stored, kinds, counted, plan.say)
+        job = Job(plan, pictures, ["-m", model, "--ray-address", address])
+        disk = list(on_disk(job, sizes))
+        found = in_a_store(job, stored, counted)
     names = in_the_driver()
     cpu = {"a digit: decode, network": digit, "an example scan: also fit": scan}
     cpu |= {f"to fetch one of {kind}": each.fetching for kind, each in found.items()}
+    heads = columns("workers:d; kind", *(f"{count:,}:.1f" for count in sizes), "images/s:,.0f")
     one = tuple((name, 1e6 * seconds, 1 / seconds) for name, seconds in cpu.items())
     return Finding(
         "scale",
@@ -92,7 +90,7 @@ def measure(plan: Plan) -> Finding:
         how="one command each",
         tables=(
             Table("scale one", "one picture", _ONE, one),
-            Table("scale disk", "jobs on local disk; s", _on_disk(sizes), tuple(disk)),
+            Table("scale disk", "jobs on local disk; s", heads, tuple(disk)),
             Table("scale store", f"{stored[-1]:,} in a store", _STORED, tuple(_stored(found))),
             Table("scale names", "names in the driver, packed into parts", _NAMES, tuple(names)),
             Table("scale billion", "a billion digits", _BILLION, tuple(_billion(digit, found))),
@@ -111,20 +109,15 @@ def alone(pictures: list[bytes], model: str, plan: Plan) -> float:
     return count / (time.process_time() - began)
 
 
-def on_disk(
-    job: Job,
-    sizes: tuple[int, ...],
-    kinds: tuple[str, ...],
-    workers: tuple[int, ...],
-    say: Callable[[str], None],
-) -> Iterator[tuple[Value, ...]]:
+def on_disk(job: Job, sizes: tuple[int, ...]) -> Iterator[tuple[Value, ...]]:
+    kinds, workers = (KINDS[2:], (2,)) if job.plan.short else (KINDS, (1, 2))
     for number in workers:
         for kind in kinds:
             runs = []
             for count in sizes:
-                say(f"{number} workers, {count:,} {kind} on disk")
-                inputs = [*map(str, write_shards(job.pictures, job.folder, kind, count))]
-                output = job.folder / "out"
+                job.plan.say(f"{number} workers, {count:,} {kind} on disk")
+                inputs = [*map(str, write_shards(job.pictures, job.plan.scratch, kind, count))]
+                output = job.plan.scratch / "out"
                 runs.append(classify(job, inputs, str(output), "--workers", str(number)))
                 shutil.rmtree(output)
             yield (number, kind, *(run.seconds for run in runs), _rate(runs))
@@ -133,7 +126,7 @@ def on_disk(
 def classify(job: Job, inputs: list[str], output: str, *more: str) -> Run:
     """Run one command; several inputs are listed on stdin. Raises ContestantError if it fails."""
     words = ["classify", inputs[0] if len(inputs) == 1 else "-", "-o", output, "--engine", "ray"]
-    listed = job.folder / "list"
+    listed = job.plan.scratch / "list"
     listed.write_text("\n".join(inputs))
     ended = run([*TINYDIGITS, *words, *job.options, *more], listed)
     summary = r"([\d,]+) images?: [\d,]+ ok, [\d,]+ uncertain, 0 unreadable"
@@ -164,11 +157,7 @@ def ray_and_store(plan: Plan) -> Iterator[tuple[str, Callable[[], Counter[str]]]
 
 
 def in_a_store(
-    job: Job,
-    sizes: tuple[int, ...],
-    kinds: tuple[str, ...],
-    counted: Callable[[], Counter[str]],
-    say: Callable[[str], None],
+    job: Job, sizes: tuple[int, ...], counted: Callable[[], Counter[str]]
 ) -> dict[str, Stored]:
     """Measure pictures of each kind in the store."""
     import s3fs
@@ -176,13 +165,13 @@ def in_a_store(
     client = s3fs.S3FileSystem()
     client.mkdir("scale")
     found: dict[str, Stored] = {}
-    for kind in kinds:
+    for kind in KINDS[::2] if job.plan.short else KINDS:
         runs, requests = [], []
         for count in sizes:
-            say(f"{count:,} {kind} in a store")
-            paths = write_shards(job.pictures, job.folder, kind, count)
+            job.plan.say(f"{count:,} {kind} in a store")
+            paths = write_shards(job.pictures, job.plan.scratch, kind, count)
             base = f"scale/{kind}-{count}"
-            client.put(f"{job.folder / f'{kind}-{count}'}/", f"{base}/", recursive=True)
+            client.put(f"{job.plan.scratch / f'{kind}-{count}'}/", f"{base}/", recursive=True)
             inputs = [f"s3://{base}/"]
             if kind != "files":
                 inputs = [f"s3://{base}/{path.name}" for path in paths]
@@ -246,11 +235,6 @@ _BILLION = columns(
     *(f"million {verb}:,.1f" for verb in VERBS),
     "dollars:,.1f; hours to list:,.2f",
 )
-
-
-def _on_disk(sizes: tuple[int, ...]) -> tuple[Column, ...]:
-    counts = [f"{count:,}:.1f" for count in sizes]
-    return columns("workers:d", "kind", *counts, "images/s:,.0f")
 
 
 def _stored(found: dict[str, Stored]) -> Iterator[tuple[Value, ...]]:
