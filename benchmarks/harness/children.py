@@ -30,7 +30,8 @@ from tinydigits.bench.measure import without_gc
 SAMPLE = 50e-6  # s: the least that is timed at once, so that reading the clock does not count
 VARIETY = 50  # different inputs in turn, so that the cache does not hold one image only
 QUIET = 0.01  # s between two turns: threads that wait in a loop have stopped by then
-CHECKED = 30  # images on which contestants have to agree
+CHECKED = 30  # images that all contestants answer before they are measured
+SAME = 0.9  # the least share of these answers that has to be alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,12 @@ def timed(
     return plan.alternated(measures, usual, about)
 
 
-def check_agreement(measured: Mapping[str, Child], least: float = 0.9) -> None:
+def check_agreement(measured: Mapping[str, Child]) -> None:
     """Raise ContestantError where contestants disagree: then they do not do the same work."""
     first = next(iter(measured.values()))
     for child in measured.values():
         same = np.mean([a == b for a, b in zip(first.classes, child.classes, strict=True)])
-        if same < least:
+        if same < SAME:
             raise ContestantError(
                 f"{child.name} agrees with {first.name} on {same:.0%} of the images"
             )

@@ -17,6 +17,7 @@ from tinydigits.bench.machine import ABSENT, this_machine, version_of
 from tinydigits.bench.stats import Spread, ratios, spread
 
 SCHEMA = 1
+ONCE = "each picture once; every run gives the same figures"  # how a benchmark without turns works
 FOLDER = Path(__file__).parents[1] / "results"
 DISTRIBUTIONS = (
     "tinydigits",

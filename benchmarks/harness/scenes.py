@@ -7,6 +7,7 @@ same pictures.
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +61,6 @@ def _sheet(digit: int, random: np.random.Generator, share: tuple[float, float]) 
     return Sheet(random, paper * (1 - ink) + colour * ink, (left, top, left + side, top + side))
 
 
-def _plain(_: Sheet) -> None:
-    pass
-
-
 def _textured(sheet: Sheet) -> None:
     height, width = sheet.levels.shape[:2]
     cell = int(sheet.random.integers(3, 14))
@@ -89,14 +86,6 @@ def _lined(sheet: Sheet, across: bool, strength: tuple[float, float]) -> None:
     lines = sheet.levels * (1 - cover) + np.array([90, 110, 160]) * cover
     strong = random.uniform(*strength)
     sheet.levels = np.minimum(sheet.levels, sheet.levels * (1 - strong) + lines * strong)
-
-
-def _squared(sheet: Sheet) -> None:
-    _lined(sheet, across=True, strength=(0.15, 0.6))
-
-
-def _ruled(sheet: Sheet) -> None:
-    _lined(sheet, across=False, strength=(0.3, 1.0))
 
 
 def _inked(sheet: Sheet, draw: Callable[[ImageDraw.ImageDraw], object]) -> None:
@@ -237,11 +226,11 @@ Change = Callable[[Sheet], None]
 _LARGE, _MEDIUM, _SMALL = (0.4, 0.7), (0.3, 0.55), (0.25, 0.4)
 # name → share of the shorter side that the digit is tall, and what is done to the sheet
 SCENES: dict[str, tuple[tuple[float, float], Change]] = {
-    "plain paper": (_MEDIUM, _plain),
+    "plain paper": (_MEDIUM, lambda _: None),
     "textured paper": (_LARGE, _textured),
     "grainy paper": (_LARGE, _grainy),
-    "squared paper": (_MEDIUM, _squared),
-    "ruled paper": (_MEDIUM, _ruled),
+    "squared paper": (_MEDIUM, partial(_lined, across=True, strength=(0.15, 0.6))),
+    "ruled paper": (_MEDIUM, partial(_lined, across=False, strength=(0.3, 1.0))),
     "in a box": (_MEDIUM, _boxed),
     "beside sides of a box": (_MEDIUM, _box_sides),
     "beside a stray line": (_SMALL, _stray),

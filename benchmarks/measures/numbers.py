@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from benchmarks.harness.plan import MissingInput, Plan, data
-from benchmarks.harness.results import Check, Finding, Table, Target, columns
+from benchmarks.harness.results import ONCE, Check, Finding, Table, Target, columns
 from benchmarks.rivals.readers import NUMBERS, Read, cpu_seconds, installed
 from tinydigits import Classifier
 from tinydigits.images import ImageLike
@@ -29,19 +29,14 @@ def measure(plan: Plan) -> Finding:
             "number, with | between its lines), or --mnist DIR, whose digits are put in rows"
         )
     on, rows, checks = [], [], []
-    how = ["each picture once; every run gives the same figures, but for the CPU time"]
     if plan.numbers is not None:
         table = read_truths(str(plan.numbers / TRUTH)).by_rows().texts
         files = [*table][::5] if plan.short else [*table]
         truth = [table[file] for file in files]
         on.append(f"{len(truth)} pictures by people")
         for name, read in _readers(plan):
-            plan.say(f"{name} is {read}" if isinstance(read, str) else name)
-            if isinstance(read, str):
-                how.append(f"{name} is {read}")
-                plan.skipped.append(how[-1])
-            else:
-                rows.append((name, "by people", len(truth), *_measured(read, files, truth)))
+            plan.say(name)
+            rows.append((name, "by people", len(truth), *_measured(read, files, truth)))
     if drawn:
         digits, count = data(plan).test, 10 if plan.short else ROWS
         on.append(f"{count:,} drawn rows of each kind, of MNIST test digits")
@@ -61,18 +56,18 @@ def measure(plan: Plan) -> Finding:
         "is read exactly, `digit errors` the digits to insert, delete and replace, divided by the "
         "digits that there are, and `CPU ms` the CPU time for each picture, decoding included.",
         on="; ".join(on),
-        how="; ".join(how),
+        how="; ".join([f"{ONCE}, but for the CPU time", *plan.skipped]),
         tables=(Table("numbers", "whole numbers", COLUMNS, tuple(rows)),),
         checks=tuple(checks),
     )
 
 
-def _readers(plan: Plan) -> Iterator[tuple[str, Texts | str]]:
-    """Yield each program's name and what reads files with it, or why it is not measured."""
+def _readers(plan: Plan) -> Iterator[tuple[str, Texts]]:
+    """Yield each program's name and what reads files with it."""
     for model in plan.names:
         yield f"tinydigits, {model}", _texts(model)
-    for name, read in installed(NUMBERS):
-        yield name, read if isinstance(read, str) else partial(_texts_by, read)
+    for name, read in installed(NUMBERS, plan.skipped):
+        yield name, partial(_texts_by, read)
 
 
 def _texts(model: str) -> Texts:

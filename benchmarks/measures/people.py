@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness.plan import MissingInput, Plan
-from benchmarks.harness.results import Finding, Table, Value, columns
+from benchmarks.harness.results import ONCE, Finding, Table, Value, columns
 from benchmarks.measures.reading import COLUMNS, shares
 from benchmarks.rivals.readers import DIGITS, Read, cpu_seconds, installed
 from tinydigits import Classifier
@@ -43,14 +43,9 @@ def measure(plan: Plan) -> Finding:
             found_ = shares(classifier, taken, truth)
             spent = cpu_seconds() - began
             rows.append((model, way, len(names), *found_, 1000 * spent / len(names)))
-    how = ["each picture once; every run gives the same figures, but for the CPU time"]
-    for name, read in installed(DIGITS):
-        plan.say(f"{name} is {read}" if isinstance(read, str) else name)
-        if isinstance(read, str):
-            how.append(f"{name} is {read}")
-            plan.skipped.append(how[-1])
-        else:
-            rows.append((name, ITSELF, len(names), *_read_by(read, names, truth)))
+    for name, read in installed(DIGITS, plan.skipped):
+        plan.say(name)
+        rows.append((name, ITSELF, len(names), *_read_by(read, names, truth)))
     first, _, *others = COLUMNS
     heads = (first, *columns("fitted by"), *others, *columns("CPU ms:,.1f"))
     return Finding(
@@ -61,7 +56,7 @@ def measure(plan: Plan) -> Finding:
         "`notebook`. Other programs are right where they read that digit and nothing else, and "
         "refuse where they read no digit.",
         on=f"{len(names)} pictures in {len(set(truth))} sub-folders, one for each label",
-        how="; ".join(how),
+        how="; ".join([f"{ONCE}, but for the CPU time", *plan.skipped]),
         tables=(Table("people", "pictures by people", heads, tuple(rows)),),
     )
 

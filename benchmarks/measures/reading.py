@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.harness.plan import Plan, data
-from benchmarks.harness.results import Finding, Table, Value, columns
+from benchmarks.harness.results import ONCE, Finding, Table, Value, columns
 from tinydigits import Classifier
 from tinydigits.images import ImageLike
 
 # Letters that look like a digit when they are alone are left out.
 LETTERS = "".join(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in "OISZBG")
+TEXTURES = 400
 
 
 class Shares(NamedTuple):
@@ -45,12 +46,12 @@ def letters() -> list[ImageLike]:
     return pictures
 
 
-def textures(count: int = 400) -> list[ImageLike]:
+def textures() -> list[ImageLike]:
     """Draw blank, shaded and grainy sheets, noise of several grains, checks and stripes."""
     random = np.random.default_rng(12345)
     rows, columns = np.indices((90, 90))
     pictures: list[ImageLike] = []
-    for kind in range(count):
+    for kind in range(TEXTURES):
         level, grain = random.uniform(20, 235), random.uniform(0, 6)
         sheet: NDArray[np.floating] = np.full((90, 90), level) + random.normal(0, grain, (90, 90))
         if kind % 4 == 1:
@@ -137,6 +138,6 @@ def measure(plan: Plan) -> Finding:
         on="the MNIST test digits unchanged, shrunk to the 16×16 grey pixels of the USPS digits, "
         "and forced through the fit; without any fit: moved, faint and inverted; capital letters "
         "in fonts that no model was trained on; textures and blank sheets",
-        how="each picture once; every run gives the same figures",
+        how=ONCE,
         tables=(Table("reading", "how well the models read", COLUMNS, tuple(rows)),),
     )

@@ -1,7 +1,7 @@
 """How well the models read digits in drawn scenes: papers, light, lines, tables, thumbs."""
 
 from benchmarks.harness.plan import Plan
-from benchmarks.harness.results import Finding, Table
+from benchmarks.harness.results import ONCE, Finding, Table
 from benchmarks.harness.scenes import SCENES, scenes
 from benchmarks.measures.reading import COLUMNS, shares
 from tinydigits import Classifier
@@ -23,6 +23,6 @@ def measure(plan: Plan) -> Finding:
         what="How well the bundled models read a digit on the kinds of paper, in the light and "
         "among the lines that people have. No model was trained on these pictures.",
         on=f"{count} drawn pictures of each kind",
-        how="each picture once; every run gives the same figures",
+        how=ONCE,
         tables=(Table("scenes", "drawn scenes", COLUMNS, tuple(sorted(rows))),),
     )

@@ -106,14 +106,16 @@ NUMBERS: Rivals = {
 }
 
 
-def installed(rivals: Rivals) -> Iterator[tuple[str, Read | str]]:
-    """Yield each program's name and its reader, or why it is not measured."""
+def installed(rivals: Rivals, absent: list[str]) -> Iterator[tuple[str, Read]]:
+    """Yield each program's name and its reader. Add to `absent` the others, and how to install
+    them.
+    """
     for name, (needs, make) in rivals.items():
         module, *commands = needs
         if find_spec(module) is None:
-            yield name, f"not installed: {INSTALL}"
+            absent.append(f"{name} is not installed: {INSTALL}")
         elif not all(map(shutil.which, commands)):
-            yield name, "not installed: apt-get install tesseract-ocr"
+            absent.append(f"{name} is not installed: apt-get install tesseract-ocr")
         else:
             yield name, make()
 
