@@ -2,8 +2,8 @@
 
 from benchmarks.harness.plan import Plan, artefact, bundle, data
 from benchmarks.harness.results import Finding, Table, Value, columns
-from tinydigits_export.devices.camera import FRAMES, SIZES, measured_frames
-from tinydigits_export.devices.table import IMAGES, IMAGES_BY_ROW, TooSmall, measured_file
+from tinydigits_export.devices.camera import FRAMES, SIZES, Needs, measured_frames
+from tinydigits_export.devices.table import IMAGES, IMAGES_BY_ROW, Measured, TooSmall, measured_file
 
 COLUMNS = columns(
     "file; device; flash, B:,d; static, B:,d; stack, B:,d; mean cycles:,d; worst:,d; ms:,.2f",
@@ -29,16 +29,14 @@ def measure(plan: Plan) -> Finding:
                 refused.append(f"{file}: {row.reason}")
             else:
                 figures = (row.flash, row.static, row.stack, round(row.mean), row.worst)
-                clock = row.target.clock / 1e6
-                rows.append((file, row.target.name, *figures, row.milliseconds, clock))
+                rows.append((file, row.target.name, *figures, *_speed(row)))
     name = READER if READER in plan.names else plan.names[0]
     plan.say(f"{name}: with a camera, in simulation")
     sizes, frames = (SIZES[:1], 1) if plan.short else (SIZES, FRAMES)
     seen = [
         (
             *(row.file, "×".join(map(str, row.size)), row.target.name, row.flash, row.workspace),
-            *(row.static, row.stack, round(row.mean), row.worst, row.milliseconds),
-            row.target.clock / 1e6,
+            *(row.static, row.stack, round(row.mean), row.worst, *_speed(row)),
         )
         for row in measured_frames(bundle(plan, name), name, images[:frames], sizes)
     ]
@@ -61,3 +59,8 @@ def measure(plan: Plan) -> Finding:
             Table("devices camera", "from a grey frame, in simulation", CAMERA, tuple(seen)),
         ),
     )
+
+
+def _speed(row: Measured | Needs) -> tuple[float, float]:
+    """Return the milliseconds for an image, and the MHz at which it takes them."""
+    return row.target.milliseconds(row.mean), row.target.clock / 1e6

@@ -276,9 +276,10 @@ def _show_devices(sources: list[Path], data: Dataset) -> None:
             if not isinstance(row, Measured):
                 click.echo(f"{head}  {row.reason}")
                 continue
+            took, clock = row.target.milliseconds(row.mean), row.target.clock / 1e6
             click.echo(
                 f"{head} {row.flash:>7,} B {row.static:>5,} B {row.stack:>4} B {row.mean:>12,.0f}"
-                f" {row.worst:>11,}  {row.milliseconds:.2f} ms at {row.target.clock / 1e6:g} MHz"
+                f" {row.worst:>11,}  {took:.2f} ms at {clock:g} MHz"
             )
 
 

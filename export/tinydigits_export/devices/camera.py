@@ -39,11 +39,6 @@ class Needs(NamedTuple):
     mean: float  # mean instructions for a frame
     worst: int  # for a frame of noise, or for the slowest frame if that took longer
 
-    @property
-    def milliseconds(self) -> float:
-        """At the usual clock, taking an instruction for a cycle."""
-        return 1000 * self.mean / self.target.clock
-
 
 def frames_of(images: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Draw each digit dark on paper, over half of a frame's height. images: uint8 [N, 28, 28] →

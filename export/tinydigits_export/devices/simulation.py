@@ -65,6 +65,10 @@ class Target:
             "riscv64-unknown-elf-": "gcc-riscv64-unknown-elf",
         }[self.prefix]
 
+    def milliseconds(self, cycles: float) -> float:
+        """Return the time at the usual clock. An instruction of a Cortex-M counts as one cycle."""
+        return 1000 * cycles / self.clock
+
 
 ATMEGA328P = Target(
     "ATmega328P", "atmega328p", "avr-", ("-mmcu=atmega328p",), 32 * 1024, 2048, 16_000_000

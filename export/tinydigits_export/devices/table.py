@@ -69,11 +69,6 @@ class Measured(NamedTuple):
     # The same for an image of ink everywhere, or for the slowest image if that took longer.
     worst: int
 
-    @property
-    def milliseconds(self) -> float:
-        """At the usual clock, taking an instruction for a cycle."""
-        return 1000 * self.mean / self.target.clock
-
 
 class TooSmall(NamedTuple):
     """A microcontroller for which the model is too large."""
