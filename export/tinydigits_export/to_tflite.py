@@ -31,8 +31,7 @@ INT16_MAX = 32767
 
 def to_tflite(original: Original) -> bytes:
     """Return the float32 TFLite file. Its input is uint8, 0..255, as in every artefact."""
-    model = _opened(_converted(_converter(original, "uint8")))
-    return _closed(model)
+    return _closed(_converted(_converter(original, "uint8")))
 
 
 def to_int8(original: Original, training_images: NDArray[np.uint8]) -> bytes:
@@ -54,7 +53,7 @@ def to_int8(original: Original, training_images: NDArray[np.uint8]) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.float32
-    model = _opened(_converted(converter))
+    model = _converted(converter)
     _refine_head(model)
     return _closed(model)
 
@@ -68,16 +67,12 @@ def _converter(original: Original, dtype: str) -> Any:
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen], original.model)
 
 
-def _converted(converter: Any) -> bytes:
-    with quiet_native_code(shows_on_failure=False):  # what it raises says as much
-        data: bytes = converter.convert()
-    return data
-
-
-def _opened(data: bytes) -> Any:
-    """Return a flatbuffer as a tree of objects."""
+def _converted(converter: Any) -> Any:
+    """Return the flatbuffer as a tree of objects."""
     from tensorflow.lite.tools import flatbuffer_utils
 
+    with quiet_native_code(shows_on_failure=False):  # what it raises says as much
+        data = converter.convert()
     return flatbuffer_utils.read_model_from_bytearray(bytearray(data))
 
 

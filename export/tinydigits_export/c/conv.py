@@ -4,6 +4,8 @@ It keeps only those rows of each map that the next layer still needs (Alwani et 
 CNN Accelerators", 2016).
 """
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,9 +77,10 @@ def written(info: ModelInfo, model: QuantisedConv) -> CSource:
     else:
         values["stack"] = "150 bytes of stack on an AVR, 430 on an ARM"
         values |= _by_layer(maps)
-    code, calls = ("conv", _conv_call) if model.layout is CONV else ("light", _light_call)
+    code = "conv" if model.layout is CONV else "light"
     values["sums"] = "".join(_sums(code, size) for size in sorted(set(groups)))
-    values["convolutions"] = "\n".join(map(calls, NAMES, model.convolutions, groups))
+    calls = map(partial(_call, code), NAMES, model.convolutions, groups)
+    values["convolutions"] = "\n".join(calls)
     return filled_source("conv", info, model.fraction, values, code, PARTS)
 
 
@@ -160,25 +163,20 @@ def _sums(code: str, size: int) -> str:
     return filled("conv_sums.c", values)
 
 
-def _conv_call(name: str, layer: Convolution, size: int) -> str:
-    number = NAMES.index(name)
-    # The second layer always reads 3 places of the first maps; x is the middle one.
-    width = ("SIDE", "3", "HALF", "HALF", "QUARTER")[number]
-    read = f"MAPS_{number}" if number else "1"
+def _call(code: str, name: str, layer: Convolution, size: int) -> str:
+    """Return the function that computes the maps of a layer at one place."""
+    if code == "conv":
+        number = NAMES.index(name)
+        # The second layer always reads 3 places of the first maps; x is the middle one.
+        width = ("SIDE", "3", "HALF", "HALF", "QUARTER")[number]
+        taken = "const uint8_t *const rows[3], uint8_t x"
+        passed = f"rows, x, {width}, {f'MAPS_{number}' if number else '1'}"
+    else:
+        taken, passed = "uint8_t skipped", f"skipped, {layer.weights[..., 0].size}"
     groups = layer.weights.shape[3] // size
     return (
-        f"static void {name}(const uint8_t *const rows[3], uint8_t x, uint8_t *maps) {{\n"
-        f"    convolve_{size}(rows, x, {width}, {read}, {groups}, {name.upper()}_WEIGHTS, "
-        f"{name.upper()}_BIASES, maps);\n}}\n"
-    )
-
-
-def _light_call(name: str, layer: Convolution, size: int) -> str:
-    inputs = layer.weights[..., 0].size
-    groups = layer.weights.shape[3] // size
-    return (
-        f"static void {name}(uint8_t skipped, uint8_t *maps) {{\n"
-        f"    convolve_{size}(skipped, {inputs}, {groups}, {name.upper()}_WEIGHTS, "
+        f"static void {name}({taken}, uint8_t *maps) {{\n"
+        f"    convolve_{size}({passed}, {groups}, {name.upper()}_WEIGHTS, "
         f"{name.upper()}_BIASES, maps);\n}}\n"
     )
 
