@@ -27,7 +27,7 @@ from benchmarks.measures import BENCHMARKS, Benchmark
 from benchmarks.page.report import QUOTING, blocks, write, written
 from tinydigits.cli.progress import progress
 from tinydigits.errors import TinydigitsError
-from tinydigits_train.data import ENVIRONMENT
+from tinydigits_train.ready import ENVIRONMENT
 
 _folder = click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True)
 OTHERS = {

@@ -11,7 +11,7 @@ from tinydigits import Classifier
 from tinydigits.images import ImageLike
 from tinydigits.number_evaluation import edit_distance
 from tinydigits.sources.truths import read_truths
-from tinydigits_train.data import ENVIRONMENT
+from tinydigits_train.ready import ENVIRONMENT
 from tinydigits_train.rows import KINDS, pictures
 
 TRUTH = "truth.tsv"

@@ -16,10 +16,11 @@ from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
 from tinydigits.text import names_in
 from tinydigits_train.batches import scores_of
-from tinydigits_train.data import ENVIRONMENT, Dataset, load_prepared, mnist_at_hand
+from tinydigits_train.data import Dataset, load_prepared, mnist_at_hand
 from tinydigits_train.labelled_folder import DIGITS, Digits, is_list
 from tinydigits_train.plots import ready, write_plots
 from tinydigits_train.preparing import choose
+from tinydigits_train.ready import ENVIRONMENT
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.starting import open_start, rehearsed
 from tinydigits_train.tensorflow import load_tensorflow

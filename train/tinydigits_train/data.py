@@ -1,7 +1,6 @@
 """The data to train on: MNIST and sets like it, a labelled folder, or a list of pictures."""
 
 import contextlib
-import errno
 import hashlib
 import os
 import sys
@@ -26,10 +25,8 @@ from tinydigits_train.labelled_folder import (
     load_list,
     no_pictures,
 )
-from tinydigits_train.ready import FILES, is_ready, read_ready
+from tinydigits_train.ready import ENVIRONMENT, WHAT_TO_FETCH, is_ready, read_ready
 from tinydigits_train.tensorflow import load_tensorflow
-
-ENVIRONMENT = "TINYDIGITS_DATA"  # names an IDX folder where no --data is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +102,8 @@ def load_prepared(
         return _listed(path, seed, labels, fits)
     if is_ready(path) or not classes_in(path):
         return [_ready(path, seed, labels)]
-    return [_pictured(path, each, fit) for each, fit in _with(load_folder(path, seed, fits), fits)]
+    splits = zip(load_folder(path, seed, fits), fits, strict=True)
+    return [_pictured(path, split, fit) for split, fit in splits]
 
 
 def mnist_at_hand() -> Dataset | None:
@@ -115,10 +113,6 @@ def mnist_at_hand() -> Dataset | None:
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     cached = home / "datasets" / "mnist.npz"
     return _ready(cached, 0, None) if cached.is_file() else None
-
-
-def _with(splits: list[Split], fits: Sequence[Fit]) -> list[tuple[Split, Fit]]:
-    return list(zip(splits, fits, strict=True))
 
 
 def _pictured(path: Path, split: Split, fit: Fit) -> Dataset:
@@ -138,7 +132,7 @@ def _listed(
     mnist = mnist_at_hand() if labels == DIGITS else None
     splits = load_list(path, labels, seed, fits, 0 if mnist else TEST_SHARE)
     found = []
-    for split, fit in _with(splits, fits):
+    for split, fit in zip(splits, fits, strict=True):
         one = _pictured(path, split, fit)
         test = mnist.test if mnist else split.test if len(split.test.labels) else split.train
         found.append(replace(one, test=test))
@@ -146,15 +140,7 @@ def _listed(
 
 
 def _ready(path: Path, seed: int, labels: tuple[str, ...] | None) -> Dataset:
-    if not path.is_dir() and not is_ready(path):
-        missing = FileNotFoundError(errno.ENOENT, "no such folder or file", str(path))
-        raise SourceError(f"{path}: no such folder or file. {_what_to_fetch()}") from missing
-    try:
-        train, test, names, of = read_ready(path, seed, labels)
-    except SourceError as error:
-        if f"{path}: has no " in str(error):
-            raise SourceError(f"{error}. {_what_to_fetch()}") from error
-        raise
+    train, test, names, of = read_ready(path, seed, labels)
     kind = "a file" if path.is_file() else "IDX files in"
     name = of or ("MNIST" if names == DIGITS else _named(path))
     numbered = names != DIGITS and all(name.isdecimal() for name in names)
@@ -176,16 +162,7 @@ def _from_keras(purpose: str, extra: str) -> Dataset:
     except Exception as error:
         raise SourceError(
             f"MNIST is neither in Keras's cache nor could it be downloaded: {error}. "
-            f"{_what_to_fetch()}"
+            f"{WHAT_TO_FETCH}"
         ) from error
     source = "the copy that Keras downloads"
     return Dataset(Digits(x, y), Digits(x_test, y_test), "MNIST", source)
-
-
-def _what_to_fetch() -> str:
-    return (
-        "Pass --data FOLDER with a sub-folder of pictures for each class; or, for MNIST, put these "
-        "four files (plain or .gz) into a folder and pass --data FOLDER or set "
-        f"${ENVIRONMENT}: "
-        f"{', '.join(FILES)}"
-    )

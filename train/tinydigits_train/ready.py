@@ -3,6 +3,7 @@
 The CSV is that of Kaggle: a label and 784 pixels a line, with or without a line of names.
 """
 
+import errno
 import string
 import zipfile
 from pathlib import Path
@@ -24,6 +25,12 @@ FILES = (
     "train-labels-idx1-ubyte",
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
+)
+ENVIRONMENT = "TINYDIGITS_DATA"  # names an IDX folder where no --data is given
+WHAT_TO_FETCH = (
+    "Pass --data FOLDER with a sub-folder of pictures for each class; or, for MNIST, put these "
+    "four files (plain or .gz) into a folder and pass --data FOLDER or set "
+    f"${ENVIRONMENT}: {', '.join(FILES)}"
 )
 # The classes of EMNIST's sets, by the name of the set (Cohen et al., "EMNIST: an extension of MNIST
 # to handwritten letters", 2017). `letters` counts from 1. In the second and third, letters whose
@@ -57,6 +64,9 @@ def read_ready(
     labels: the names of the classes in the order of the numbers in the file. None takes EMNIST's
     names, or the numbers themselves. Raises SourceError.
     """
+    if not path.is_dir() and not is_ready(path):
+        missing = FileNotFoundError(errno.ENOENT, "no such folder or file", str(path))
+        raise SourceError(f"{path}: no such folder or file. {WHAT_TO_FETCH}") from missing
     if path.is_file():
         train, test = _from_npz(path) if path.suffix == ".npz" else _from_csv(path, seed)
         name = ""
@@ -126,7 +136,8 @@ def _find(folder: Path, beginning: str, name: str) -> Path:
             f"{folder}: holds {', '.join(sets)}: pass one of them, such as "
             f"--data {folder / sets[0]}"
         )
-    raise SourceError(f"{folder}: has no {beginning}{name} nor {beginning}{name}.gz")
+    wanted = f"{beginning}{name}"
+    raise SourceError(f"{folder}: has no {wanted} nor {wanted}.gz. {WHAT_TO_FETCH}")
 
 
 def _literal(name: str) -> str:
