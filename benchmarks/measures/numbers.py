@@ -6,13 +6,13 @@ from functools import partial
 
 from benchmarks.harness.plan import MissingInput, Plan, data
 from benchmarks.harness.results import ONCE, Check, Finding, Table, Target, columns
+from benchmarks.harness.rows import KINDS, pictures
 from benchmarks.rivals.readers import NUMBERS, Read, cpu_seconds, installed
 from tinydigits import Classifier
 from tinydigits.images import ImageLike
 from tinydigits.number_evaluation import edit_distance
 from tinydigits.sources.truths import read_truths
 from tinydigits_train.ready import ENVIRONMENT
-from tinydigits_train.rows import KINDS, pictures
 
 TRUTH = "truth.tsv"
 ROWS = 1000  # drawn pictures of each kind

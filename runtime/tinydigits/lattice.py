@@ -6,7 +6,7 @@ of a digit or leaves it out (LeCun, Bottou, Bengio and Haffner, "Gradient-based 
 document recognition", 1998, section V).
 
 The reasons against each step are weighed in nats. The weights were found by a random search over
-lines of MNIST digits (`tinydigits_train.rows`), for the most lines read exactly.
+lines of MNIST digits (`benchmarks.harness.rows`), for the most lines read exactly.
 """
 
 from collections.abc import Iterator, Sequence

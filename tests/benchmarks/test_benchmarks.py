@@ -16,6 +16,7 @@ from benchmarks import __main__ as command_line
 from benchmarks.harness.pictures import drawn_digits, write_labelled
 from benchmarks.harness.processes import ContestantError
 from benchmarks.harness.results import FOLDER
+from benchmarks.harness.rows import pictures
 from benchmarks.measures import BENCHMARKS
 from benchmarks.measures.folders import CONV, OURS, READING, check_agreement, commands
 from benchmarks.measures.start import required
@@ -24,7 +25,6 @@ from tests.conftest import ROOT
 from tinydigits.errors import TinydigitsError
 from tinydigits_export.c.backend import find_tool
 from tinydigits_train.data import load_data
-from tinydigits_train.rows import pictures
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
+from benchmarks.harness.rows import KINDS, Writing, picture, pictures
 from tinydigits import Classifier, ImageError, TinydigitsError
 from tinydigits.bounds import Limits
 from tinydigits.images import decoded
 from tinydigits.model import MODELS
 from tinydigits_train.labelled_folder import Digits
-from tinydigits_train.rows import KINDS, Writing, picture, pictures
 
 COUNT = 20
 # MNIST holds digits that nobody reads without their neighbours.

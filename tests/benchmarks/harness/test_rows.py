@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from benchmarks.harness.rows import KINDS, Writing, picture, pictures
 from tinydigits.segmentation import page_of
 from tinydigits_train.labelled_folder import Digits
-from tinydigits_train.rows import KINDS, Writing, picture, pictures
 
 BARS = np.zeros((1, 28, 28), np.uint8)
 BARS[0, 4:24, 12:15] = 255
