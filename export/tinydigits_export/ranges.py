@@ -14,9 +14,7 @@ from tinydigits import ModelError
 from tinydigits_train.labelled_folder import Digits
 
 TRIED = 1000  # test images, evenly spaced
-NEAR = (
-    0.02  # accuracies so near to the best are compared by their loss: logits may be far too large
-)
+NEAR = 0.02  # accuracies this near to the best are compared by loss: logits may be far too large
 FLOOR = 1e-7  # a probability of 0 in float32
 SAME_ANSWER = 0.95  # share of the images beyond which a network is said to answer one class
 REORDERED = 0.5  # share read right in another order of the classes, beyond which this is the reason

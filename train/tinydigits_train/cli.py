@@ -18,7 +18,7 @@ from tinydigits.text import names_in
 from tinydigits_train.batches import scores_of
 from tinydigits_train.data import Dataset, load_prepared, mnist_at_hand
 from tinydigits_train.labelled_folder import DIGITS, Digits, is_list
-from tinydigits_train.plots import ready, write_plots
+from tinydigits_train.plots import make_folder, write_plots
 from tinydigits_train.preparing import choose
 from tinydigits_train.ready import ENVIRONMENT
 from tinydigits_train.recipes import RECIPES
@@ -146,7 +146,7 @@ def train(
     if start and recipe:
         raise click.UsageError("--recipe is for a new network; --from has one already")
     if plots:
-        ready(plots)
+        make_folder(plots)
     # TensorFlow takes seconds to load, so it comes after the check of the options; and before the
     # data, so that a missing package is reported first.
     load_tensorflow("train", "train")

@@ -114,7 +114,7 @@ def load_folder(folder: Path, seed: int, fits: Sequence[Fit]) -> list[Split]:
         labels = _checked(folder)
         train, test = _parted(read(folder, labels, FEWEST_PICTURES), seed)
         validation = []
-    sides = [_by_fit(side, len(fits)) for side in (train, test, *validation)]
+    sides = [_by_fit(*_joined(side)) for side in (train, test, *validation)]
     return [
         Split(train, test, apart[0] if apart else None, tuple(labels), tuple(unreadable))
         for train, test, *apart in zip(*sides, strict=True)
@@ -153,15 +153,9 @@ def load_list(
     fitted, classes = _joined(known)
     order = np.random.default_rng([seed, 0]).permutation(len(fitted))
     aside, rest = np.split(order, [round(share * len(fitted))])
+    train, test = (_by_fit(fitted[places], classes[places]) for places in (rest, aside))
     return [
-        Split(
-            Digits(fitted[rest, way], classes[rest]),
-            Digits(fitted[aside, way], classes[aside]),
-            None,
-            labels,
-            tuple(unreadable),
-            others[:, way],
-        )
+        Split(train[way], test[way], None, labels, tuple(unreadable), others[:, way])
         for way in range(len(fits))
     ]
 
@@ -221,10 +215,10 @@ def _parted(classes: list[Pictures], seed: int) -> tuple[list[Pictures], list[Pi
     return train, test
 
 
-def _by_fit(classes: list[Pictures], fits: int) -> list[Digits]:
+def _by_fit(pictures: Pictures, labels: NDArray[np.uint8]) -> list[Digits]:
     """Return one Digits for each way in which the pictures were fitted."""
-    images, labels = _joined(classes)
-    return [Digits(np.ascontiguousarray(images[:, way]), labels) for way in range(fits)]
+    ways = range(pictures.shape[1])
+    return [Digits(np.ascontiguousarray(pictures[:, way]), labels) for way in ways]
 
 
 def _joined(classes: list[Pictures]) -> tuple[Pictures, NDArray[np.uint8]]:

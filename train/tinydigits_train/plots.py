@@ -40,7 +40,7 @@ WORST = 24  # mistakes that are shown
 NUMBERED = 20  # classes up to which the confusion matrix has numbers
 
 
-def ready(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make the folder, and check that plots can be drawn and written there. Raises MissingExtra and
     SinkError.
     """

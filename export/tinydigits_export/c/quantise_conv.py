@@ -43,9 +43,8 @@ class Layout:
     half: int  # places each way before the last pooling
     quarter: int  # after it: those that the depthwise convolution reads
     convolutions: int = 5
-    group: int = (
-        8  # maps at most that C sums at once: an AVR has registers for 8, and 4 take less code
-    )
+    # Maps at most that C sums at once: an AVR has registers for 8, and 4 take less code.
+    group: int = 8
 
     @property
     def chain(self) -> str:
