@@ -17,9 +17,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from benchmarks.harness.s3 import store
+from tests.support.location import reaching
 from tinydigits.cli.main import main
 from tinydigits.cluster.ray_cluster import connected
-from tinydigits.remote import client as remote_clients
 from tinydigits_train.labelled_folder import Digits
 
 # Loaded by every Python below the local Ray: whoever opens such a picture is killed, as by a
@@ -41,10 +41,7 @@ os.open = opened
 def store_server(folder: Path) -> Iterator[None]:
     """On the loopback, and known to all that is started within."""
     pytest.importorskip("moto.server", reason="the S3 server is moto's")
-    s3fs = pytest.importorskip("s3fs", reason="object storage needs the extra cloud")
-    with store(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote_clients, "_clients", {})  # those of other servers,
-        s3fs.S3FileSystem.clear_instance_cache()  # which are kept in two places
+    with store(folder), reaching():
         yield
 
 

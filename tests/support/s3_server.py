@@ -10,10 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from threading import Lock, Thread
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from tests.support.web_server import QuietHandler, serving
 
 Fault = Literal["500", "slow down", "forbidden", "reset", "slow", "cut", "stall"]
 Faults = Callable[[str, int], Fault | None]
@@ -29,23 +30,27 @@ KEYS = {
 }
 
 
+def environment_of(address: str) -> dict[str, str]:
+    """What leads the usual credential chain to the store at an address."""
+    return {
+        **KEYS,
+        "AWS_ENDPOINT_URL": address,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
 class S3(NamedTuple):
     """A server that runs."""
 
     environment: dict[str, str]
-    """What leads the usual credential chain to it."""
+    """That of `environment_of`."""
 
     asked: Counter[str]
     """How often each path was asked for, by the method and the path without its query."""
 
     put: Callable[[str, Mapping[str, bytes]], None]
     """Makes a bucket with objects in it."""
-
-
-def none(path: str, time_: int) -> Fault | None:
-    """A server without faults."""
-    del path, time_
-    return None
 
 
 def some(seed: int, shares: Mapping[Fault, float]) -> Faults:
@@ -63,8 +68,8 @@ def some(seed: int, shares: Mapping[Fault, float]) -> Faults:
 
 
 @contextmanager
-def s3_server(faults: Faults = none, delay: float = 0.0) -> Iterator[S3]:
-    """One with its own buckets, which answers after `delay` seconds."""
+def s3_server(faults: Faults) -> Iterator[S3]:
+    """One with its own buckets."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from moto.s3.models import s3_backends
     from werkzeug.serving import make_server
@@ -81,14 +86,8 @@ def s3_server(faults: Faults = none, delay: float = 0.0) -> Iterator[S3]:
             backend.put_object(bucket, key, data)
 
     try:
-        with spoiled(moto.port, faults, delay) as (port, asked):
-            environment = {
-                **KEYS,
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-                "AWS_DEFAULT_REGION": "us-east-1",
-                "AWS_EC2_METADATA_DISABLED": "true",
-            }
-            yield S3(environment, asked, put)
+        with spoiled(moto.port, faults) as (address, asked):
+            yield S3(environment_of(address), asked, put)
     finally:
         moto.shutdown()
         moto.server_close()
@@ -97,26 +96,20 @@ def s3_server(faults: Faults = none, delay: float = 0.0) -> Iterator[S3]:
 
 
 @contextmanager
-def spoiled(behind: int, faults: Faults, delay: float) -> Iterator[tuple[int, Counter[str]]]:
-    """The port of a server that hands requests on to the one at the port `behind`, and what it was
-    asked.
+def spoiled(behind: int, faults: Faults) -> Iterator[tuple[str, Counter[str]]]:
+    """The address of a server that hands requests on to the one at the port `behind`, and what it
+    was asked.
     """
     asked, lock = Counter[str](), Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # which would delay every body by 40 ms
-
-        def log_message(self, *words: Any) -> None:
-            pass
-
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
             path = self.path.partition("?")[0]
             with lock:
                 number = asked[f"{self.command} {path}"]
                 asked[f"{self.command} {path}"] += 1
             fault = faults(self.path, number)
-            time.sleep(delay + (SLOW if fault == "slow" else 0))
+            time.sleep(SLOW if fault == "slow" else 0)
             sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if fault == "reset":
                 # Without a farewell: what is under way is lost, as when a machine dies.
@@ -164,17 +157,5 @@ def spoiled(behind: int, faults: Faults, delay: float) -> Iterator[tuple[int, Co
             elif self.command != "HEAD":
                 self.wfile.write(body)
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads, block_on_close, request_queue_size = True, False, 128
-
-        def handle_error(self, *request: Any) -> None:
-            pass  # a client that has gone
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield server.server_address[1], asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address, asked

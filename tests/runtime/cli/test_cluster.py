@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.location import reaching
 from tests.support.rays import classify
 from tests.support.s3_server import KEYS, s3_server
 from tinydigits.cluster import actors as engine
 from tinydigits.cluster import plan as parts
 from tinydigits.cluster import ray_cluster as tinydigits_ray
-from tinydigits.remote import client as remote_clients
 
 SCANS = ROOT / "examples" / "scans"
 RAY = ("--engine", "ray")
@@ -142,20 +142,15 @@ def test_a_signal_ends_it_in_order_at_every_step(
         ("s3://open/", "s3://locked/rows", "s3://locked/rows: no permission (AccessDenied)"),
     ],
 )
-def test_without_permission_nothing_begins(
-    source: str, output: str, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_permission_nothing_begins(source: str, output: str, why: str) -> None:
     pytest.importorskip("ray", reason="the Ray engine needs the extra ray")
-    s3fs = pytest.importorskip("s3fs", reason="object storage needs the extra cloud")
-    with s3_server(lambda path, _: "forbidden" if path[:7] == "/locked" else None) as server:
+    with (
+        s3_server(lambda path, _: "forbidden" if path[:7] == "/locked" else None) as server,
+        reaching(server.environment),
+    ):
         server.put("open", {"a.png": b""})
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(remote_clients, "_clients", {})
-        s3fs.S3FileSystem.clear_instance_cache()
         done = classify(source, "-o", output, *RAY)
         assert not any(asked.startswith("PUT") for asked in server.asked)
-    s3fs.S3FileSystem.clear_instance_cache()
     assert done.exit_code == 2
     assert why in done.stderr
     assert not any(secret in done.stderr for secret in KEYS.values())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.location import located
+from tests.support.location import located, reaching
 from tests.support.s3_server import KEYS, S3, Fault, s3_server
 from tinydigits import Classifier, ImageError, TinydigitsError, __version__
 from tinydigits.cluster import ray_cluster as ray
@@ -16,7 +16,6 @@ from tinydigits.cluster.actors import Job, PartReader, needed
 from tinydigits.cluster.plan import Part, planned
 from tinydigits.items import Item
 from tinydigits.reading import Settings
-from tinydigits.remote import client as remote_clients
 from tinydigits.remote.location import place_of
 from tinydigits.sinks.rows import Shown
 
@@ -34,17 +33,11 @@ def faults(path: str, time_: int) -> Fault | None:
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+def store() -> Iterator[S3]:
     """The bucket `open` has a picture; the bucket `locked` is not to be read."""
-    s3fs = pytest.importorskip("s3fs", reason="object storage needs the extra cloud")
-    with s3_server(faults) as server:
+    with s3_server(faults) as server, reaching(server.environment):
         server.put("open", {"a.png": b"a"})
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(remote_clients, "_clients", {})
-        s3fs.S3FileSystem.clear_instance_cache()
         yield server
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def part(name: str) -> Part:
@@ -80,19 +73,17 @@ def test_the_first_address_is_needed_where_the_driver_reads_it(store: S3) -> Non
 
 @pytest.mark.network
 def test_a_node_that_may_not_read_what_the_driver_may_ends_the_job(
-    store: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: S3, tmp_path: Path
 ) -> None:
     del store
     said = str(failure(tmp_path, inputs=(located("s3://locked/a.png"),)))
     assert said.startswith(f"node {socket.gethostname()}: s3://locked/a.png: no permission")
     assert said.endswith("give all nodes its credentials")
-    for name in KEYS:
-        monkeypatch.delenv(name)
-    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
-        monkeypatch.setenv(name, "/nonexistent")
-    monkeypatch.setattr(remote_clients, "_clients", {})
-    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
-    said = str(failure(tmp_path, inputs=(located("s3://open/a.png"),)))
+    nowhere = dict.fromkeys(("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"), "/nonexistent")
+    with reaching(nowhere), pytest.MonkeyPatch.context() as patch:
+        for name in KEYS:
+            patch.delenv(name)
+        said = str(failure(tmp_path, inputs=(located("s3://open/a.png"),)))
     assert "no credentials were found that hold" in said
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.location import reaching
 from tests.support.rays import store_server
 from tests.support.s3_server import Fault, s3_server
 from tinydigits import SinkError
@@ -106,16 +107,8 @@ def faults(path: str, time_: int) -> Fault | None:
 
 
 @pytest.mark.network
-def test_a_store_that_stumbles_gets_what_is_written_as_a_whole(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    s3fs = pytest.importorskip("s3fs", reason="object storage needs the extra cloud")
-    with s3_server(faults) as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(remote_clients, "FIRST_PAUSE", 0.01)
-        monkeypatch.setattr(remote_clients, "_clients", {})
-        s3fs.S3FileSystem.clear_instance_cache()
+def test_a_store_that_stumbles_gets_what_is_written_as_a_whole() -> None:
+    with s3_server(faults) as server, reaching(server.environment):
         server.put("bad", {})
         data = bytes(range(256)) * 1000
         store = store_at("s3://bad/rows")
@@ -126,7 +119,6 @@ def test_a_store_that_stumbles_gets_what_is_written_as_a_whole(
         assert store.names() == []
         with pytest.raises(SinkError, match=r"s3://locked/rows: no permission \(AccessDenied\)"):
             put(store_at("s3://locked/rows"), "a", data)
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.mark.network

@@ -5,22 +5,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.location import fetched, listed
-from tests.support.web_server import QuietHandler
+from tests.support.location import fetched, listed, reaching
+from tests.support.web_server import QuietHandler, serving
 from tinydigits.cluster.output import store_at
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.items import Skipped
-from tinydigits.remote import client as remote_clients
 
 pytestmark = pytest.mark.network
 
@@ -49,22 +45,13 @@ class _Handler(QuietHandler):
         elif bucket != "scans" or (key and key not in OBJECTS):
             self._said(404, {"error": {"code": 404, "message": "Not Found"}})
         elif download:
-            self._given(OBJECTS[key])
+            self.ranged(OBJECTS[key])
         elif key:
             self._said(200, _about(key))
         elif url.path.rstrip("/").endswith("/o"):
             self._said(200, _listing(query.get("prefix", ""), query.get("delimiter", "")))
         else:
             self._said(200, {"kind": "storage#bucket", "name": bucket})
-
-    def _given(self, data: bytes) -> None:
-        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"] or "")
-        if wanted is None:
-            self.answered(200, data)
-        elif int(wanted[1]) >= len(data):
-            self.answered(416, b"no such range")
-        else:
-            self.answered(206, data[int(wanted[1]) : int(wanted[2]) + 1])
 
     def _said(self, status: int, fields: dict[str, Any]) -> None:
         self.answered(status, json.dumps(fields).encode())
@@ -87,29 +74,13 @@ def _listing(prefix: str, delimiter: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        address = f"http://127.0.0.1:{server.server_address[1]}"
+    with serving(_Handler) as address:
         yield {"STORAGE_EMULATOR_HOST": address, "FSSPEC_GS_TOKEN": "anon"}
-        server.shutdown()
-        thread.join()
-
-
-@contextmanager
-def to_the_server(environment: dict[str, str]) -> Iterator[None]:
-    from fsspec.config import conf
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STORAGE_EMULATOR_HOST", environment["STORAGE_EMULATOR_HOST"])
-        patch.setitem(conf, "gs", {"token": "anon"})
-        patch.setattr(remote_clients, "_clients", {})
-        yield
 
 
 def test_a_prefix_is_walked_and_its_objects_are_fetched(environment: dict[str, str]) -> None:
     skipped = Skipped()
-    with to_the_server(environment):
+    with reaching(environment):
         found = listed("gs://scans/scans", skipped)
         assert found == [
             f"gs://scans/scans/{name}" for name in ("9.png", "10.png", "empty.png", "sub/ü.png")
@@ -121,13 +92,13 @@ def test_a_prefix_is_walked_and_its_objects_are_fetched(environment: dict[str, s
 
 
 def test_a_folder_that_the_console_made_is_empty(environment: dict[str, str]) -> None:
-    with to_the_server(environment):
+    with reaching(environment):
         assert "scans" not in store_at("gs://scans/scans/").names()
         assert "9.png" in store_at("gs://scans/scans/").names()
 
 
 def test_what_is_wrong_is_said(environment: dict[str, str]) -> None:
-    with to_the_server(environment):
+    with reaching(environment):
         for url, why in (
             ("gs://none/scans", "not found; check the name"),
             ("gs://scans/none", "not found; check the name"),

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.location import listed
+from tests.support.location import listed, reaching
 from tests.support.store_server import Answering, store_server
 from tinydigits.errors import SourceError
-from tinydigits.remote import client as remote_clients
 from tinydigits.remote import listing
 
 pytestmark = pytest.mark.network
@@ -39,18 +38,8 @@ def more(token: object) -> str:
 @contextmanager
 def answering(answer: Answering) -> Iterator[None]:
     """A server that this process takes for S3 and for Google."""
-    import s3fs
-    from fsspec.config import conf
-
-    s3fs.S3FileSystem.clear_instance_cache()
-    with store_server(answer) as environment, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        patch.setitem(conf, "gs", {"token": "anon"})
-        patch.setattr(remote_clients, "_clients", {})
-        patch.setattr(remote_clients, "FIRST_PAUSE", 0.01)
+    with store_server(answer) as environment, reaching(environment):
         yield
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def endless(google: bool, token: str | None = None, keys: int = 1) -> Answering:

@@ -8,12 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import cast
 
 import pytest
 
-from tests.support.location import fetched, listed, located
+from tests.support.location import fetched, listed, located, reaching
 from tests.support.s3_server import S3, Fault, s3_server
 from tinydigits.errors import ImageError, SourceError
 from tinydigits.items import Skipped
@@ -52,29 +51,17 @@ def s3() -> Iterator[S3]:
     ]
     kinds += ["stall-1", "forbidden-99"]
     objects = {f"{kind}/1.png": b"0123456789" for kind in kinds}
-    with s3_server(faults) as server, pytest.MonkeyPatch.context() as patch:
+    with (
+        s3_server(faults) as server,
+        reaching(server.environment),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(remote_clients, "STALL", 2)
         server.put("scans", OBJECTS)
         server.put("faults", objects)
         server.put("empty", {})
         server.put("many", {f"{number}.png": b"" for number in range(2100)})
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        patch.setattr(remote_clients, "FIRST_PAUSE", 0.01)
-        patch.setattr(remote_clients, "STALL", 2)
-        with no_clients():
-            yield server
-
-
-@contextmanager
-def no_clients() -> Iterator[None]:
-    """As in a process of its own: what is in the environment now is looked at."""
-    import s3fs
-
-    s3fs.S3FileSystem.clear_instance_cache()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote_clients, "_clients", {})
-        yield
-    s3fs.S3FileSystem.clear_instance_cache()
+        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -209,7 +196,7 @@ def test_without_credentials_it_is_said_where_they_go(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     said = "no credentials were found that hold; set AWS_PROFILE"
-    with no_clients(), pytest.raises(SourceError, match=said):
+    with reaching(), pytest.raises(SourceError, match=said):
         listed("s3://scans/scans")
 
 
@@ -261,7 +248,7 @@ def test_a_server_that_is_silent_is_given_up(scheme: str, monkeypatch: pytest.Mo
         url = "s3://scans/scans" if scheme == "s3" else f"http://{host}/1.png"
         began = time.monotonic()
         said = "no answer in time; check the address"
-        with no_clients(), pytest.raises(SourceError, match=said):
+        with reaching(), pytest.raises(SourceError, match=said):
             listed(url)
         assert time.monotonic() - began < 15
 
