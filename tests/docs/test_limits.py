@@ -1,12 +1,10 @@
 """What docs/limits.md says of sizes and memory is so."""
 
-import io
-
-import numpy as np
 import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
+from tests.support.files import encoded
 from tinydigits.bounds import (
     EXIF_BYTES,
     HEADER_BYTES,
@@ -66,27 +64,24 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert PIXEL_BYTES * 50_000_000 == MEMORY
 
 
-def encoded(format_: str, mode: str, **options: object) -> bytes:
-    shades = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(shades).convert(mode).save(file, format_, **options)
-    return file.getvalue()
+def black(format_: str, mode: str, **options: object) -> bytes:
+    return encoded(Image.new("RGB", (WIDTH, HEIGHT)).convert(mode), format_, **options)
 
 
 @pytest.mark.parametrize(
     ("row", "figure", "data"),
     [
-        ("| 2 |", 2, encoded("PNG", "L")),
-        ("| any other, and a page of a PDF | 8 |", 8, encoded("PNG", "RGBA")),
-        ("| any other, and a page of a PDF | 8 |", 8, encoded("JPEG", "RGB")),
-        ("JPEG: grey, colour, CMYK | 3,", 3, encoded("JPEG", "L", progressive=True)),
-        ("8 to 10, 12 |", 8, encoded("JPEG", "RGB", progressive=True)),
-        ("8 to 10, 12 |", 10, encoded("JPEG", "RGB", progressive=True, subsampling=0)),
-        ("8 to 10, 12 |", 12, encoded("JPEG", "CMYK", progressive=True)),
-        ("11, 10, 12 |", 11, encoded("TIFF", "YCbCr", compression="tiff_lzw", strip_size=1 << 30)),
+        ("| 2 |", 2, black("PNG", "L")),
+        ("| any other, and a page of a PDF | 8 |", 8, black("PNG", "RGBA")),
+        ("| any other, and a page of a PDF | 8 |", 8, black("JPEG", "RGB")),
+        ("JPEG: grey, colour, CMYK | 3,", 3, black("JPEG", "L", progressive=True)),
+        ("8 to 10, 12 |", 8, black("JPEG", "RGB", progressive=True)),
+        ("8 to 10, 12 |", 10, black("JPEG", "RGB", progressive=True, subsampling=0)),
+        ("8 to 10, 12 |", 12, black("JPEG", "CMYK", progressive=True)),
+        ("11, 10, 12 |", 11, black("TIFF", "YCbCr", compression="tiff_lzw", strip_size=1 << 30)),
         ("others | 5, 14 |", 5, b"P2 2000 1500 200 1"),
         ("others | 5, 14 |", 14, b"P2 2000 1500 65535 1"),
-        ("| WebP, AVIF | 16 |", 16, encoded("WEBP", "RGB")),
+        ("| WebP, AVIF | 16 |", 16, black("WEBP", "RGB")),
     ],
 )
 def test_the_memory_of_a_pixel_is_as_computed(

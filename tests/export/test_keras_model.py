@@ -1,9 +1,7 @@
 """Any Keras digit model is opened, and never one that could run code."""
 
-import io
 import json
 import pickle
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.files import zipped
 from tests.support.lessons import few, keras_linear
 from tinydigits import ModelError
 from tinydigits_export.fold import folded
@@ -154,13 +153,6 @@ def test_code_in_a_layer_is_refused(tmp_path: Path) -> None:
     keras.Sequential([keras.Input((784,)), dense()]).save_weights(weights)
     with pytest.raises(ModelError, match="it holds weights alone: save the whole model"):
         open_original(weights)
-
-
-def zipped(name: str, content: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(name, content)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 no more than was computed from the header.
 """
 
-import io
 import json
 import os
 import struct
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.files import encoded
 from tinydigits import ImageError, Limits, decode
 from tinydigits.bounds import MAX_PIXELS, MEMORY, check_memory
 from tinydigits.images import decoded
@@ -75,15 +75,13 @@ def png(before: bytes = b"", after: bytes = b"", size: tuple[int, int] = (28, 28
 
 
 def jpeg(segments: bytes) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (28, 28)).save(file, "JPEG")
-    return file.getvalue()[:2] + segments + file.getvalue()[2:]
+    data = encoded(Image.new("RGB", (28, 28)), "JPEG")
+    return data[:2] + segments + data[2:]
 
 
 def webp(width: int, height: int) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (28, 28)).save(file, "WEBP")
-    return file.getvalue()[:26] + struct.pack("<HH", width, height) + file.getvalue()[30:]
+    data = encoded(Image.new("RGB", (28, 28)), "WEBP")
+    return data[:26] + struct.pack("<HH", width, height) + data[30:]
 
 
 def tiff(*tags: tuple[int, int, int, int], tail: bytes = b"", **sizes: int) -> bytes:
@@ -242,13 +240,12 @@ def test_a_picture_takes_no_more_memory_than_was_computed(
 
 def header(format_: str, size: tuple[int, int], mode: str, **options: object) -> bytes:
     """The file of a small picture whose header promises a large one."""
-    file = io.BytesIO()
-    Image.new(mode, (64, 48)).save(file, format_, **options)
+    whole = encoded(Image.new(mode, (64, 48)), format_, **options)
     small, large = (struct.pack(">HH", *each[::-1]) for each in ((64, 48), size))
     if format_ == "PNG":
         small, large = (struct.pack(">4sII", b"IHDR", *each) for each in ((64, 48), size))
-    data = file.getvalue().replace(small, large)
-    assert data != file.getvalue()
+    data = whole.replace(small, large)
+    assert data != whole
     if format_ == "PNG":
         data = data[:29] + struct.pack(">I", zlib.crc32(data[12:29])) + data[33:]
     return data
@@ -300,11 +297,10 @@ def test_a_refusal_says_how_far_the_option_goes() -> None:
 
 def tall(width: int, height: int) -> bytes:
     """A JPEG of a bar, whose rows of blocks are one and the same."""
-    file = io.BytesIO()
     strip = Image.new("RGB", (width, 16), "white")
     strip.paste("black", (width // 2 - width // 40, 0, width // 2 + width // 40, 16))
-    strip.save(file, "JPEG", restart_marker_rows=1)
-    data = file.getvalue().replace(struct.pack(">HH", 16, width), struct.pack(">HH", height, width))
+    data = encoded(strip, "JPEG", restart_marker_rows=1)
+    data = data.replace(struct.pack(">HH", 16, width), struct.pack(">HH", height, width))
     scan = data.index(b"\xff\xda") + 14
     rows = [b"\xff" + bytes([0xD0 + at % 8]) for at in range(height // 16 - 1)]
     return data[:scan] + b"".join(data[scan:-2] + each for each in [*rows, b"\xff\xd9"])
@@ -320,6 +316,5 @@ def test_108_megapixels_are_read_in_little_memory(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_fits_the_limit_in_pixels_fits_in_memory() -> None:
-    file = io.BytesIO()
-    Image.new("RGBA", (1000, 100)).save(file, "WEBP")
-    assert decode(file.getvalue(), Limits(max_pixels=100_000)).size == (1000, 100)
+    data = encoded(Image.new("RGBA", (1000, 100)), "WEBP")
+    assert decode(data, Limits(max_pixels=100_000)).size == (1000, 100)

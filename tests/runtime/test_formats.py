@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from examples.draw_scans import blue_pen, mask
+from tests.support import files
 from tests.support.commands import run
 from tinydigits import Classifier, ImageError, Limits
 from tinydigits.decoders import MORE, REDUCED, Reduction
@@ -29,8 +30,8 @@ def drawn(digit: int, size: tuple[int, int] = SIZE) -> Image.Image:
 
 
 def encoded(format_: str, *pictures: Image.Image, **options: object) -> bytes:
-    file = io.BytesIO()
     if format_ == "HEIF":
+        file = io.BytesIO()
         heif = pytest.importorskip("pillow_heif", reason="the extra `formats` is not installed")
         writer = heif.HeifFile()
         for picture in pictures:
@@ -39,8 +40,7 @@ def encoded(format_: str, *pictures: Image.Image, **options: object) -> bytes:
         return file.getvalue()
     if len(pictures) > 1:
         options |= {"save_all": True, "append_images": pictures[1:]}
-    pictures[0].save(file, format_, **options)
-    return file.getvalue()
+    return files.encoded(pictures[0], format_, **options)
 
 
 @pytest.fixture(scope="module")

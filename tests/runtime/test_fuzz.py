@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.support.files import encoded, saved, tarred, zipped
 from tinydigits import Classifier
 from tinydigits.bounds import Limits
 from tinydigits.items import Item, Skipped, Stack
@@ -31,12 +32,6 @@ from tinydigits.sources.arrays import stacks
 FILES = int(os.environ.get("TINYDIGITS_FUZZ", "2400"))
 TOGETHER = 20  # pictures that are read at once
 LIMITS = Limits(max_pixels=1 << 20, max_bytes=1 << 20)  # so that large sizes cost little time
-
-
-def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format_, **options)
-    return file.getvalue()
 
 
 def pictures() -> list[bytes]:
@@ -68,28 +63,21 @@ def containers() -> list[tuple[str, bytes]]:
     """One valid archive or array of each kind, by its name."""
     images = np.arange(5 * 784, dtype=np.uint32).astype(np.uint8).reshape(5, 28, 28)
     some = pictures()[:3]
-    tar, stored, deflated, npy, npz = (io.BytesIO() for _ in range(5))
-    with tarfile.open(fileobj=tar, mode="w", format=tarfile.PAX_FORMAT) as tarred:
-        for number, data in enumerate(some):
-            info = tarfile.TarInfo(f"{'é' * 60 * number}{number}.png")
-            info.size = len(data)
-            tarred.addfile(info, io.BytesIO(data))
-    for file, method in ((stored, zipfile.ZIP_STORED), (deflated, zipfile.ZIP_DEFLATED)):
-        with zipfile.ZipFile(file, "w", method) as zipped:
-            for number, data in enumerate(some):
-                zipped.writestr(f"{number}.png", data)
-    np.save(npy, images)
+    long = [(f"{'é' * 60 * number}{number}.png", data) for number, data in enumerate(some)]
+    short = [(f"{number}.png", data) for number, data in enumerate(some)]
+    tar = tarred(*long, form=tarfile.PAX_FORMAT)
+    npz = io.BytesIO()
     np.savez_compressed(npz, x=images, y=np.arange(5))
     idx = struct.pack(">4I", 0x803, *images.shape) + images.tobytes()
     return [
-        ("a.tar", tar.getvalue()),
-        ("a.tar.gz", gzip.compress(tar.getvalue())),
-        ("a.tar.zst", zstandard.compress(tar.getvalue())),
-        ("stored.zip", stored.getvalue()),
-        ("deflated.zip", deflated.getvalue()),
+        ("a.tar", tar),
+        ("a.tar.gz", gzip.compress(tar)),
+        ("a.tar.zst", zstandard.compress(tar)),
+        ("stored.zip", zipped(*short, method=zipfile.ZIP_STORED)),
+        ("deflated.zip", zipped(*short)),
         ("images.idx", idx),
         ("images.idx.gz", gzip.compress(idx)),
-        ("images.npy", npy.getvalue()),
+        ("images.npy", saved(images)),
         ("images.npz", npz.getvalue()),
     ]
 

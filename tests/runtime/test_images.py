@@ -17,6 +17,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.support import files
+from tests.support.files import zipped
 from tinydigits import ImageError, Limits
 from tinydigits.images import decode
 from tinydigits.names import ENDINGS
@@ -25,9 +27,7 @@ GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 
 
 def encoded(format_: str, image: Image.Image | None = None, **options: object) -> bytes:
-    file = io.BytesIO()
-    (image or Image.fromarray(GREY)).save(file, format_, **options)
-    return file.getvalue()
+    return files.encoded(image or Image.fromarray(GREY), format_, **options)
 
 
 @pytest.mark.parametrize("format_", ["PNG", "BMP", "TIFF", "GIF", "PPM"])
@@ -172,9 +172,7 @@ def test_a_closed_file_is_refused() -> None:
 
 
 def damaged_zip_member() -> IO[bytes]:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("cut.png", encoded("PNG"))
+    packed = io.BytesIO(zipped(("cut.png", encoded("PNG")), method=zipfile.ZIP_STORED))
     packed.seek(60)
     packed.write(b"?")  # so that its check sum is another
     return zipfile.ZipFile(packed).open("cut.png")

@@ -1,6 +1,5 @@
 """A plain file gives the pixels that it gives when Pillow parses it, and no other file is plain."""
 
-import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
+from tests.support.files import encoded
 from tinydigits import Classifier, ImageError, Limits, decoders
 from tinydigits.decoders import REDUCED
 from tinydigits.images import decode, decoded
@@ -27,12 +27,6 @@ def drawn(size: tuple[int, int], seed: int) -> Image.Image:
     noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0]), np.uint8)
     smooth = np.add.outer(np.arange(size[1]), np.arange(size[0])) % 256
     return Image.fromarray((noise // 4 + smooth // 2).astype(np.uint8))
-
-
-def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format_, **options)
-    return file.getvalue()
 
 
 def zoo() -> Iterator[tuple[str, bytes]]:

@@ -1,6 +1,5 @@
 """Classifier.read reads whole numbers: drawn rows of real digits, in each way of writing them."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from benchmarks.harness.rows import KINDS, Writing, picture, pictures
+from tests.support.files import encoded
 from tinydigits import Classifier, ImageError, TinydigitsError
 from tinydigits.bounds import Limits
 from tinydigits.images import decoded
@@ -57,9 +57,8 @@ def test_boxes_are_those_of_the_upright_picture(
     size = (image.width * 8, image.height * 8)  # which is read at a smaller scale
     exif = Image.Exif()
     exif[0x0112] = 6  # a camera held upright: the file lies on its side
-    file = io.BytesIO()
-    image.resize(size).rotate(90, expand=True).save(file, "JPEG", exif=exif)
-    number = classifier.read(file.getvalue())
+    data = encoded(image.resize(size).rotate(90, expand=True), "JPEG", exif=exif)
+    number = classifier.read(data)
     assert number.text == text
     small = classifier.read(image)
     for digit, same in zip(number.lines[0], small.lines[0], strict=True):
@@ -69,7 +68,7 @@ def test_boxes_are_those_of_the_upright_picture(
         assert 0 <= left < right <= size[0]
         assert 0 <= top < bottom <= size[1]
     # Where memory is short, a JPEG is decoded at a reduced scale.
-    reduced = decoded(file.getvalue(), Limits(), reduced=True)
+    reduced = decoded(data, Limits(), reduced=True)
     assert isinstance(reduced, Image.Image)
     assert reduced.width < size[0] / 2
     for digit, same in zip(classifier.read(reduced).lines[0], number.lines[0], strict=True):

@@ -1,6 +1,5 @@
 """A large JPEG is decoded no larger than the fit needs, and what is read of it stays the same."""
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from examples.draw_scans import blue_pen, mask
+from tests.support.files import encoded
 from tinydigits import Classifier
 from tinydigits.bounds import Limits
 from tinydigits.decoders import ENOUGH, REDUCED, Reduction
@@ -26,13 +26,12 @@ def photograph(digit: int, size: tuple[int, int]) -> Image.Image:
     return blue_pen(mask(digit, size, 0.06, digit), digit)
 
 
-def encoded(picture: Image.Image, orientation: int = 1) -> bytes:
-    file, exif = io.BytesIO(), Image.Exif()
+def jpeg(picture: Image.Image, orientation: int = 1) -> bytes:
+    exif = Image.Exif()
     exif[ORIENTATION] = orientation
     turn = TURNS[orientation]
     turned = picture if turn is None else picture.transpose(turn)
-    turned.save(file, "JPEG", quality=90, exif=exif)
-    return file.getvalue()
+    return encoded(turned, "JPEG", quality=90, exif=exif)
 
 
 @pytest.mark.parametrize("orientation", TURNS)
@@ -41,7 +40,7 @@ def test_a_digit_is_read_and_boxed_as_in_the_whole(
     classifier: Classifier, longer: int, scale: int, orientation: int
 ) -> None:
     picture = photograph(5, (longer * 3 // 4 + 1, longer))
-    data = encoded(picture, orientation)
+    data = jpeg(picture, orientation)
     small = decoded(data, Limits(), reduced=True)
     assert isinstance(small, Image.Image)
     assert max(small.size) == -(-longer // scale) >= ENOUGH
@@ -59,7 +58,7 @@ def test_a_digit_that_is_small_is_read_from_the_whole(
     sheet = Image.new("RGB", (2000, 1500), (246, 245, 240))
     sheet.paste(photograph(3, (60, 80)), (1200, 900))
     path = tmp_path / "sheet.jpg"
-    path.write_bytes(encoded(sheet))
+    path.write_bytes(jpeg(sheet))
     (row,) = classifier.classify([str(path)])
     assert replace(row, path=None) == classifier(decode(path))
     assert (row.label, row.status) == ("3", "ok")
@@ -71,7 +70,7 @@ def test_a_small_digit_is_read_as_large_as_memory_allows(
 ) -> None:
     sheet = Image.new("RGB", (2000, 1500), (246, 245, 240))
     sheet.paste(photograph(3, (180, 240)), (1200, 900))
-    data = encoded(sheet, orientation)
+    data = jpeg(sheet, orientation)
     whole = classifier(data)
     monkeypatch.setattr("tinydigits.bounds.LEAST_MEMORY", 0)
     monkeypatch.setattr("tinydigits.bounds.MEMORY", 12_000_000)
@@ -82,15 +81,14 @@ def test_a_small_digit_is_read_as_large_as_memory_allows(
 
 
 def test_a_text_of_the_same_name_is_no_reduction(classifier: Classifier) -> None:
-    texts, file = PngImagePlugin.PngInfo(), io.BytesIO()
+    texts = PngImagePlugin.PngInfo()
     texts.add_text(REDUCED, "8")
-    photograph(7, (200, 240)).save(file, "PNG", pnginfo=texts)
-    assert classifier(file.getvalue()).label == "7"
+    assert classifier(encoded(photograph(7, (200, 240)), pnginfo=texts)).label == "7"
 
 
 @pytest.mark.parametrize(("size", "scale"), [((1, 600), 1), ((3, 2100), 2), ((2100, 7), 4)])
 def test_no_jpeg_is_reduced_to_less_than_a_pixel(size: tuple[int, int], scale: int) -> None:
-    small = decoded(encoded(Image.new("RGB", size, (9, 200, 3))), Limits(), reduced=True)
+    small = decoded(jpeg(Image.new("RGB", size, (9, 200, 3))), Limits(), reduced=True)
     assert isinstance(small, Image.Image)
     assert small.size == tuple(-(-side // scale) for side in size)
     assert small.info.get(REDUCED) == (None if scale == 1 else Reduction(scale, *size))

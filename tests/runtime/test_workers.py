@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
+from tests.support.files import png
 from tests.support.slow import slow_jpeg
 from tinydigits import Classifier, TinydigitsError
 from tinydigits.bounds import Limits
@@ -19,9 +20,7 @@ SEVEN = ROOT / "examples" / "scans" / "7-red-pen.png"
 def test_what_cannot_be_sent_is_read_all_the_same() -> None:
     """Open files, and Pillow images that are decoded only when they are sent, and are damaged."""
     noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(noise).save(file, "PNG")
-    damaged = Image.open(io.BytesIO(file.getvalue()[:3000]))
+    damaged = Image.open(io.BytesIO(png(noise)[:3000]))
     with SEVEN.open("rb") as first, SEVEN.open("rb") as last:
         pictures: list[ImageLike] = [first, damaged, *[SEVEN] * 30, last]
         rows = list(Classifier("dense").classify(pictures, batch_size=1, workers=2))

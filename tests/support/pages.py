@@ -1,6 +1,5 @@
 """What the tests of the page share: models to make pages of, and a browser to open them in."""
 
-import io
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from tinydigits.info import ModelInfo, Thresholds
 from tinydigits_export.keras_model import Original, open_original
@@ -51,12 +48,6 @@ def opened(model: Any, folder: Path) -> Original:
     )
     model.save(folder / f"{model.name}.keras")
     return open_original(folder / f"{model.name}.keras")
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 @dataclass(frozen=True, slots=True)

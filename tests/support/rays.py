@@ -1,22 +1,20 @@
 """What the tests of the Ray engine share: a local Ray, pictures, and how its actors are killed."""
 
+import gzip
 import os
 import signal
-import tarfile
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
 
 from benchmarks.harness.s3 import store
+from tests.support.files import png, tarred, zipped
 from tests.support.location import reaching
 from tinydigits.cli.main import main
 from tinydigits.cluster.ray_cluster import connected
@@ -74,25 +72,16 @@ def write_digits(folder: Path, digits: Digits, count: int) -> Path:
     return folder
 
 
-def write_zip(path: Path, digits: Digits, count: int) -> None:
-    with zipfile.ZipFile(path, "w") as packed:
-        for name, data in _encoded(digits, count):
-            packed.writestr(name, data)
-
-
-def write_tar(path: Path, digits: Digits, count: int) -> None:
-    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as packed:
-        for name, data in _encoded(digits, count):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            packed.addfile(member, BytesIO(data))
+def write_archive(path: Path, digits: Digits, count: int) -> None:
+    """A zip, a tar or a tar.gz of so many PNG files."""
+    pack = zipped if path.suffix == ".zip" else tarred
+    data = pack(*_encoded(digits, count))
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
 
 def _encoded(digits: Digits, count: int) -> Iterator[tuple[str, bytes]]:
     for number in range(count):
-        file = BytesIO()
-        Image.fromarray(digits.images[number % len(digits.images)]).save(file, "PNG")
-        yield f"{number}.png", file.getvalue()
+        yield f"{number}.png", png(digits.images[number % len(digits.images)])
 
 
 def classify(*words: object, input: str | None = None) -> Result:

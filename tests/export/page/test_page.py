@@ -9,7 +9,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.golden.make import HERE as GOLDEN
-from tests.support.pages import Opens, info_of, png
+from tests.support.files import png
+from tests.support.pages import Opens, info_of
 from tinydigits import Classifier
 from tinydigits.info import Thresholds
 from tinydigits_export.keras_model import Original

@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.golden.make import HERE as GOLDEN
 from tests.golden.test_golden import NAMES
-from tests.support.pages import THRESHOLDS, Opens, info_of, opened, png
+from tests.support.files import png
+from tests.support.pages import THRESHOLDS, Opens, info_of, opened
 from tinydigits import Classifier, ModelError
 from tinydigits.core import Doubt
 from tinydigits.fitting import fit

@@ -11,13 +11,13 @@ import pty
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.support.commands import run as run_here
+from tests.support.files import zipped
 from tinydigits import __version__
 from tinydigits.model import MODELS
 
@@ -329,8 +329,8 @@ def test_what_a_file_says_of_itself_gives_no_orders_to_the_terminal(tmp_path: Pa
     assert text.count(r"\x1b]0;evil\x07\u202e\n") == 7
     assert text.replace("\n", "").isprintable()
     assert evil not in run("info", str(model), "--json")[1]
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.write(SCANS / "1-small.png", "\x1b[2J.png")
+    picture = ("\x1b[2J.png", (SCANS / "1-small.png").read_bytes())
+    (tmp_path / "a.zip").write_bytes(zipped(picture))
     words = ("-", "--sort-into", str(tmp_path / "out"), "--sort-by", "move")
     status, _, errors = run("classify", *words, stdin=f"{tmp_path}/a.zip".encode())
     assert status == 1

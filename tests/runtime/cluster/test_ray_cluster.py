@@ -1,12 +1,10 @@
 """The Ray engine gives the rows of the local one, each exactly once, whatever is killed."""
 
-import io
 import json
 import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
+from tests.support.files import tarred, zipped
 from tests.support.rays import (
     POISON,
     classify,
@@ -26,9 +25,8 @@ from tests.support.rays import (
     parts_in,
     store_server,
     table,
+    write_archive,
     write_digits,
-    write_tar,
-    write_zip,
 )
 from tests.support.web_server import web_server
 from tinydigits import Classifier, TinydigitsError, __version__, classify_dataset
@@ -67,10 +65,8 @@ def digits(tmp_path_factory: pytest.TempPathFactory, mnist_test: Digits) -> Path
     (folder / "0" / "7-text.png").write_text("none")
     Image.new("L", (300, 200), 255).save(folder / "1" / "blank.png")
     Image.new("L", (3000, 3000)).save(folder / "1" / "huge.png")
-    write_zip(base / "a.zip", mnist_test, 1000)
-    write_tar(base / "b.tar", mnist_test, 1000)
-    write_tar(base / "c.tar.gz", mnist_test, 1000)
-    write_zip(base / "d.zip", mnist_test, 1000)
+    for name in INPUTS[1:]:
+        write_archive(base / name, mnist_test, 1000)
     return base
 
 
@@ -95,16 +91,9 @@ def inputs(base: object) -> list[str]:
 
 def archives(folder: Path) -> list[Path]:
     """A zip, a damaged tar and an array."""
-    with zipfile.ZipFile(folder / "a.zip", "w") as packed:
-        for name in ("1.png", "notes.txt", "../out.png", "2.png"):
-            packed.writestr(name, ONE)
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        for name in ("1.png", "2.png"):
-            member = tarfile.TarInfo(name)
-            member.size = len(ONE)
-            tar.addfile(member, io.BytesIO(ONE))
-    (folder / "b.tar").write_bytes(stream.getvalue()[:2000])
+    names = ("1.png", "notes.txt", "../out.png", "2.png")
+    (folder / "a.zip").write_bytes(zipped(*((name, ONE) for name in names)))
+    (folder / "b.tar").write_bytes(tarred(("1.png", ONE), ("2.png", ONE))[:2000])
     np.save(folder / "c.npy", np.zeros((300, 28, 28), np.uint8))
     return [folder / name for name in ("a.zip", "b.tar", "c.npy")]
 

@@ -9,15 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from tests.conftest import ROOT
+from tests.support.files import png, zipped
 from tests.support.s3_server import KEYS, S3, Fault, s3_server, some
 from tinydigits_train.labelled_folder import Digits
 
@@ -39,14 +38,6 @@ SECRETS = (*KEYS.values(), "SIGNATURE", "sesame")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def zipped() -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, data in BLOBS.items():
-            archive.writestr(name, data)
-    return content.getvalue()
-
-
 def faults(path: str, time_: int) -> Fault | None:
     """Nothing in the bucket `locked` is to be read; the bucket `bad` is a bad network away."""
     if path.startswith("/locked"):
@@ -60,7 +51,8 @@ def faults(path: str, time_: int) -> Fault | None:
 def s3() -> Iterator[S3]:
     with s3_server(faults) as server:
         server.put("scans", {f"scans/{name}": data for name, data in BLOBS.items()})
-        server.put("more", {"a.zip": zipped(), "notes/a.txt": b"", "1/a.png": BLOBS["1-small.png"]})
+        more = {"a.zip": zipped(*BLOBS.items()), "notes/a.txt": b""}
+        server.put("more", {**more, "1/a.png": BLOBS["1-small.png"]})
         server.put("locked", {"1.png": b""})
         server.put("slow", {f"{number}.png": BLOBS["1-small.png"] for number in range(2000)})
         yield server
@@ -118,10 +110,8 @@ def test_five_thousand_pictures_behind_a_bad_network_are_read_as_if_they_were_he
 ) -> None:
     pictures = {}
     for number in range(MANY):
-        png = io.BytesIO()
-        Image.fromarray(mnist_test.images[number % len(mnist_test.images)]).save(png, "PNG")
         name = f"{number % 7}/{number}.png"
-        pictures[name] = png.getvalue()
+        pictures[name] = png(mnist_test.images[number % len(mnist_test.images)])
         path = tmp_path / "here" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(pictures[name])

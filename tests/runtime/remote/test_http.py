@@ -1,10 +1,9 @@
 """Web addresses are read within limits, whatever their servers send."""
 
-import io
+import gzip
 import socket
 import subprocess
 import sys
-import tarfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
+from tests.support.files import encoded, saved, tarred, zipped
 from tests.support.location import fetched, listed, located
 from tests.support.web_server import Web, web_server, write_certificate
 from tinydigits import Classifier, Limits
@@ -33,43 +33,21 @@ SCANS = ROOT / "examples" / "scans"
 ONE = (SCANS / "1-small.png").read_bytes()
 
 
-def zipped() -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for path in sorted(SCANS.glob("*.png")):
-            archive.write(path, path.name)
-    return content.getvalue()
-
-
-def tarred() -> bytes:
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for path in sorted(SCANS.glob("*.png")):
-            archive.add(path, path.name)
-    return content.getvalue()
-
-
-def saved() -> bytes:
-    content = io.BytesIO()
-    np.save(content, np.zeros((5000, 28, 28), np.uint8))
-    return content.getvalue()
-
-
 def document(pages: int) -> bytes:
-    content = io.BytesIO()
     first, *others = (Image.open(SCANS / "1-small.png").convert("L") for _ in range(pages))
-    first.save(content, "TIFF", save_all=True, append_images=others)
-    return content.getvalue()
+    return encoded(first, "TIFF", save_all=True, append_images=others)
 
 
+PNGS = [(path.name, path.read_bytes()) for path in sorted(SCANS.glob("*.png"))]
+ZIP = zipped(*PNGS, method=zipfile.ZIP_STORED)
 FILES = {
     "1.png": ONE,
     "ü &.png": ONE,
     "%C3%BC%20&.png": ONE,
-    "a.zip": zipped(),
-    "a.tar.gz": tarred(),
-    "a.npy": saved(),
-    "cut.zip": zipped()[:-100],
+    "a.zip": ZIP,
+    "a.tar.gz": gzip.compress(tarred(*PNGS)),
+    "a.npy": saved(np.zeros((5000, 28, 28), np.uint8)),
+    "cut.zip": ZIP[:-100],
     "empty.tar": b"",
     "three.tif": document(3),
     "one.tif": document(1),

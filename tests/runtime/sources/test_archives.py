@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from tests.support.files import tarred, zipped
 from tinydigits import Limits
 from tinydigits.errors import MissingExtra
 from tinydigits.items import Item, Skipped
@@ -43,24 +44,6 @@ def read(folder: Path, ending: str, content: bytes, limits: Limits | None = None
         inside = str(name).removeprefix(str(path)).removeprefix("/")
         found[inside] = image if isinstance(image, bytes) else str(image)
     return found
-
-
-def tarred(*files: tuple[str | tarfile.TarInfo, bytes], form: int = tarfile.GNU_FORMAT) -> bytes:
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w", format=form) as tar:
-        for name, data in files:
-            info = tarfile.TarInfo(name) if isinstance(name, str) else name
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return content.getvalue()
-
-
-def zipped(*files: tuple[str | zipfile.ZipInfo, bytes], method: int = DEFLATED) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, data in files:
-            archive.writestr(name, data, method)
-    return content.getvalue()
 
 
 def packed(ending: str, *files: tuple[str, bytes]) -> bytes:
@@ -261,10 +244,7 @@ def test_a_zip_that_lies_about_a_size_is_found_out(tmp_path: Path, size: int, sa
 
 def test_members_that_a_damaged_directory_hides_are_missed(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in ("1.png", "2.png", "3.png"):
-            archive.writestr(name, b"x")
-    data = bytearray(path.read_bytes())
+    data = bytearray(zipped(*((name, b"x") for name in ("1.png", "2.png", "3.png"))))
     second = data.find(b"PK\1\2", data.find(b"PK\1\2") + 1)
     data[second + 28 : second + 30] = b"\xff\x00"  # its name would reach over what follows
     path.write_bytes(data)

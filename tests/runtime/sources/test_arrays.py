@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.conftest import write_idx
+from tests.support.files import saved, zipped
 from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError
 from tinydigits.items import Item, Skipped, Stack
@@ -43,12 +44,6 @@ def said(path: Path) -> str:
     ((name, why),) = bad
     assert name == str(path)
     return why
-
-
-def saved(array: NDArray[np.generic]) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
 
 
 def npy(header: str, data: bytes = b"", version: bytes = b"\1\0") -> bytes:
@@ -227,8 +222,7 @@ def test_what_is_whole_comes_before_the_row_that_says_what_is_missing(
     if name == "a.npy":
         path.write_bytes(saved(IMAGES)[: CUT + 128])
     elif name == "a.npz":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("x.npy", saved(IMAGES)[: CUT + 128], zipfile.ZIP_DEFLATED)
+        path.write_bytes(zipped(("x.npy", saved(IMAGES)[: CUT + 128])))
     else:
         content = header + IMAGES.tobytes()[:CUT]
         path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)

@@ -5,8 +5,6 @@ import os
 import pickle
 import struct
 import subprocess
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier
@@ -16,6 +14,7 @@ from PIL import Image
 
 from examples.draw_scans import blue_pen, mask
 from tests.runtime.cli.test_classify import run
+from tests.support.files import encoded, tarred, zipped
 from tinydigits import Classifier, ImageError
 from tinydigits.bounds import Limits
 from tinydigits.images import decode
@@ -35,10 +34,8 @@ def drawn(digit: int) -> Image.Image:
 
 
 def document(format_: str, digits: tuple[int, ...] = DIGITS, **options: object) -> bytes:
-    file = io.BytesIO()
     first, *others = map(drawn, digits)
-    first.save(file, format_, save_all=True, append_images=others, **options)
-    return file.getvalue()
+    return encoded(first, format_, save_all=True, append_images=others, **options)
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +71,9 @@ def test_every_page_in_a_folder_has_a_row(
 def test_every_page_in_an_archive_has_a_row(
     classifier: Classifier, folder: Path, ending: str, tmp_path: Path
 ) -> None:
+    files = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
     path = tmp_path / f"all.{ending}"
-    if ending == "zip":
-        with zipfile.ZipFile(path, "w") as packed:
-            for each in sorted(folder.iterdir()):
-                if each != path:
-                    packed.write(each, each.name)
-    else:
-        with tarfile.open(path, "w") as tar:
-            for each in sorted(folder.iterdir()):
-                if each != path:
-                    tar.add(each, each.name)
+    path.write_bytes(zipped(*files) if ending == "zip" else tarred(*files))
     rows = classifier.classify([str(path)], workers=2)
     assert [(str(row.path).removeprefix(f"{path}/"), row.label) for row in rows] == EXPECTED
 

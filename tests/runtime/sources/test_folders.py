@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.support.files import encoded
 from tinydigits.bounds import Limits
 from tinydigits.cli.summary import skipped_text
 from tinydigits.errors import SourceError
@@ -171,10 +172,9 @@ def test_a_list_of_utf_16_needs_no_mark(encoding: str) -> None:
 
 @pytest.mark.parametrize("format_", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "PDF"])
 def test_a_picture_in_place_of_a_list_is_called_one(format_: str) -> None:
-    file = io.BytesIO()
-    Image.new("RGB", (30, 30)).save(file, format_)
+    picture = encoded(Image.new("RGB", (30, 30)), format_)
     with pytest.raises(SourceError, match=f"this is a {format_} itself: name it"):
-        names(["-"], stdin=file.getvalue())
+        names(["-"], stdin=picture)
     with pytest.raises(SourceError, match="this is a JPEG XL picture itself: name it"):
         names(["-"], stdin=b"\xff\x0a\xba\x5d")
 

@@ -1,12 +1,12 @@
 """A table of truths is taken as people write it, and refused with the line that is wrong."""
 
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.files import zipped
 from tinydigits import SourceError
 from tinydigits.bounds import Limits
 from tinydigits.errors import ImageError
@@ -90,9 +90,8 @@ def test_what_is_wrong_is_named_before_anything_is_read(text: str, said: str) ->
 
 
 def test_pictures_in_archives_and_arrays_have_truths_too(folder: Path) -> None:
-    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
-        for name in ("in/1.png", "in/2.png", "in/3.png"):
-            archive.writestr(name, name)
+    names = ("in/1.png", "in/2.png", "in/3.png")
+    (folder / "a.zip").write_bytes(zipped(*((name, name.encode()) for name in names)))
     np.save(
         folder / "all.npy", np.arange(5, dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
     )
