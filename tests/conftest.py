@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tinydigits_train.labelled_folder import Digits
 
 ROOT = Path(__file__).parents[1]
+SCANS = ROOT / "examples" / "scans"
 SHARED = ROOT.parent / "shared" / "data" / "mnist"
 Making = Callable[[Path], object]
 MadeOnce = Callable[[str, Making], Path]

@@ -7,11 +7,9 @@ import pytest
 from PIL import Image
 
 from examples import draw_scans
-from tests.conftest import ROOT
+from tests.conftest import SCANS
 from tinydigits import Classifier
 from tinydigits.model import BUNDLED
-
-SCANS = ROOT / "examples" / "scans"
 
 
 def test_the_script_draws_what_is_there(tmp_path: Path) -> None:

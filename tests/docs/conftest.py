@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.ready import FILES
 from tinydigits_train.tensorflow import load_tensorflow
 
-COMMAND = str(Path(sys.executable).with_name("tinydigits"))
 TRAINING, TEST = 4_000, 1_000  # digits: as many as there always are, and soon trained on
 OF_A_CLASS = 40  # pictures in the folder `digits`
 PREPARED = (

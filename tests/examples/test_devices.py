@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SCANS
 from tests.support.boards import compiled_library, program_of, unpacked
 from tinydigits.images import decode
 
-SCANS = ROOT / "examples" / "scans"
 # Gives the frames in frames.npy, with planes of colour below, then Ctrl-C.
 PICAMERA2 = """
 import numpy as np

@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+from tests.support.commands import COMMAND
 from tinydigits.bench.table import time
 
-COMMAND = [str(Path(sys.executable).with_name("tinydigits")), "bench", "--seconds", "4"]
+BENCH = [COMMAND, "bench", "--seconds", "4"]
 
 
 def test_exported_models_are_measured_side_by_side(bundle: Path, tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_exported_models_are_measured_side_by_side(bundle: Path, tmp_path: Path)
     words = [word for name in names for word in ("-m", str(bundle / name))]
     output = tmp_path / "bench.json"
     done = subprocess.run(
-        [*COMMAND, *words, "--json", str(output)], capture_output=True, text=True, check=True
+        [*BENCH, *words, "--json", str(output)], capture_output=True, text=True, check=True
     )
     fields = json.loads(output.read_text("utf-8"))
     backends = {model["name"]: model["backend"] for model in fields["models"]}

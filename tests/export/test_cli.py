@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
-from tests.runtime.cli.test_main import run as run_apart
-from tests.support.commands import run
+from tests.support.commands import run, run_apart
 from tests.support.lessons import keras_linear
 from tests.train.test_labelled_folder import shapes
 from tinydigits import Classifier

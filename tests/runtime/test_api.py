@@ -14,17 +14,12 @@ import pytest
 from PIL import Image
 
 import tinydigits
-from tests.conftest import ROOT
+from tests.conftest import SCANS
 from tinydigits import Classifier, ImageError, Item, Limits, MissingExtra, Prediction, Status
 from tinydigits.errors import SinkRefused
 
-SCANS = ROOT / "examples" / "scans"
 SEVEN = SCANS / "7-red-pen.png"
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier("dense")
+MODEL = "dense"  # of `classifier`
 
 
 def test_a_prediction_is_ok_or_says_why_not(classifier: Classifier) -> None:

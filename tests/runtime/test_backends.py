@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.commands import COMMAND
 from tinydigits import Classifier, ModelError, TinydigitsError
 from tinydigits.backends import load_onnxruntime
 from tinydigits.model import MODELS, BackendName
 
-COMMAND = str(Path(sys.executable).with_name("tinydigits"))
 DIGIT = "examples/scans/1-small.png"
 LINES = 567  # that Debian's onnxruntime prints
 # Packages that take the place of onnxruntime.

@@ -13,10 +13,7 @@ from tinydigits.items import Chunk, Item
 from tinydigits.reading import Keep
 from tinydigits_train.labelled_folder import Digits
 
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier("dense")
+MODEL = "dense"  # of `classifier`
 
 
 def test_the_bundled_dense_reads_mnist(

@@ -2,21 +2,18 @@
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from benchmarks.harness.scenes import SCENES, scenes
+from tests.support.commands import COMMAND
 from tinydigits import core
 from tinydigits.core import LIBRARY, PURE, Fitted, library
 from tinydigits.fitting import fit
-
-COMMAND = str(Path(sys.executable).parent / "tinydigits")
 
 
 @pytest.fixture(scope="module")

@@ -43,9 +43,7 @@ def encoded(format_: str, *pictures: Image.Image, **options: object) -> bytes:
     return files.encoded(pictures[0], format_, **options)
 
 
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier("conv")
+MODEL = "conv"  # of `classifier`
 
 
 @pytest.mark.parametrize("format_", ["HEIF", "AVIF", "MPO"])

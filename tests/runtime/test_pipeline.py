@@ -31,11 +31,7 @@ from tinydigits.workers import GIVEN_UP
 pytestmark = pytest.mark.linux
 
 SCANS = str(ROOT / "examples" / "scans")
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier("dense")
+MODEL = "dense"  # of `classifier`
 
 
 @pytest.fixture(scope="module")

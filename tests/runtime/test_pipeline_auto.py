@@ -16,11 +16,7 @@ from tinydigits.reading import Reader
 
 SCANS = sorted((ROOT / "examples" / "scans").iterdir())
 FILES: list[ImageLike] = [str(SCANS[place % len(SCANS)]) for place in range(60)]
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier("dense")
+MODEL = "dense"  # of `classifier`
 
 
 @pytest.fixture

@@ -20,11 +20,7 @@ FEWEST = {
     "apart": 17, "one pair touches": 13, "two pairs touch": 10, "ruled": 13, "slanted": 16,
     "three rows": 13,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier("conv")
+MODEL = "conv"  # of `classifier`
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,7 @@ from tinydigits.images import decode, decoded
 
 ORIENTATION = 0x0112
 TURNS = {1: None, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier("conv")
+MODEL = "conv"  # of `classifier`
 
 
 def photograph(digit: int, size: tuple[int, int]) -> Image.Image:

@@ -7,11 +7,7 @@ from benchmarks.harness.scenes import SCENES, scenes
 from tinydigits import Classifier
 
 COUNT = 20
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier("conv")
+MODEL = "conv"  # of `classifier`
 
 
 @pytest.mark.parametrize("kind", SCENES)

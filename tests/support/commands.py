@@ -1,5 +1,7 @@
-"""The command line in this process, where TensorFlow is loaded once for many commands."""
+"""The command line, in a process of its own or in this one, where TensorFlow is loaded once."""
 
+import subprocess
+import sys
 from contextlib import chdir
 from pathlib import Path
 
@@ -8,13 +10,23 @@ from click.testing import CliRunner
 from tests.conftest import ROOT
 from tinydigits.cli.main import main
 
+COMMAND = str(Path(sys.executable).with_name("tinydigits"))
+
 
 def run(*words: str, cwd: Path = ROOT) -> tuple[int, str, str]:
     """Return exit status, stdout and stderr of `tinydigits WORDS`, typed in `cwd`.
 
-    Use `tests.runtime.cli.test_main.run` for what only a process of its own can show, such as what
-    TensorFlow prints at its start.
+    Use `run_apart` for what only a process of its own can show, such as what TensorFlow prints at
+    its start.
     """
     with chdir(cwd):
         done = CliRunner().invoke(main, words, catch_exceptions=False)
     return done.exit_code, done.stdout, done.stderr
+
+
+def run_apart(*words: object, stdin: bytes = b"", cwd: Path = ROOT) -> tuple[int, str, str]:
+    """Return the same of the installed command."""
+    command = [COMMAND, *map(str, words)]
+    done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, check=False)
+    out, err = (text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr))
+    return done.returncode, out, err

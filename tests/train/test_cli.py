@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import write_idx
-from tests.runtime.cli.test_main import run as run_apart
-from tests.support.commands import run
+from tests.support.commands import run, run_apart
 from tests.train.test_data import small_mnist
 from tests.train.test_labelled_folder import shapes
 from tinydigits_train.ready import FILES

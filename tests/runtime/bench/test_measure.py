@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SCANS
 from tinydigits import Classifier, ModelError, SourceError, TinydigitsError
 from tinydigits.bench import pictures as bench_pictures
 from tinydigits.bench.child import peak_memory
@@ -21,7 +21,6 @@ from tinydigits.bench.stats import Figure
 from tinydigits.bench.tasks import BATCHES, THREADS, Task, contestants, tasks
 from tinydigits.fitting import model_inputs
 
-SCANS = ROOT / "examples" / "scans"
 SHORT, LONG = Task((Figure("infer"),), tuple), Task((Figure("command"),), tuple, like="a process")
 
 

@@ -8,27 +8,26 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import SCANS
 from tests.runtime.test_init import modules_after
+from tests.support.commands import COMMAND
 from tinydigits.bench.stats import BEYOND
 from tinydigits.bench.table import time as shown
 
 pytestmark = pytest.mark.slow
 
-SCANS = ROOT / "examples" / "scans"
-COMMAND = [str(Path(sys.executable).with_name("tinydigits")), "bench"]
+BENCH = [COMMAND, "bench"]
 
 
 def run(*words: str) -> tuple[int, str, str]:
     """Exit status, stdout, stderr."""
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False)
+    done = subprocess.run([*BENCH, *words], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -206,7 +205,7 @@ def test_a_run_of_other_pictures_and_models_cannot_be_compared(
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
-        COMMAND, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        BENCH, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     end = time.monotonic() + 60
     while not list(tmp_path.glob("tinydigits-bench-*/photos/*")) and time.monotonic() < end:

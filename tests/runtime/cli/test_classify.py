@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import zipfile
 from pathlib import Path
@@ -16,26 +15,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT, write_idx
+from tests.conftest import SCANS, write_idx
+from tests.support.commands import COMMAND
+from tests.support.commands import run_apart as run
 from tinydigits.cli import job
 from tinydigits.cli.signals import Stopper
 from tinydigits.items import Item, Skipped
 from tinydigits.sources import watch
 
-COMMAND = str(Path(sys.executable).parent / "tinydigits")
-SCANS = ROOT / "examples" / "scans"
 SEVEN, ONE = SCANS / "7-red-pen.png", SCANS / "1-small.png"
-
-
-def run(*words: object, stdin: bytes = b"") -> tuple[int, str, str]:
-    done = subprocess.run(
-        [COMMAND, *map(str, words)], input=stdin, capture_output=True, check=False
-    )
-    return (
-        done.returncode,
-        done.stdout.decode("utf-8", "surrogateescape"),
-        done.stderr.decode("utf-8", "surrogateescape"),
-    )
 
 
 def rows_of(text: str) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import SCANS
 from tests.support.location import reaching
 from tests.support.rays import classify
 from tests.support.s3_server import KEYS, s3_server
@@ -19,7 +19,6 @@ from tinydigits.cluster import actors as engine
 from tinydigits.cluster import plan as parts
 from tinydigits.cluster import ray_cluster as tinydigits_ray
 
-SCANS = ROOT / "examples" / "scans"
 RAY = ("--engine", "ray")
 
 

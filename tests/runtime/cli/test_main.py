@@ -15,21 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SCANS
+from tests.support.commands import COMMAND
 from tests.support.commands import run as run_here
+from tests.support.commands import run_apart as run
 from tests.support.files import zipped
 from tinydigits import __version__
 from tinydigits.model import MODELS
 
-SCANS = ROOT / "examples" / "scans"
 BROKEN = ROOT / "examples" / "broken"
-COMMAND = str(Path(sys.executable).with_name("tinydigits"))
-
-
-def run(*words: str, stdin: bytes = b"", cwd: Path = ROOT) -> tuple[int, str, str]:
-    """Exit status, stdout, stderr."""
-    done = subprocess.run([COMMAND, *words], input=stdin, capture_output=True, cwd=cwd, check=False)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def test_the_examples_are_read_and_show_ok_and_uncertain() -> None:

@@ -20,11 +20,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.commands import COMMAND
 from tests.support.slow import slow_jpeg
 
 pytestmark = pytest.mark.linux
 
-COMMAND = str(Path(sys.executable).parent / "tinydigits")
 SCANS = sorted((ROOT / "examples" / "scans").iterdir())
 PIPE = 60_000  # bytes: nearly what a pipe holds
 KILLS = int(os.environ.get("TINYDIGITS_KILLS", "5"))  # a format; 50 by command

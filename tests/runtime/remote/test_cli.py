@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,15 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import SCANS
+from tests.support.commands import COMMAND
 from tests.support.files import png, zipped
 from tests.support.s3_server import KEYS, S3, Fault, s3_server, some
 from tinydigits_train.labelled_folder import Digits
 
 pytestmark = pytest.mark.network
 
-COMMAND = str(Path(sys.executable).parent / "tinydigits")
-SCANS = ROOT / "examples" / "scans"
 BLOBS = {path.name: path.read_bytes() for path in SCANS.iterdir()}
 MANY = 5000
 SHARES: dict[Fault, float] = {

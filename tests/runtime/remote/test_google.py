@@ -3,15 +3,14 @@
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.commands import COMMAND
 from tests.support.location import fetched, listed, reaching
 from tests.support.web_server import QuietHandler, serving
 from tinydigits.cluster.output import store_at
@@ -20,7 +19,6 @@ from tinydigits.items import Skipped
 
 pytestmark = pytest.mark.network
 
-COMMAND = str(Path(sys.executable).parent / "tinydigits")
 ONE = (ROOT / "examples" / "scans" / "1-small.png").read_bytes()
 OBJECTS = {
     **{f"scans/{name}": ONE for name in ("10.png", "9.png", "sub/ü.png", ".hidden.png")},

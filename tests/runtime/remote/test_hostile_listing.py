@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import COMMAND
 from tests.support.location import listed, reaching
 from tests.support.store_server import Answering, store_server
 from tinydigits.errors import SourceError
@@ -18,7 +18,6 @@ from tinydigits.remote import listing
 
 pytestmark = pytest.mark.network
 
-COMMAND = str(Path(sys.executable).parent / "tinydigits")
 NONE = "the server's answer is no listing of objects; check the address"
 
 

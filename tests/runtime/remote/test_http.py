@@ -3,7 +3,6 @@
 import gzip
 import socket
 import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests.conftest import SCANS
+from tests.support.commands import COMMAND
 from tests.support.files import encoded, saved, tarred, zipped
 from tests.support.location import fetched, listed, located
 from tests.support.web_server import Web, web_server, write_certificate
@@ -28,8 +28,6 @@ from tinydigits.sources.arrays import stacks
 
 pytestmark = pytest.mark.network
 
-COMMAND = str(Path(sys.executable).parent / "tinydigits")
-SCANS = ROOT / "examples" / "scans"
 ONE = (SCANS / "1-small.png").read_bytes()
 
 

@@ -38,9 +38,7 @@ def document(format_: str, digits: tuple[int, ...] = DIGITS, **options: object) 
     return encoded(first, format_, save_all=True, append_images=others, **options)
 
 
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier("conv")
+MODEL = "conv"  # of `classifier`
 
 
 @pytest.fixture
