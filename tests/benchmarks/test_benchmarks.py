@@ -22,7 +22,7 @@ from benchmarks.measures.folders import CONV, OURS, READING, check_agreement, co
 from benchmarks.measures.start import required
 from benchmarks.rivals.readers import DIGITS, NUMBERS, installed
 from tests.conftest import ROOT
-from tinydigits.errors import TinydigitsError
+from tests.support.programs import tools_or_skip
 from tinydigits_export.c.backend import find_tool
 from tinydigits_train.data import load_data
 
@@ -83,11 +83,9 @@ def numbers(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Path:
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path, numbers: Path) -> None:
     if name == "devices":
-        try:
+        with tools_or_skip():
             for tool in ("avr-gcc", "arm-none-eabi-gcc"):
                 find_tool(tool, "a test", "gcc-avr gcc-arm-none-eabi")
-        except TinydigitsError as error:
-            pytest.skip(str(error))
     before = kept()
     inputs: tuple[object, ...] = ("--mnist", mnist_dir, "--bundles", bundles, "--people", people)
     inputs += ("--numbers", numbers)

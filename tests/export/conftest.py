@@ -12,8 +12,9 @@ from tests.conftest import MadeOnce, write_idx
 from tests.support.chromium import chromium
 from tests.support.lessons import few
 from tests.support.pages import Opens, opened, opener
+from tests.support.programs import tools_or_skip
 from tinydigits_export.bundle import export
-from tinydigits_export.c.backend import MissingTool, host_compiler
+from tinydigits_export.c.backend import host_compiler
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_train.data import Dataset, load_data
 from tinydigits_train.ready import FILES
@@ -69,10 +70,8 @@ def bundle(keras_path: Path, mnist: Dataset, made_once: MadeOnce) -> Path:
 @pytest.fixture(scope="session")
 def compiler() -> None:
     """Tests that use it are skipped where there is no C compiler."""
-    try:
+    with tools_or_skip():
         host_compiler()
-    except MissingTool as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

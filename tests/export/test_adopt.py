@@ -1,7 +1,5 @@
 """An ONNX file of another's making reads as it did, as a model of the contract."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from tests.support.commands import run
+from tests.support.commands import run, run_without_tensorflow
 from tests.support.lessons import few, linear, onnx_linear
 from tinydigits import Classifier, ModelError
 from tinydigits_export.adopt import adopt
@@ -75,18 +73,11 @@ def test_by_command_without_tensorflow(few_dir: str, mnist: Dataset, tmp_path: P
     """The range may be named, and the mean and the deviation with it."""
     range_ = UNIT.normalised(0.5, 0.25)
     onnx_linear(tmp_path / "their.onnx", linear(mnist.train, range_), ["n", 1, 28, 28])
-    words = ["adopt", "their.onnx", "-o", "mine.onnx", "--data", few_dir, "--range", "0..1"]
-    words += ["--mean", "0.5", "--std", "0.25"]
-    code = (
-        "import sys; from tinydigits.cli.main import main\n"
-        f"main({words!r}, standalone_mode=False)\n"
-        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert "takes pixels 0..1, less 0.5, by 0.25: reads " in done.stderr
-    assert "agreement 100.00%" in done.stdout
+    words = ("adopt", "their.onnx", "-o", "mine.onnx", "--data", few_dir, "--range", "0..1")
+    given = ("--mean", "0.5", "--std", "0.25")
+    shown, said = run_without_tensorflow(*words, *given, cwd=tmp_path)
+    assert "takes pixels 0..1, less 0.5, by 0.25: reads " in said
+    assert "agreement 100.00%" in shown
     status, _, errors = run("verify", "mine.onnx", "--data", few_dir, cwd=tmp_path)
     assert status == 2
     assert "adopted from their.onnx" in errors

@@ -2,13 +2,11 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run
+from tests.support.commands import run, run_without_tensorflow
 from tinydigits import ModelError
 from tinydigits.info import read_info
 from tinydigits.model import MODELS
@@ -28,18 +26,11 @@ def test_they_are_copied_with_their_receipts_and_without_tensorflow_or_data(
     mnist_dir: Path, has_all_of_mnist: bool, tmp_path: Path
 ) -> None:
     assert "dense" in READY
-    words = ["export", "dense", "-o", "out", "--formats", "c,html"]
-    code = (
-        "import sys; from tinydigits.cli.main import main\n"
-        f"main({words!r}, standalone_mode=False)\n"
-        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    words = ("export", "dense", "-o", "out", "--formats", "c,html")
+    shown, said = run_without_tensorflow(*words, cwd=tmp_path)
     written = [*FORMAT_TABLE["c"].files("dense"), "dense.html"]
-    assert done.stderr == f"wrote {', '.join(written)} to out\n"
-    assert done.stdout.startswith("dense (dense): 10,000 test images, Keras reads 92.7")
+    assert said == f"wrote {', '.join(written)} to out\n"
+    assert shown.startswith("dense (dense): 10,000 test images, Keras reads 92.7")
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == sorted(
         [*written, "dense.json", "dense.keras", "dense.train.json"]
@@ -51,7 +42,7 @@ def test_they_are_copied_with_their_receipts_and_without_tensorflow_or_data(
         status, table, errors = run("verify", "out", "--data", str(mnist_dir), cwd=tmp_path)
         assert (status, errors) == (0, "")
         # The last digits of a largest distance depend on the processor and on its threads.
-        found, wanted = (re.sub(r"\d\.\de-\d\d", "", text) for text in (table, done.stdout))
+        found, wanted = (re.sub(r"\d\.\de-\d\d", "", text) for text in (table, shown))
         assert found == wanted
 
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +31,22 @@ def chromium(folder: Path, size: str = "1100,1000") -> Iterator[Any]:
         driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
         yield driver
         driver.quit()
+
+
+class Page:
+    """A page in a browser."""
+
+    def __init__(self, browser: Any) -> None:
+        self.browser = browser
+
+    def one(self, selector: str) -> Any:
+        return self.browser.find_element("css selector", selector)
+
+    def all(self, selector: str) -> Any:
+        return self.browser.find_elements("css selector", selector)
+
+    def until(self, holds: Callable[[], object]) -> None:
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        wait: Any = WebDriverWait(self.browser, 10, 0.02)
+        wait.until(lambda _: holds())

@@ -30,3 +30,15 @@ def run_apart(*words: object, stdin: bytes = b"", cwd: Path = ROOT) -> tuple[int
     done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, check=False)
     out, err = (text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr))
     return done.returncode, out, err
+
+
+def run_without_tensorflow(*words: str, cwd: Path) -> tuple[str, str]:
+    """Return stdout and stderr of a command that succeeds and does not load TensorFlow."""
+    code = (
+        "import sys; from tinydigits.cli.main import main\n"
+        f"main({[*words]!r}, standalone_mode=False)\n"
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True)
+    return done.stdout, done.stderr

@@ -2,12 +2,12 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.support import chromium
 from tinydigits.info import ModelInfo, Thresholds
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_export.page.to_html import to_html
@@ -50,22 +50,8 @@ def opened(model: Any, folder: Path) -> Original:
     return open_original(folder / f"{model.name}.keras")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page in a browser, used as a person does."""
-
-    browser: Any
-
-    def one(self, selector: str) -> Any:
-        return self.browser.find_element("css selector", selector)
-
-    def all(self, selector: str) -> Any:
-        return self.browser.find_elements("css selector", selector)
-
-    def until(self, holds: Callable[[], object]) -> None:
-        from selenium.webdriver.support.wait import WebDriverWait
-
-        WebDriverWait(self.browser, 10).until(lambda _: holds())
+class Page(chromium.Page):
+    """An exported page, used as a person does."""
 
     def says(self, sentence: str) -> None:
         """To those who see it, and to those who listen."""

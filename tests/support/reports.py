@@ -1,25 +1,22 @@
 """Reports: rows to write them of, and a page in a browser, used as a person does."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.support import chromium
 from tinydigits import Prediction
 from tinydigits.items import Chunk
 from tinydigits.judging import Answers, Status
 from tinydigits.reading import Reading, thumbnail
 from tinydigits.sinks.report import Truth, report_sink
-
-if TYPE_CHECKING:
-    from selenium.webdriver import Chrome
-    from selenium.webdriver.remote.webelement import WebElement
 
 LABELS = tuple("0123456789")
 HOSTILE = {  # and how they are shown
@@ -84,11 +81,11 @@ def phone(page: "Page") -> Iterator[None]:
     page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-class Page:
-    """A report in a browser, used as a person does: by what its controls are called."""
+class Page(chromium.Page):
+    """A report, used as a person does: by what its controls are called."""
 
-    def __init__(self, browser: "Chrome", path: Path) -> None:
-        self.browser = browser
+    def __init__(self, browser: Any, path: Path) -> None:
+        super().__init__(browser)
         self.address = path.as_uri()
         self.open()
 
@@ -96,27 +93,15 @@ class Page:
         self.browser.get("about:blank")  # else a change of the filters alone loads nothing
         self.browser.get(self.address + filters)
 
-    def all(self, selector: str) -> "list[WebElement]":
-        return self.browser.find_elements("css selector", selector)
-
-    def one(self, selector: str) -> "WebElement":
-        return self.browser.find_element("css selector", selector)
-
     def headings(self) -> str:
         return ", ".join(each.text for each in self.all("h2, h3"))
-
-    def until(self, holds: Callable[[], object]) -> None:
-        from selenium.webdriver.support.wait import WebDriverWait
-
-        wait: Any = WebDriverWait(self.browser, 10, 0.02)
-        wait.until(lambda _: holds())
 
     def press(self, *keys: str) -> None:
         from selenium.webdriver import ActionChains
 
         ActionChains(self.browser, duration=0).send_keys(*keys).perform()
 
-    def control(self, name: str) -> "WebElement":
+    def control(self, name: str) -> Any:
         controls = self.all("select, input, button:not(.images)")
         return next(each for each in controls if each.accessible_name.startswith(name))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tinydigits.errors import TinydigitsError
+from tests.support.programs import tools_or_skip
 from tinydigits_export.c.backend import find_tool, host_compiler
 from tinydigits_export.devices.simulation import ATMEGA328P
 
@@ -31,11 +31,9 @@ OF_ENDING: Mapping[str, Sequence[str]] = {
 
 def compiler_and_core() -> None:
     """Skips the test where one of them is missing."""
-    try:
+    with tools_or_skip():
         find_tool("avr-g++", "building a sketch", ATMEGA328P.packages)
         host_compiler()
-    except TinydigitsError as error:
-        pytest.skip(str(error))
     if not ARDUINO.is_dir():
         pytest.skip("building a sketch needs the core: apt-get install arduino-core-avr")
 

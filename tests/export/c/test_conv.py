@@ -2,8 +2,6 @@
 
 import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.conv_integers import logits_of
-from tinydigits import MissingExtra, ModelError
+from tests.support.programs import compilers, tools_or_skip, written_by
+from tinydigits import ModelError
 from tinydigits.info import ModelInfo
-from tinydigits_export.c.backend import WARNINGS, CBackend, MissingTool, host_compiler
+from tinydigits_export.c.backend import CBackend, host_compiler
 from tinydigits_export.c.conv import NAMES, state_bytes, to_conv, written
 from tinydigits_export.c.quantise_conv import (
     CONV,
@@ -199,17 +198,10 @@ def test_any_number_of_maps_and_classes(
 def test_row_by_row_is_as_all_at_once_without_a_warning_or_an_overflow(
     model: QuantisedConv, source: CSource, mnist: Dataset, tmp_path: Path
 ) -> None:
-    for name, text in (("conv.c", source.c), ("conv.h", source.h), ("main.c", MAIN)):
-        (tmp_path / name).write_text(text)
-    sanitizers = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     images = hard_images(mnist.test.images)
-    others = [[path] for path in [shutil.which("clang")] if path]
-    for compiler in [host_compiler(), *others]:
-        command = [*compiler, *WARNINGS, *sanitizers, "conv.c", "main.c", "-o", "main"]
-        subprocess.run(command, cwd=tmp_path, check=True)
-        done = subprocess.run([tmp_path / "main"], input=images.tobytes(), capture_output=True)
-        assert (done.returncode, done.stderr) == (0, b"")
-        answers = np.frombuffer(done.stdout, np.uint8).reshape(len(images), -1)
+    for compiler in compilers():
+        written = written_by(MAIN, source, images, compiler, tmp_path)
+        answers = written.reshape(len(images), -1)
         logits = logits_of(model, images)
         assert answers[:, 4:].tobytes() == logits.astype(np.int32).tobytes()
         assert (answers[:, 0] == logits.argmax(axis=1)).all()
@@ -221,10 +213,7 @@ def test_row_by_row_is_as_all_at_once_without_a_warning_or_an_overflow(
 def test_rows_that_are_missing_are_paper_and_rows_too_many_nothing(
     source: CSource, mnist: Dataset, tmp_path: Path
 ) -> None:
-    for name, text in (("conv.c", source.c), ("conv.h", source.h)):
-        (tmp_path / name).write_text(text)
-    (tmp_path / "main.c").write_text(
-        """
+    main = """
         #include <stdio.h>
         #include "conv.h"
         int main(void) {
@@ -241,11 +230,8 @@ def test_rows_that_are_missing_are_paper_and_rows_too_many_nothing(
             return 0;
         }
         """
-    )
-    subprocess.run([*host_compiler(), "conv.c", "main.c", "-o", "main"], cwd=tmp_path, check=True)
     image = mnist.test.images[0]
-    done = subprocess.run([tmp_path / "main"], input=image.tobytes(), capture_output=True)
-    found = np.frombuffer(done.stdout, np.uint8).reshape(41, 2)
+    found = written_by(main, source, image, host_compiler(), tmp_path).reshape(41, 2)
     cut = np.stack([np.where(np.arange(28)[:, None] < rows, image, 0) for rows in range(41)])
     expected = CBackend(source).classify(cut.astype(np.uint8))
     assert (found == expected).all()
@@ -253,10 +239,7 @@ def test_rows_that_are_missing_are_paper_and_rows_too_many_nothing(
 
 
 def test_rows_after_the_end_are_nothing(source: CSource, mnist: Dataset, tmp_path: Path) -> None:
-    for name, text in (("conv.c", source.c), ("conv.h", source.h)):
-        (tmp_path / name).write_text(text)
-    (tmp_path / "main.c").write_text(
-        """
+    main = """
         #include <stdio.h>
         #include "conv.h"
         int main(void) {
@@ -269,13 +252,7 @@ def test_rows_after_the_end_are_nothing(source: CSource, mnist: Dataset, tmp_pat
             return 0;
         }
         """
-    )
-    sanitizers = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    command = [*host_compiler(), *sanitizers, "conv.c", "main.c", "-o", "main"]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    image = mnist.test.images[0].tobytes()
-    done = subprocess.run([tmp_path / "main"], input=image, capture_output=True)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert not len(written_by(main, source, mnist.test.images[0], host_compiler(), tmp_path))
 
 
 def test_the_bounds_in_the_comment_hold(
@@ -340,11 +317,9 @@ def test_every_processor_answers_as_this_one_and_has_room(
     digits = mnist.test.images[: int(os.environ.get("TINYDIGITS_CONV_IMAGES", images))]
     hard = hard_images(digits[:0])[19:21] if cost.cycles[kind] < SLOW else digits[:0]
     inputs = np.concatenate([digits, hard]).reshape(-1, 784)
-    try:
+    with tools_or_skip():
         firmware = firmware_of(source, target, tmp_path)
         run = firmware.run(inputs)
-    except (MissingTool, MissingExtra) as error:
-        pytest.skip(str(error))
     assert (run.outputs == CBackend(source).classify(inputs.reshape(-1, 28, 28))).all()
     assert run.cycles[: len(digits)].mean() < cost.cycles[kind]
     assert firmware.model.flash < cost.flash[kind]

@@ -1,8 +1,6 @@
 """The C form decides as Keras does, overflows for no image, and compiles without a warning."""
 
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support.programs import compilers, written_by
 from tinydigits import ModelError
 from tinydigits.info import ModelInfo, read_info
-from tinydigits_export.c.backend import WARNINGS, CBackend, MissingTool, host_compiler
+from tinydigits_export.c.backend import CBackend, MissingTool, host_compiler
 from tinydigits_export.c.dense import quantise, to_c
 from tinydigits_export.c.source import CSource, c_string
 from tinydigits_export.keras_model import Original
@@ -115,19 +114,10 @@ def test_warnings_and_sanitizers_have_nothing_to_say(
     original: Original, source: CSource, mnist: Dataset, tmp_path: Path
 ) -> None:
     main = MAIN.format(name=source.name, guard=source.name.upper())
-    for name, text in (("c", source.c), ("h", source.h)):
-        (tmp_path / f"{source.name}.{name}").write_text(text)
-    (tmp_path / "main.c").write_text(main)
-    sanitizers = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     images = worst_images(mnist.test.images, weights_of(original)[0].astype(np.int64))
     expected = CBackend(source).logits(images).tobytes()
-    others = [[path] for path in [shutil.which("clang")] if path]
-    for compiler in [host_compiler(), *others]:
-        command = [*compiler, *WARNINGS, *sanitizers, f"{source.name}.c", "main.c", "-o", "main"]
-        subprocess.run(command, cwd=tmp_path, check=True)
-        done = subprocess.run([tmp_path / "main"], input=images.tobytes(), capture_output=True)
-        assert (done.returncode, done.stderr) == (0, b"")
-        answers = np.frombuffer(done.stdout, np.uint8).reshape(len(images), -1)
+    for compiler in compilers():
+        answers = written_by(main, source, images, compiler, tmp_path).reshape(len(images), -1)
         assert answers[:, 2:].tobytes() == expected
 
 

@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 from tests.export.c.test_conv import network
 from tests.export.c.test_dense import info_of
 from tests.export.c.test_tiny import random_tiny
+from tests.support.programs import SANITIZERS
 from tests.support.reads import Frame, answers, built, expected, files_of
 from tinydigits import ModelInfo
 from tinydigits.images import decode
@@ -60,7 +61,6 @@ COMPILERS = (
     ("g++", "-xc++", "-std=c++20", "-fsyntax-only"),
     ("clang++", "-xc++", "-std=c++20", "-fsyntax-only"),
 )
-SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 @pytest.fixture(scope="module")

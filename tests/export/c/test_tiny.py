@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.pages import opened
+from tests.support.programs import tools_or_skip
 from tinydigits import ModelError, ModelInfo
 from tinydigits.errors import TinydigitsError
 from tinydigits_export.bundle import export
@@ -93,13 +94,9 @@ def decided(original: Original, images: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def simulated(source: CSource, images: NDArray[np.uint8], folder: Path) -> tuple[Firmware, Run]:
     """Skips the test where the compiler or the simulator is missing."""
-    try:
+    with tools_or_skip():
         firmware = firmware_of(source, ATTINY13A, folder)
         return firmware, firmware.run(images.reshape(-1, 784))
-    except ModelError:
-        raise
-    except TinydigitsError as error:
-        pytest.skip(str(error))
 
 
 def test_it_reads_most_digits(trained: Original, mnist: Dataset, has_all_of_mnist: bool) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.programs import tools_or_skip
 from tests.support.reads import answers, built
-from tinydigits.errors import MissingExtra
-from tinydigits_export.c.backend import MissingTool, read_source
+from tinydigits_export.c.backend import read_source
 from tinydigits_export.devices import camera
 from tinydigits_export.devices.simulation import Target
 from tinydigits_export.formats import FORMATS
@@ -22,11 +22,9 @@ def test_a_frame_is_answered_as_on_this_machine(
 ) -> None:
     frames = camera.frames_of(mnist.test.images[:1], 96, 96)
     sources = {name: (bundle / name).read_text() for name in FORMATS["c"].files("digits")}
-    try:
+    with tools_or_skip():
         firmware = camera.firmware_of(sources, "digits", "main_read.c", (96, 96), target, tmp_path)
         run = firmware.run(frames.reshape(1, -1))
-    except (MissingTool, MissingExtra) as error:
-        pytest.skip(str(error))
     read_c, read_h = sources["digits_read.c"], sources["digits_read.h"]
     source = replace(read_source(bundle / "digits.c"), read_c=read_c, read_h=read_h)
     here = answers(built(source, tmp_path, ["gcc"]), list(frames))

@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.export.c.test_dense import info_of, random_original
+from tests.support.programs import tools_or_skip
 from tinydigits import ModelError
-from tinydigits.errors import TinydigitsError
 from tinydigits_export.c.backend import CBackend, read_source
 from tinydigits_export.c.dense import to_c
 from tinydigits_export.c.source import CSource
@@ -86,14 +86,10 @@ WITHOUT_ASSEMBLY = {
 
 def ran(build_it: Callable[[], Firmware]) -> Firmware:
     """Skips the test where a compiler or simulator is missing."""
-    try:
+    with tools_or_skip():
         firmware = build_it()
         firmware.run(np.zeros((0, 1), np.uint8))
-    except ModelError:
-        raise
-    except TinydigitsError as error:
-        pytest.skip(str(error))
-    return firmware
+        return firmware
 
 
 def built(sources: dict[str, str], target: Target, main: str, folder: Path) -> Firmware:

@@ -106,8 +106,7 @@ def test_an_image_that_stops_coming_is_dropped(
 def test_tiny_on_an_uno_answers_pixels_that_come_one_by_one(
     tiny: CSource, core: Path, images: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    texts = {"tiny.c": tiny.c, "tiny.h": tiny.h}
-    program = uno_sketch(core, tiny.sketch, texts, tmp_path)
+    program = uno_sketch(core, tiny.sketch, files(tiny), tmp_path)
     held_to_uno(program)
     parts = [(START, image.tobytes()) for image in images]
     dropped = [(START, images[0].tobytes()[:500]), (SECOND, images[1].tobytes()), (START, b"")]
@@ -129,12 +128,10 @@ def test_tiny_on_an_attiny_times_its_own_bits(
     tmp_path: Path,
 ) -> None:
     compiler_and_core()
-    texts = {"tiny.c": tiny.c, "tiny.h": tiny.h}
-    program = attiny_sketch(tiny.sketch, texts, tmp_path, mcu, hz)
-    size = subprocess.run(["avr-size", program], capture_output=True, text=True, check=True)
-    text, data, bss = map(int, size.stdout.splitlines()[1].split()[:3])
-    assert text + data <= (1024 if mcu == "attiny13a" else 8192)
-    assert data + bss <= 44
+    program = attiny_sketch(tiny.sketch, files(tiny), tmp_path, mcu, hz)
+    flash, ram = sizes(program)
+    assert flash <= (1024 if mcu == "attiny13a" else 8192)
+    assert ram <= 44
     line = round(0.02 * hz)  # within which the line of an answer has gone out
     parts = [(line, image.tobytes()) for image in images]
     dropped = [(line, images[0].tobytes()[:500]), (round(0.1 * hz), images[1].tobytes())]
@@ -146,8 +143,7 @@ def test_tiny_on_an_attiny_times_its_own_bits(
 def test_twelve_classes_on_an_attiny_are_answered_by_number(tmp_path: Path) -> None:
     compiler_and_core()
     tiny, random = random_tiny(12, seed=27), np.random.default_rng(0)
-    texts = {"tiny.c": tiny.c, "tiny.h": tiny.h}
-    program = attiny_sketch(tiny.sketch, texts, tmp_path, "attiny85", 8_000_000)
+    program = attiny_sketch(tiny.sketch, files(tiny), tmp_path, "attiny85", 8_000_000)
     noise = random.integers(0, 256, (20, 28, 28), np.uint8)
     parts = [(200_000, image.tobytes()) for image in noise]
     found = over_serial(program, "attiny85", 8_000_000, 833, [*parts, (200_000, b"")])
@@ -223,8 +219,14 @@ def test_a_clock_that_is_too_slow_is_refused(tiny: CSource, tmp_path: Path) -> N
 
 def held_to_uno(program: Path) -> int:
     """Leaves 256 bytes of RAM for the stack. Returns the bytes of flash."""
+    flash, ram = sizes(program)
+    assert flash <= UNO_FLASH
+    assert ram <= UNO_RAM - 256
+    return flash
+
+
+def sizes(program: Path) -> tuple[int, int]:
+    """Bytes of flash and of RAM."""
     size = subprocess.run(["avr-size", program], capture_output=True, text=True, check=True)
     text, data, bss = map(int, size.stdout.splitlines()[1].split()[:3])
-    assert text + data <= UNO_FLASH
-    assert data + bss <= UNO_RAM - 256
-    return text + data
+    return text + data, data + bss
