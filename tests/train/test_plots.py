@@ -74,7 +74,7 @@ def test_each_is_written_as_png_and_svg_and_the_same_again(
 ) -> None:
     one, other = tmp_path / "new" / "one", tmp_path / "other"
     for folder in (one, other):
-        plots.ready(folder)
+        plots.make_folder(folder)
         assert plots.write_plots(trained, folder) == ALL
     names = sorted(path.name for path in one.iterdir())
     assert names == sorted(f"{name}.{kind}" for name in ALL for kind in ("png", "svg"))
@@ -296,7 +296,7 @@ def test_without_matplotlib_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtra, match=r"--plots needs matplotlib: .*tinydigits\[train\]"):
-        plots.ready(tmp_path / "plots")
+        plots.make_folder(tmp_path / "plots")
     assert not (tmp_path / "plots").exists()
 
 
@@ -306,11 +306,11 @@ def test_a_folder_that_cannot_be_made_or_written_is_an_error(
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(SinkError, match="file/plots: cannot be written: Not a directory"):
-        plots.ready(file / "plots")
+        plots.make_folder(file / "plots")
     with monkeypatch.context() as patch:
         patch.setattr("tempfile.TemporaryFile", Mock(side_effect=OSError(30, os.strerror(30))))
         with pytest.raises(SinkError, match="Read-only file system"):
-            plots.ready(tmp_path)
+            plots.make_folder(tmp_path)
     (tmp_path / "classes.svg").mkdir()
     with pytest.raises(SinkError, match="cannot be written: Is a directory"):
         plots.write_plots(trained, tmp_path)

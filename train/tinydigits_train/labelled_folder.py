@@ -183,11 +183,10 @@ def _checked(folder: Path) -> list[str]:
     """Return the names of the classes. Raises SourceError where they cannot be trained."""
     names = classes_in(folder)
     if not FEWEST <= len(names) <= MOST:
-        inner = f"; pass {folder / names[0]}" if len(names) == 1 else ""
+        nested = len(names) == 1 and len(classes_in(folder / names[0])) >= FEWEST
         raise SourceError(
             f"{folder}: {len(names)} sub-folders, where {FEWEST} to {MOST} classes can be trained "
-            "(links are not followed)"
-            f"{inner if inner and len(classes_in(folder / names[0])) >= FEWEST else ''}"
+            f"(links are not followed){f'; pass {folder / names[0]}' if nested else ''}"
         )
     return _printable(folder, names)
 

@@ -105,18 +105,15 @@ def rehearsed(data: Dataset, mnist: Dataset | None, seed: int) -> Dataset:
         return data
     own = data.train
     old, known = split(mnist.train, 0)  # the seed of the bundled networks: they never learnt these
+    shown = Digits(old.images[:REHEARSED], old.labels[:REHEARSED])
     times = max(1, min(MOST_SHOWN, REHEARSED // (len(own.labels) + len(data.others))))
     return replace(
         data,
-        train=joined(*[balanced(own, len(DIGITS), seed)] * times, _first(old, REHEARSED)),
+        train=joined(*[balanced(own, len(DIGITS), seed)] * times, shown),
         validation=joined(own, *[data.validation] if data.validation else [], known),
         others=np.repeat(data.others, times, axis=0),
         known=known,
     )
-
-
-def _first(digits: Digits, count: int) -> Digits:
-    return Digits(digits.images[:count], digits.labels[:count])
 
 
 def settle(model: Any, before: Sequence[NDArray[np.float32]], data: Dataset) -> None:

@@ -133,8 +133,11 @@ class Firmware:
         not write the same number of bytes for each input; MissingTool without the simulator.
         """
         inputs = np.ascontiguousarray(inputs, np.uint8)
-        runner = _run_avr if self.target.prefix == "avr-" else _run_core
-        written, spans = runner(self, inputs.tobytes())
+        if self.target.prefix == "avr-":
+            written, spans = _run_avr(self, inputs.tobytes())
+        else:
+            target, data = self.target, inputs.tobytes()
+            written, spans = run_core(self.elf, target.mcu, target.ram, data, MAX_CYCLES)
         if len(spans) != len(inputs) or len(written) % max(1, len(inputs)):
             raise ModelError(
                 f"{self.elf.name} on {self.target.name}: {len(spans)} counted spans and "
@@ -199,7 +202,10 @@ def _run_avr(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]
     folder, target = firmware.elf.parent, firmware.target
     runner, fed, written = folder / "avr_runner", folder / "input.bin", folder / "output.bin"
     if not runner.exists():
-        _compile_runner(runner, target)
+        if not Path("/usr/include/simavr/sim_avr.h").exists():
+            raise MissingTool(f"simulating an {target.name}", "libsimavr", target.packages)
+        built = ["-O2", str(SIMULATORS / "avr_runner.c"), "-o", str(runner), "-lsimavr", "-lelf"]
+        compiled([*host_compiler(), *built], "avr_runner.c")
     fed.write_bytes(data)
     paths = (firmware.elf, fed, written)
     command = [str(runner), target.mcu, *map(str, paths), str(MAX_CYCLES)]
@@ -212,15 +218,3 @@ def _run_avr(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]
         )
     spans = np.fromstring(done.stdout, np.int64, sep=" ").reshape(-1, 2)
     return written.read_bytes(), spans
-
-
-def _compile_runner(path: Path, target: Target) -> None:
-    if not Path("/usr/include/simavr/sim_avr.h").exists():
-        raise MissingTool(f"simulating an {target.name}", "libsimavr", target.packages)
-    source = str(SIMULATORS / "avr_runner.c")
-    built = ["-O2", source, "-o", str(path), "-lsimavr", "-lelf"]
-    compiled([*host_compiler(), *built], "avr_runner.c")
-
-
-def _run_core(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]:
-    return run_core(firmware.elf, firmware.target.mcu, firmware.target.ram, data, MAX_CYCLES)

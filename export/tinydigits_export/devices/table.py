@@ -123,7 +123,10 @@ def _row(source: CSource, target: Target, images: NDArray[np.uint8]) -> Measured
             run = firmware.run(inputs)
         called = way.whole and target.prefix == "avr-"
         stack = run.stack + (CALL_OF_MAIN if called else 0)
-        check_ram(firmware, stack)
+        needed = firmware.program.ram + stack
+        if needed > target.ram:
+            what = f"the program, with {stack:,} B of stack,"
+            raise DoesNotFit(what, needed, "RAM", target, target.ram)
     except DoesNotFit as error:
         return TooSmall(target, str(error))
     sizes = firmware.program if way.whole else firmware.model
@@ -137,11 +140,3 @@ def check_tables(c: str, target: Target) -> None:
     for bits, name, count in re.findall(r"^static const u?int(\d+)_t (\w+)\[(\d+)\]", c, re.M):
         if (size := int(bits) // 8 * int(count)) > target.flash:
             raise DoesNotFit(f"the table {name}", size, "flash", target, target.flash)
-
-
-def check_ram(firmware: Firmware, stack: int) -> None:
-    """Raise DoesNotFit if variables and `stack` bytes of stack exceed the RAM."""
-    needed, target = firmware.program.ram + stack, firmware.target
-    if needed > target.ram:
-        what = f"the program, with {stack:,} B of stack,"
-        raise DoesNotFit(what, needed, "RAM", target, target.ram)

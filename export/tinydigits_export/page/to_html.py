@@ -127,11 +127,6 @@ def _window(layer: Any, window: tuple[int, int], where: str) -> dict[str, Any]:
     return {"from": list(from_), "window": list(window), "strides": strides, "before": before}
 
 
-def _normalisation(layer: Any, _where: str) -> _Read:
-    """Return a normalisation that could not be folded, as factor and offset for each channel."""
-    return _scale(*scaling(layer))
-
-
 def _rescaling(layer: Any, _where: str) -> _Read:
     ones = np.ones(layer.input.shape[-1])
     return _scale(layer.scale * ones, layer.offset * ones)
@@ -169,7 +164,8 @@ def _activation(layer: Any, where: str) -> str:
 _READERS: Mapping[str, Any] = {
     "Activation": _activation_layer,
     "AveragePooling2D": _pool,
-    "BatchNormalization": _normalisation,
+    # One that could not be folded: a factor and an offset for each channel.
+    "BatchNormalization": lambda layer, _where: _scale(*scaling(layer)),
     "Conv2D": _convolution,
     "Dense": _dense,
     "DepthwiseConv2D": _convolution,
