@@ -16,7 +16,7 @@ STRICT = ("-Wall", "-Wextra", "-Werror")
 
 
 def unpacked(model: str, folder: Path) -> Path:
-    """The library of a bundled model: the one folder in its zip."""
+    """Return the library of a bundled model: the one folder in its zip."""
     hand_out(MODELS / f"{model}.keras", folder / "out", ("arduino",))
     with zipfile.ZipFile(folder / "out" / f"{model}_arduino.zip") as archive:
         archive.extractall(folder)
@@ -30,7 +30,7 @@ def compiled_library(library: Path, folder: Path) -> list[Path]:
 
 
 def program_of(library: Path, example: str, objects: Sequence[Path], folder: Path) -> Path:
-    """An example as a program of this machine, whose serial line is standard input and output."""
+    """Build an example for this machine, with standard input and output as its serial line."""
     program = folder / example
     sketch = library / "examples" / example / f"{example}.ino"
     options = ["-std=c++17", f"-I{HEADERS}", f"-I{library / 'src'}", "-include", "Arduino.h"]

@@ -30,7 +30,7 @@ SHAPES = (
 
 
 class Case(NamedTuple):
-    """A picture and how it is fitted."""
+    """A picture and how to fit it."""
 
     pixels: Grey
     """uint8 [H, W], [H, W, 3] or [H, W, 4]; rows may lie apart."""
@@ -64,8 +64,8 @@ def built(folder: Path, compiler: Sequence[str], *flags: str) -> Path:
 
 
 def answers(program: Path, messages: Iterable[bytes]) -> list[Fitted | None]:
-    """Return what the C makes of each picture, None for what it does not take. Fails where the
-    program has anything to complain of.
+    """Return what the C makes of each picture, or None where it refuses it. Fails where the program
+    complains.
     """
     done = subprocess.run([program], input=b"".join(messages), capture_output=True, check=False)
     assert (done.returncode, done.stderr.decode()) == (0, "")
@@ -79,7 +79,7 @@ def answers(program: Path, messages: Iterable[bytes]) -> list[Fitted | None]:
 
 
 def differences(program: Path, cases: Sequence[Case]) -> list[int]:
-    """Return the places of the cases of which C and Python do not make the same."""
+    """Return the places of the cases in which C and Python differ."""
     found = answers(program, (case.message() for case in cases))
     assert len(found) == len(cases)
     return [

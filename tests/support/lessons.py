@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 
 
 def few(data: Dataset) -> Dataset:
-    """A part of MNIST that Keras reads in no time."""
+    """Return so few digits of MNIST that Keras reads them in no time."""
     train, test = (
         Digits(digits.images[:count], digits.labels[:count])
         for digits, count in ((data.train, FEW), (data.test, 500))
@@ -38,8 +38,9 @@ def linear(digits: Digits, range_: Range) -> tuple[Floats, Floats]:
 
 
 def keras_linear(keras: Any, digits: Digits, range_: Range, *around: Any) -> Any:
-    """The same as a Keras model of images [28, 28, 1]. around: layers before and after the flat
-    product, with None in its place.
+    """Return the same as a Keras model of images [28, 28, 1].
+
+    around: layers before and after the flat product, with None in its place.
     """
     product = keras.layers.Dense(10)
     at = around.index(None)
@@ -59,7 +60,7 @@ def onnx_linear(
     opset: int = 17,
     kind: int = TensorProto.FLOAT,
 ) -> Path:
-    """The same as an ONNX file that takes `shape`. fixed: its graph takes one image, whatever
+    """Write the same as an ONNX file that takes `shape`. fixed: its graph takes one image, whatever
     `shape` says. last: an operator after the product. kind: the type of input and output.
     """
     arrays = {

@@ -13,8 +13,8 @@ from tinydigits.remote.location import Location
 
 @contextmanager
 def reaching(environment: Mapping[str, str] | None = None) -> Iterator[None]:
-    """As in a process of its own, which `environment` leads to a store: clients of other stores,
-    which are kept in two places, are forgotten. Skips the test without the extra cloud.
+    """Lead this process to a store by `environment`, and forget the clients of other stores, which
+    are kept in two places. Skips the test without the extra cloud.
     """
     s3fs = pytest.importorskip("s3fs", reason="object storage needs the extra cloud")
     from fsspec.config import conf

@@ -37,7 +37,7 @@ def info_of(original: Original, thresholds: Thresholds = THRESHOLDS) -> ModelInf
 
 
 def opened(model: Any, folder: Path) -> Original:
-    """With weights at random, none 0."""
+    """Save a model with random weights, none of them 0, and open it."""
     random = np.random.default_rng(0)
     fan = [max(1, int(np.prod(w.shape[:-1]))) for w in model.get_weights()]
     model.set_weights(
@@ -54,7 +54,7 @@ class Page(chromium.Page):
     """An exported page, used as a person does."""
 
     def says(self, sentence: str) -> None:
-        """To those who see it, and to those who listen."""
+        """Wait until the page says it, to those who see it and to those who listen."""
         self.until(lambda: self.one("#sentence").text.startswith(sentence))
         assert self.one("#said").get_property("textContent").startswith(sentence)
         assert self.one("#said").aria_role == "status"
@@ -73,7 +73,7 @@ class Page(chromium.Page):
         actions.release().perform()
 
     def read(self, files: list[bytes]) -> Any:
-        """What the page's own function makes of them."""
+        """Return what the page's own function reads in the files."""
         found = self.browser.execute_async_script(
             READ, [b64encode(each).decode() for each in files]
         )
@@ -88,7 +88,7 @@ Opens = Callable[..., Page]
 
 
 def opener(browser: Any, folder: Path) -> Iterator[Opens]:
-    """Opens the page of a model; at the end nothing was fetched and nothing went wrong."""
+    """Yield what opens the page of a model. Nothing may be fetched, and nothing go wrong."""
 
     def open_(original: Original, info: ModelInfo | None = None) -> Page:
         path = folder / "page.html"

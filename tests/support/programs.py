@@ -27,15 +27,15 @@ def tools_or_skip() -> Iterator[None]:
 
 
 def compilers() -> list[list[str]]:
-    """This machine's, and clang if that is another one and there."""
+    """Return this machine's compiler, and clang where it is installed."""
     return [host_compiler(), *[[path] for path in [shutil.which("clang")] if path]]
 
 
 def written_by(
     main: str, source: CSource, images: NDArray[np.uint8], compiler: list[str], folder: Path
 ) -> NDArray[np.uint8]:
-    """What a C program writes that reads images: uint8 [N]. Neither the compiler nor the sanitizers
-    have anything to say.
+    """Return what the C program `main`, which reads images, writes: uint8 [N]. Fails where the
+    compiler or a sanitizer complains.
     """
     for name, text in ((f"{source.name}.c", source.c), (f"{source.name}.h", source.h)):
         (folder / name).write_text(text)

@@ -20,8 +20,8 @@ from tinydigits.cli.main import main
 from tinydigits.cluster.ray_cluster import connected
 from tinydigits_train.labelled_folder import Digits
 
-# Loaded by every Python below the local Ray: whoever opens such a picture is killed, as by a
-# decoder that a hostile one has broken.
+# Every Python below the local Ray loads this: a process that opens such a picture is killed, as by
+# a hostile picture that breaks a decoder.
 POISON = "poison.png"
 ENOUGH_TICKS = 3  # of 10 ms: more than an idle actor takes
 POISONED = f"""
@@ -37,7 +37,7 @@ os.open = opened
 
 @contextmanager
 def store_server(folder: Path) -> Iterator[None]:
-    """On the loopback, and known to all that is started within."""
+    """Run an S3 server on loopback, which everything that starts within uses."""
     pytest.importorskip("moto.server", reason="the S3 server is moto's")
     with store(folder), reaching():
         yield
@@ -51,7 +51,7 @@ def process_state() -> tuple[object, ...]:
 
 @contextmanager
 def local_ray(folder: Path) -> Iterator[tuple[object, object]]:
-    """Two CPUs, on which POISON kills. Yields the state of this process before and within."""
+    """Run Ray on two CPUs, with POISON. Yield the state of this process before and within."""
     pytest.importorskip("ray", reason="the Ray engine needs the extra ray")
     (folder / "sitecustomize.py").write_text(POISONED)
     with pytest.MonkeyPatch.context() as patch:
@@ -64,7 +64,7 @@ def local_ray(folder: Path) -> Iterator[tuple[object, object]]:
 
 
 def write_digits(folder: Path, digits: Digits, count: int) -> Path:
-    """As many PNG files in two folders."""
+    """Write so many PNG files into two folders."""
     for name, data in _encoded(digits, count):
         path = folder / str(int(name[:-4]) % 2) / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def write_digits(folder: Path, digits: Digits, count: int) -> Path:
 
 
 def write_archive(path: Path, digits: Digits, count: int) -> None:
-    """A zip, a tar or a tar.gz of so many PNG files."""
+    """Write a zip, a tar or a tar.gz of so many PNG files."""
     pack = zipped if path.suffix == ".zip" else tarred
     data = pack(*_encoded(digits, count))
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
@@ -101,7 +101,7 @@ def parts_in(folder: Path) -> list[Path]:
 
 
 def actors() -> list[int]:
-    """The processes that read parts, of the Ray that this process has started."""
+    """Return the processes that read parts, of the Ray that this process has started."""
     parents, found = {}, []
     for entry in Path("/proc").iterdir():
         try:
@@ -121,7 +121,7 @@ def actors() -> list[int]:
 
 
 def at_work() -> int:
-    """The actor that computes."""
+    """Return the actor that computes."""
     before: dict[int, int] = {}
     until = time.monotonic() + 300  # a busy machine starts actors slowly
     while time.monotonic() < until:
@@ -136,7 +136,7 @@ def at_work() -> int:
 
 @contextmanager
 def one_killed(parts: Callable[[], int], of: int) -> Iterator[None]:
-    """Kills an actor at work when the first part is there, and not yet all are."""
+    """Kill an actor at work when the first part is there, and not yet all are."""
     found: list[int] = []
 
     def kill() -> None:

@@ -25,7 +25,7 @@ Frame = NDArray[np.uint8]
 
 
 class Answer(NamedTuple):
-    """What is answered for a frame."""
+    """The answer for a frame."""
 
     digit: int | None  # None for a blank one
     reason: str | None

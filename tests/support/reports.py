@@ -44,7 +44,7 @@ GREY = thumbnail(Image.new("L", (40, 30), 128))
 def answers(
     rows: list[Prediction], pixels: NDArray[np.uint8] | None = None, original: bytes = GREY
 ) -> Answers:
-    """As a Classifier gives them, black where no pixels are given."""
+    """Return answers as a Classifier gives them; without pixels, the pictures are black."""
     seen = np.zeros((len(rows), 28, 28), np.uint8) if pixels is None else pixels
     originals = [None if row.status == "error" else original for row in rows]
     reading = Reading(np.zeros((len(rows), 10), np.float32), {}, seen, originals)
@@ -52,7 +52,7 @@ def answers(
 
 
 def truth_in_name(prediction: Prediction) -> str | None:
-    """4 for `truth-4/…`."""
+    """Return 4 for `truth-4/…`."""
     return (prediction.path or "")[6] if "truth-" in (prediction.path or "") else None
 
 
@@ -64,7 +64,7 @@ def written(path: Path, *parts: Answers, truth: Truth | None = None) -> Path:
 
 
 def inside(path: Path) -> str:
-    """What the page's script is given."""
+    """Return the JSON that the page's script reads."""
     return path.read_text("utf-8").split('type="application/json">')[1].split("</script>")[0]
 
 

@@ -31,7 +31,7 @@ KEYS = {
 
 
 def environment_of(address: str) -> dict[str, str]:
-    """What leads the usual credential chain to the store at an address."""
+    """Return what leads the usual credential chain to the store at an address."""
     return {
         **KEYS,
         "AWS_ENDPOINT_URL": address,
@@ -69,7 +69,7 @@ def some(seed: int, shares: Mapping[Fault, float]) -> Faults:
 
 @contextmanager
 def s3_server(faults: Faults) -> Iterator[S3]:
-    """One with its own buckets."""
+    """Run a server with buckets of its own."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from moto.s3.models import s3_backends
     from werkzeug.serving import make_server
@@ -97,8 +97,8 @@ def s3_server(faults: Faults) -> Iterator[S3]:
 
 @contextmanager
 def spoiled(behind: int, faults: Faults) -> Iterator[tuple[str, Counter[str]]]:
-    """The address of a server that hands requests on to the one at the port `behind`, and what it
-    was asked.
+    """Run a server that hands requests on to the one at the port `behind`. Yield its address, and
+    what it was asked.
     """
     asked, lock = Counter[str](), Lock()
 

@@ -39,7 +39,7 @@ def compiler_and_core() -> None:
 
 
 def uno_core(folder: Path) -> Path:
-    """The core of an Uno as a library."""
+    """Build the core of an Uno as a library."""
     objects = []
     for source in sorted((ARDUINO / "cores" / "arduino").iterdir()):
         if source.suffix in OF_ENDING:
@@ -50,7 +50,7 @@ def uno_core(folder: Path) -> Path:
 
 
 def uno_sketch(core: Path, sketch: str, c: Mapping[str, str], folder: Path) -> Path:
-    """An Uno's program of an .ino and what lies beside it (file name → text)."""
+    """Build a program for an Uno from an .ino and the files beside it (name → text)."""
     for name, text in {**c, "sketch.cpp": f"#include <Arduino.h>\n{sketch}"}.items():
         (folder / name).write_text(text, "utf-8")
     names = [*(name for name in c if name.endswith(".c")), "sketch.cpp"]
@@ -64,7 +64,7 @@ def uno_sketch(core: Path, sketch: str, c: Mapping[str, str], folder: Path) -> P
 
 
 def attiny_sketch(sketch: str, c: Mapping[str, str], folder: Path, mcu: str, hz: int) -> Path:
-    """A program of an ATtiny's own, as tiny.md says: without a core."""
+    """Build a program for an ATtiny as tiny.md says: without a core."""
     for name, text in {**c, "tiny.ino": sketch}.items():
         (folder / name).write_text(text, "utf-8")
     chip = [f"-mmcu={mcu}", f"-DF_CPU={hz}", "-Os", "-Wall", "-Wextra", "-Werror"]
@@ -80,8 +80,10 @@ def attiny_sketch(sketch: str, c: Mapping[str, str], folder: Path, mcu: str, hz:
 def over_serial(
     program: Path, mcu: str, hz: int, bit_cycles: int, parts: Sequence[tuple[int, bytes]]
 ) -> bytes:
-    """What a program answers. parts: cycles of silence, then bytes, 8 bits without parity. Skips
-    the test without the simulator."""
+    """Return what a program answers. Skips the test without the simulator.
+
+    parts: cycles of silence, then bytes, 8 bits without parity.
+    """
     if not Path("/usr/include/simavr/sim_avr.h").exists():
         pytest.skip("simulating an AVR needs libsimavr: apt-get install libsimavr-dev libelf-dev")
     runner = program.with_name("serial_line")

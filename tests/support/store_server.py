@@ -13,7 +13,7 @@ Answering = Callable[[str, dict[str, str]], bytes]
 
 @contextmanager
 def store_server(answering: Answering) -> Iterator[dict[str, str]]:
-    """The environment that leads s3:// and gs:// to the server."""
+    """Run a server. Yield the environment that leads s3:// and gs:// to it."""
 
     class Handler(QuietHandler):
         def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls

@@ -69,7 +69,7 @@ class QuietServer(ThreadingHTTPServer):
 def serving(
     handler: type[BaseHTTPRequestHandler], certificate: Path | None = None
 ) -> Iterator[str]:
-    """The address of a server on loopback that answers by `handler`."""
+    """Run a server on loopback that answers by `handler`. Yield its address."""
     with QuietServer(("127.0.0.1", 0), handler) as server:
         address = f"http://127.0.0.1:{server.server_address[1]}"
         if certificate is not None:
@@ -88,7 +88,7 @@ def serving(
 
 @contextmanager
 def web_server(files: Mapping[str, bytes], certificate: Path | None = None) -> Iterator[Web]:
-    """Serves `files`: below /ranges/ in the parts that are asked for, below /whole/ as a whole,
+    """Serve `files`: below /ranges/ in the parts that are asked for, below /whole/ as a whole,
     below /gzip/ compressed, and below /locked/ for `me` with the password `sesame`. /to?ADDRESS
     redirects, /endless promises ENDLESS bytes, /unending promises nothing.
     """
@@ -131,7 +131,7 @@ def web_server(files: Mapping[str, bytes], certificate: Path | None = None) -> I
 
 
 def write_certificate(path: Path) -> None:
-    """Of localhost, signed by itself, with its key."""
+    """Write a certificate of localhost, signed by itself, and its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
