@@ -74,6 +74,12 @@ def _an_application(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet, "_is_own", False)
 
 
+@pytest.fixture
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin in a folder of one's own."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the four IDX files."""

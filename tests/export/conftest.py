@@ -38,6 +38,11 @@ def mnist(mnist_dir: Path) -> Dataset:
     return load_data(str(mnist_dir))
 
 
+@pytest.fixture(scope="session")
+def keras() -> Any:
+    return load_tensorflow("a test", "train").keras
+
+
 @pytest.fixture
 def few_dir(mnist: Dataset, tmp_path: Path) -> str:
     """A folder with some of MNIST."""
@@ -85,28 +90,27 @@ def dense(keras_path: Path) -> Original:
 
 
 @pytest.fixture(scope="module")
-def conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
+def conv(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Original:
     """Its layers, untrained."""
-    keras = load_tensorflow("a test", "train").keras
     return opened(RECIPES["conv"].build(keras, 100, 10), tmp_path_factory.mktemp("conv"))
 
 
 @pytest.fixture(scope="session")
-def read_conv(tmp_path_factory: pytest.TempPathFactory) -> Original:
+def read_conv(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Original:
     """`conv` with the weights of the bundled model: it takes too long to train in a test."""
-    return _bundled("conv", tmp_path_factory.mktemp("conv"))
+    return _bundled(keras, "conv", tmp_path_factory.mktemp("conv"))
 
 
 @pytest.fixture(scope="session")
-def read_light(tmp_path_factory: pytest.TempPathFactory) -> Original:
+def read_light(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Original:
     """`light` likewise."""
-    return _bundled("light", tmp_path_factory.mktemp("light"))
+    return _bundled(keras, "light", tmp_path_factory.mktemp("light"))
 
 
 @pytest.fixture(scope="session")
-def read_small(tmp_path_factory: pytest.TempPathFactory) -> Original:
+def read_small(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Original:
     """`small` with the weights that `tinydigits train --recipe small` found on MNIST."""
-    model = RECIPES["small"].build(load_tensorflow("a test", "train").keras, 100, 10)
+    model = RECIPES["small"].build(keras, 100, 10)
     with np.load(HERE / "small.npz") as found:
         model.set_weights(list(found.values()))
     path = tmp_path_factory.mktemp("small") / "small.keras"
@@ -114,7 +118,7 @@ def read_small(tmp_path_factory: pytest.TempPathFactory) -> Original:
     return open_original(path)
 
 
-def _bundled(recipe: str, folder: Path) -> Original:
+def _bundled(keras: Any, recipe: str, folder: Path) -> Original:
     import onnx
 
     graph = onnx.load(str(resources.files("tinydigits") / "models" / f"{recipe}.onnx")).graph
@@ -126,7 +130,6 @@ def _bundled(recipe: str, folder: Path) -> Original:
         for name in node.input
         if name in known
     ]
-    keras = load_tensorflow("a test", "train").keras
     model = RECIPES[recipe].build(keras, 100, 10)
     for layer in model.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D):

@@ -5,6 +5,7 @@ import io
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -19,7 +20,6 @@ from tinydigits_export.formats import FORMATS
 from tinydigits_export.keras_model import open_original
 from tinydigits_export.ranges import RANGES
 from tinydigits_train.data import Dataset
-from tinydigits_train.tensorflow import load_tensorflow
 from tinydigits_train.training import save, train
 
 
@@ -140,10 +140,9 @@ def test_wrong_usage_is_one_clear_error(
 
 
 def test_a_model_of_a_notebook_is_exported_and_says_what_was_found(
-    few_dir: str, mnist: Dataset, tmp_path: Path
+    few_dir: str, mnist: Dataset, tmp_path: Path, keras: Any
 ) -> None:
     """It was trained on 0..255 with logits at its end, and saved as .h5."""
-    keras = load_tensorflow("a test", "train").keras
     keras_linear(keras, mnist.train, RANGES["0..255"], None).save(tmp_path / "notebook.h5")
     words = ("notebook.h5", "-o", "out", "--formats", "onnx,html", "--data", few_dir)
     status, table, errors = run("export", *words, cwd=tmp_path)
@@ -161,11 +160,10 @@ def test_a_model_of_a_notebook_is_exported_and_says_what_was_found(
 
 
 def test_a_network_that_a_converter_does_not_know_costs_that_format_alone(
-    few_dir: str, tmp_path: Path
+    few_dir: str, tmp_path: Path, keras: Any
 ) -> None:
     """The error is one sentence that names the format, the layer and what can be written, even if
     the converter ends its process, as that of int8 does with an LSTM."""
-    keras = load_tensorflow("a test", "train").keras
     layers = keras.layers
     networks = {
         "gelu": [layers.Flatten(), layers.Dense(4, activation="gelu", name="first")],

@@ -45,8 +45,7 @@ def test_the_function_stays_and_the_normalisation_goes(kind: str, bias: bool) ->
     assert np.allclose(before, after, rtol=1e-4, atol=1e-4)
 
 
-def test_a_normalisation_after_an_activation_stays() -> None:
-    keras = load_tensorflow("a test", "train").keras
+def test_a_normalisation_after_an_activation_stays(keras: Any) -> None:
     model = random_weights(
         keras.Sequential(
             [

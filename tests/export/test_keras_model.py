@@ -116,8 +116,7 @@ def test_the_data_has_as_many_classes(tmp_path: Path, mnist: Dataset) -> None:
         nine.adapted(mnist.test, mnist.labels)
 
 
-def test_a_model_that_is_not_built_is_refused(tmp_path: Path) -> None:
-    keras = load_tensorflow("a test", "train").keras
+def test_a_model_that_is_not_built_is_refused(tmp_path: Path, keras: Any) -> None:
     path = tmp_path / "digits.keras"
     with pytest.warns(UserWarning, match="not yet been built"):
         keras.Sequential([keras.layers.Dense(10, activation="sigmoid")]).save(path)
@@ -141,8 +140,7 @@ def test_a_damaged_record_is_refused(keras_path: Path, tmp_path: Path) -> None:
             open_original(path)
 
 
-def test_code_in_a_layer_is_refused(tmp_path: Path) -> None:
-    keras = load_tensorflow("a test", "train").keras
+def test_code_in_a_layer_is_refused(tmp_path: Path, keras: Any) -> None:
     with pytest.raises(ModelError, match="cannot open it safely"):
         open_original(saved(tmp_path, keras.layers.Lambda(lambda x: x), dense()))
     with pytest.raises(

@@ -1,6 +1,7 @@
 """The ONNX file is the contract's: standard operators, one input, one output, any batch size."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,7 +15,6 @@ from tinydigits_export.keras_model import Original
 from tinydigits_export.to_onnx import to_onnx
 from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.recipes import RECIPES
-from tinydigits_train.tensorflow import load_tensorflow
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +83,8 @@ def test_any_number_of_images_gives_the_same_scores(
 
 @pytest.mark.parametrize("recipe", ["mlp", "pictures", "small", "tiny"])
 def test_numpy_runs_what_is_written_for_a_recipe_without_a_bundled_model(
-    recipe: str, mnist_test: Digits, tmp_path: Path
+    recipe: str, mnist_test: Digits, tmp_path: Path, keras: Any
 ) -> None:
-    keras = load_tensorflow("a test", "train").keras
     found = RECIPES[recipe]
     model = found.finished(keras, found.build(keras, 100))
     info = ModelInfo("digits", recipe, tuple("0123456789"), 1, "0" * 64, "a test")

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from benchmarks.harness.s3 import store
 from tests.support.files import png, tarred, zipped
 from tests.support.location import reaching
+from tests.support.waiting import soon
 from tinydigits.cli.main import main
 from tinydigits.cluster.ray_cluster import connected
 from tinydigits_train.labelled_folder import Digits
@@ -140,9 +141,7 @@ def one_killed(parts: Callable[[], int], of: int) -> Iterator[None]:
     found: list[int] = []
 
     def kill() -> None:
-        until = time.monotonic() + 300  # a busy machine starts actors slowly
-        while not parts() and time.monotonic() < until:
-            time.sleep(0.02)
+        soon(parts, 300)  # a busy machine starts actors slowly
         os.kill(at_work(), signal.SIGKILL)
         found.append(parts())
 

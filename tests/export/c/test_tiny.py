@@ -164,9 +164,8 @@ def test_no_total_can_overflow_its_16_bits(tmp_path: Path) -> None:
     assert simulated(source, ink, tmp_path)[1].outputs[0, 0] == 1
 
 
-def test_regions_are_two_pixels_wide_but_at_the_border() -> None:
+def test_regions_are_two_pixels_wide_but_at_the_border(keras: Any) -> None:
     model = plain(load_tensorflow("a test", "train").keras, 10)
-    keras = load_tensorflow("a test", "train").keras
     counting = keras.Sequential(model.layers[:8])  # up to the counts of ink
 
     def counts(ink: int) -> NDArray[np.float32]:

@@ -158,9 +158,8 @@ def test_unknown_layers_are_refused_by_name(why: str, make: Any, tmp_path: Path)
 
 
 def test_branches_and_large_networks_are_refused(
-    dense: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dense: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keras: Any
 ) -> None:
-    keras = load_tensorflow("a test", "train").keras
     start = keras.Input((784,))
     sums = keras.layers.Add()([keras.layers.Dense(4)(start), keras.layers.Dense(4)(start)])
     end = keras.layers.Dense(10, activation="sigmoid")(sums)

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from tests.conftest import SCANS
 from tests.runtime.test_init import modules_after
 from tests.support.commands import COMMAND
+from tests.support.waiting import soon
 from tinydigits.bench.stats import BEYOND
 from tinydigits.bench.table import time as shown
 
@@ -207,9 +207,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     process = subprocess.Popen(
         BENCH, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    end = time.monotonic() + 60
-    while not list(tmp_path.glob("tinydigits-bench-*/photos/*")) and time.monotonic() < end:
-        time.sleep(0.05)
+    assert soon(lambda: list(tmp_path.glob("tinydigits-bench-*/photos/*")), 60)
     process.send_signal(signal.SIGINT)
     stdout, said = process.communicate(timeout=60)
     assert (process.returncode, stdout, said) == (130, b"", b"stopped: nothing was measured\n")

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 import zipfile
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from PIL import Image
 from tests.conftest import SCANS, write_idx
 from tests.support.commands import COMMAND
 from tests.support.commands import run_apart as run
+from tests.support.waiting import soon
 from tinydigits.cli import job
 from tinydigits.cli.signals import Stopper
 from tinydigits.items import Item, Skipped
@@ -208,15 +208,16 @@ def start(*words: object) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([COMMAND, "classify", *map(str, words)], stdin=pipe, stderr=pipe)
 
 
-def soon(out: Path, count: int) -> list[dict[str, str]]:
+def rows_in(out: Path, count: int) -> list[dict[str, str]]:
     """Return the rows of a file once it has so many."""
-    end, rows = time.monotonic() + 20, list[dict[str, str]]()
-    while time.monotonic() < end:
-        rows = rows_of(out.read_text()) if out.exists() else []
-        if len(rows) >= count:
-            return rows
-        time.sleep(0.05)
-    raise AssertionError(rows)
+    rows: list[dict[str, str]] = []
+
+    def grown() -> bool:
+        rows[:] = rows_of(out.read_text()) if out.exists() else []
+        return len(rows) >= count
+
+    assert soon(grown), rows
+    return rows
 
 
 def test_watching_reads_what_arrives_and_ends_with_the_summary(tmp_path: Path) -> None:
@@ -225,9 +226,9 @@ def test_watching_reads_what_arrives_and_ends_with_the_summary(tmp_path: Path) -
     folder.mkdir()
     shutil.copy(ONE, folder / "first.png")
     watch = start(folder, "--watch", "-o", out)
-    assert soon(out, 1)[0]["label"] == "1"
+    assert rows_in(out, 1)[0]["label"] == "1"
     shutil.copy(SEVEN, folder / "second.png")
-    assert soon(out, 2)[1]["label"] == "7"
+    assert rows_in(out, 2)[1]["label"] == "7"
     watch.send_signal(signal.SIGINT)
     _, errors = watch.communicate(timeout=10)
     assert watch.returncode == 130
@@ -242,7 +243,7 @@ def test_a_watch_that_was_killed_goes_on_with_its_rows(tmp_path: Path) -> None:
         shutil.copy(ONE, folder / name)
     words = (folder, "--watch", "-o", out)
     watch = start(*words)
-    before = soon(out, 2)
+    before = rows_in(out, 2)
     watch.kill()
     watch.communicate()
     with out.open("a") as file:
@@ -250,7 +251,7 @@ def test_a_watch_that_was_killed_goes_on_with_its_rows(tmp_path: Path) -> None:
     shutil.copy(SEVEN, folder / "b.png")
     shutil.copy(ONE, folder / "c.png")
     watch = start(*words)
-    rows = soon(out, 4)
+    rows = rows_in(out, 4)
     assert rows[:2] == before
     assert [(Path(row["path"]).name, row["label"]) for row in rows[2:]] == [
         ("b.png", "7"),
@@ -268,10 +269,7 @@ def test_an_output_has_one_writer(options: list[str], tmp_path: Path) -> None:
     """However it and the others write. The list of its inputs is held open meanwhile."""
     out = tmp_path / "rows.csv"
     first = start("-", "-o", out, *options)
-    end = time.monotonic() + 20
-    while not list(tmp_path.glob(".tinydigits-*" if not options else "rows.csv")):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    assert soon(lambda: list(tmp_path.glob("rows.csv" if options else ".tinydigits-*")))
     there = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for words in ([], ["--resume"], ["--watch"]):
         status, _, errors = run("classify", SCANS, "-o", out, *words)

@@ -22,6 +22,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.commands import COMMAND
 from tests.support.slow import slow_jpeg
+from tests.support.waiting import soon
 
 pytestmark = pytest.mark.linux
 
@@ -78,15 +79,6 @@ def processes_of(session: int) -> list[int]:
             if int(sid) == session and state != "Z":
                 running.append(int(entry.name))
     return running
-
-
-def soon(true: Callable[[], bool], seconds: float = 10) -> bool:
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 @pytest.mark.slow
@@ -350,12 +342,12 @@ def test_a_signal_before_the_first_row_is_told_too(pictures: Path) -> None:
 def wait_for_handlers(process: int) -> None:
     """Until it no longer ends without a word: Python itself does not catch SIGTERM."""
     status = Path(f"/proc/{process}/status")
-    caught, end = 0, time.monotonic() + 20
-    while not caught >> (signal.SIGTERM - 1) & 1:
-        assert time.monotonic() < end
-        time.sleep(0.005)
+
+    def catches() -> bool:
         found = re.search(r"SigCgt:\s*(\w+)", status.read_text())
-        caught = int(found[1], 16) if found else 0
+        return bool(found and int(found[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+    assert soon(catches)
 
 
 def test_rows_of_another_run_are_not_gone_on_with(tmp_path: Path) -> None:

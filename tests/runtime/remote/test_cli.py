@@ -18,6 +18,7 @@ from tests.conftest import SCANS
 from tests.support.commands import COMMAND
 from tests.support.files import png, zipped
 from tests.support.s3_server import KEYS, S3, Fault, s3_server, some
+from tests.support.waiting import soon
 from tinydigits_train.labelled_folder import Digits
 
 pytestmark = pytest.mark.network
@@ -249,10 +250,7 @@ def test_ctrl_c_ends_a_run_at_once_and_leaves_nothing(s3: S3, tmp_path: Path) ->
         [COMMAND, "classify", "s3://slow/", "-o", "rows.csv"],
         env={**os.environ, **s3.environment}, cwd=tmp_path, stderr=subprocess.PIPE,
     )  # fmt: skip
-    until = time.monotonic() + 60
-    while s3.asked["GET /slow/100.png"] == 0:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    assert soon(lambda: s3.asked["GET /slow/100.png"], 60)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=20)[1]
     assert process.returncode == 130

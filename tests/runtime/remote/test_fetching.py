@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.location import located
+from tests.support.waiting import soon
 from tinydigits.errors import ImageError, MissingExtra, SourceError
 from tinydigits.items import Chunk, Item, Stack, chunked
 from tinydigits.remote import fetching
@@ -175,7 +176,4 @@ def test_whoever_stops_early_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -
     chunks = at_hand(chunked(addresses(1000), 1), 60)
     next(chunks)
     chunks.close()  # type: ignore[attr-defined]
-    until = time.monotonic() + 10
-    while any(thread.name.startswith("fetch") for thread in threading.enumerate()):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    assert soon(lambda: not any(each.name.startswith("fetch") for each in threading.enumerate()))

@@ -14,10 +14,7 @@ from tinydigits.sinks.move_log import LOG
 from tinydigits.sinks.sort import SortBy
 from tinydigits.sinks.unsort import unsort
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
 
 def moved(name: str) -> None:

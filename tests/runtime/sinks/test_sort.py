@@ -24,9 +24,7 @@ from tinydigits.sinks.unsort import unsort
 NOT_UTF8 = os.fsdecode(b"not-utf8-\xff")
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
 
 def answers(*read: tuple[str | None, str], images: Any = None) -> Answers:
