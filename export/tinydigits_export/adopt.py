@@ -154,9 +154,8 @@ def open_network(path: Path, classes: int) -> Network:
         if value.name == inputs[0].name
     )
     dtype = onnx.helper.tensor_dtype_to_np_dtype(elem_type)
-    for count in (2, 1):  # a free first dimension may be free in name alone
-        if inputs[0].shape[0] == 1 and count != 1:
-            continue
+    # A free first dimension may be free in name alone.
+    for count in (1,) if inputs[0].shape[0] == 1 else (2, 1):
         images = {inputs[0].name: np.zeros((count, *shape), dtype)}
         try:
             answers = session.run(None, images)

@@ -45,24 +45,16 @@ class Start:
         if labels == self.labels and last.activation.__name__ == "sigmoid":
             return [*layers, *self.model.layers]
         kernel, bias = last.get_weights()
-        places = [self.labels.index(label) if label in self.labels else None for label in labels]
+        known = dict(zip(self.labels, zip(kernel.T, bias, strict=True), strict=True))
+        random, size = np.random.default_rng(0), len(kernel)
+        found = [
+            known[label] if label in known else (random.normal(0, size**-0.5, size), 0)
+            for label in labels
+        ]
+        columns, offsets = zip(*found, strict=True)
         head = type(last)(len(labels), activation="sigmoid")
-        head.build((None, len(kernel)))
-        random = np.random.default_rng(0)
-        head.set_weights(
-            [
-                np.stack(
-                    [
-                        random.normal(0, len(kernel) ** -0.5, len(kernel))
-                        if place is None
-                        else kernel[:, place]
-                        for place in places
-                    ],
-                    axis=1,
-                ),
-                np.array([0 if place is None else bias[place] for place in places]),
-            ]
-        )
+        head.build((None, size))
+        head.set_weights([np.stack(columns, axis=1), np.array(offsets)])
         return [*layers, *self.model.layers[:-1], head]
 
 

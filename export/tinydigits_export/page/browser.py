@@ -59,17 +59,14 @@ class HtmlBackend:
 
 def _with_arrays(model: Any) -> list[dict[str, Any]]:
     """Return the layers, each with its arrays from the one text that holds them all."""
-    weights = np.frombuffer(b64decode(model["weights"], validate=True), "<f4")
-    layers, at = [], 0
-    for layer in model["layers"]:
-        arrays = []
-        for size in layer["arrays"]:
-            arrays.append(weights[at : at + size].astype(np.float32))
-            at += size
-        layers.append({**layer, "arrays": arrays})
-    if at != len(weights):
-        raise ValueError(f"{len(weights):,} weights, where the layers hold {at:,}")
-    return layers
+    weights = np.frombuffer(b64decode(model["weights"], validate=True), "<f4").astype(np.float32)
+    ends = np.cumsum([size for layer in model["layers"] for size in layer["arrays"]])
+    if ends[-1] != len(weights):
+        raise ValueError(f"{len(weights):,} weights, where the layers hold {ends[-1]:,}")
+    arrays = iter(np.split(weights, ends[:-1]))
+    return [
+        {**layer, "arrays": [next(arrays) for _ in layer["arrays"]]} for layer in model["layers"]
+    ]
 
 
 def _dense(values: Floats, layer: Mapping[str, Any]) -> Any:
