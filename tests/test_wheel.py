@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.runtime.test_core import COMMAND
+from tests.support.commands import COMMAND
 
 pytestmark = pytest.mark.slow
 CARRIED = ("README.md", "LICENSE", "pyproject.toml", "hatch_build.py", "runtime", "train", "export")

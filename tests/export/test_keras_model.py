@@ -161,8 +161,8 @@ def test_code_in_a_layer_is_refused(tmp_path: Path, keras: Any) -> None:
         (b"\x08\x08", "an ONNX file, which `tinydigits adopt` takes"),
         (b"text", "starts with b'text'"),
         (b"", "starts with b''"),
-        (zipped("a.txt", b"text"), "Keras cannot open it"),
-        (zipped("config.json", b"{}")[:-10], "Keras cannot open it"),
+        (zipped(("a.txt", b"text")), "Keras cannot open it"),
+        (zipped(("config.json", b"{}"))[:-10], "Keras cannot open it"),
     ],
 )
 def test_what_is_no_keras_file_is_refused(tmp_path: Path, content: bytes, said: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.cli.test_main import COMMAND, SCANS
+from tests.conftest import SCANS
+from tests.support.commands import COMMAND
 
 PATIENCE = 30.0  # s: until a shell has answered
 SHELLS = ("bash", "zsh", "fish")

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.cli.test_classify import ONE, SCANS, run
+from tests.conftest import SCANS
+from tests.runtime.cli.test_classify import ONE
+from tests.support.commands import run_apart as run
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from examples.draw_scans import blue_pen, mask
-from tests.runtime.cli.test_classify import run
+from tests.support.commands import run_apart as run
 from tests.support.files import encoded, tarred, zipped
 from tinydigits import Classifier, ImageError
 from tinydigits.bounds import Limits

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tests.runtime.sources.test_archives import PACK, read, renumbered, special, tarred
+from tests.runtime.sources.test_archives import PACK, read, renumbered, special
+from tests.support.files import tarred
 
 
 @pytest.mark.parametrize("ending", PACK)
