@@ -269,7 +269,7 @@ def test_an_output_has_one_writer(options: list[str], tmp_path: Path) -> None:
     """However it and the others write. The list of its inputs is held open meanwhile."""
     out = tmp_path / "rows.csv"
     first = start("-", "-o", out, *options)
-    assert soon(lambda: list(tmp_path.glob("rows.csv" if options else ".tinydigits-*")))
+    assert soon(lambda: list(tmp_path.glob("rows.csv.run.json" if options else ".tinydigits-*")))
     there = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for words in ([], ["--resume"], ["--watch"]):
         status, _, errors = run("classify", SCANS, "-o", out, *words)
