@@ -23,7 +23,7 @@ enum {
     CONV_OK,
     CONV_BLANK,     /* there is no ink */
     CONV_SEVERAL,   /* there plainly is more than one sign */
-    CONV_TOO_SMALL, /* the ink has fewer than 8 pixels */
+    CONV_TOO_SMALL, /* the ink is less than 8 pixels long */
     CONV_LOW_SCORE, /* the best score is low: below the model's min_score */
     CONV_AMBIGUOUS, /* the second best comes near it: above max_ratio of it */
     CONV_REFUSED    /* the size is none that fit_digit takes */

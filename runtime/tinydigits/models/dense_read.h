@@ -23,7 +23,7 @@ enum {
     DENSE_OK,
     DENSE_BLANK,     /* there is no ink */
     DENSE_SEVERAL,   /* there plainly is more than one sign */
-    DENSE_TOO_SMALL, /* the ink has fewer than 8 pixels */
+    DENSE_TOO_SMALL, /* the ink is less than 8 pixels long */
     DENSE_LOW_SCORE, /* the best score is low: below the model's min_score */
     DENSE_AMBIGUOUS, /* the second best comes near it: above max_ratio of it */
     DENSE_REFUSED    /* the size is none that fit_digit takes */

@@ -23,7 +23,7 @@ enum {
     LIGHT_OK,
     LIGHT_BLANK,     /* there is no ink */
     LIGHT_SEVERAL,   /* there plainly is more than one sign */
-    LIGHT_TOO_SMALL, /* the ink has fewer than 8 pixels */
+    LIGHT_TOO_SMALL, /* the ink is less than 8 pixels long */
     LIGHT_LOW_SCORE, /* the best score is low: below the model's min_score */
     LIGHT_AMBIGUOUS, /* the second best comes near it: above max_ratio of it */
     LIGHT_REFUSED    /* the size is none that fit_digit takes */

@@ -23,7 +23,7 @@ enum {
     ${guard}_OK,
     ${guard}_BLANK,     /* there is no ink */
     ${guard}_SEVERAL,   /* there plainly is more than one sign */
-    ${guard}_TOO_SMALL, /* the ink has fewer than 8 pixels */
+    ${guard}_TOO_SMALL, /* the ink is less than 8 pixels long */
     ${guard}_LOW_SCORE, /* the best score is low: below the model's min_score */
     ${guard}_AMBIGUOUS, /* the second best comes near it: above max_ratio of it */
     ${guard}_REFUSED    /* the size is none that fit_digit takes */
