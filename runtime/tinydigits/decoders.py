@@ -29,7 +29,7 @@ from tinydigits.contents import format_of, other_kind
 from tinydigits.errors import ImageError, MissingExtra, reason
 from tinydigits.modes import ORIENTATION, converted, upright
 from tinydigits.pages import Page, directories, pdf_page, tiff_page
-from tinydigits.plain import plain_of
+from tinydigits.plain import digit_in, plain_of
 
 REDUCED = "reduced"  # the key of `Image.info` that holds a Reduction
 MORE = "more"  # the key of `Image.info` that is True where a file holds more frames or pages
@@ -87,6 +87,8 @@ def _plain_picture(
     data: bytes, limits: Limits, reduced: bool
 ) -> Image.Image | NDArray[np.uint8] | None:
     """Decode a plain file. Return None for any other, and for one that Pillow has to refuse."""
+    if limits.max_pixels >= 28 * 28 and (digit := digit_in(data)) is not None:
+        return digit
     plain = plain_of(data)
     if plain is None:
         return None

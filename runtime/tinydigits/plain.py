@@ -12,6 +12,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from ctypes import addressof, c_char
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,11 @@ _PNG_MODES = {b"\x08\0\0\0\0": "L", b"\x08\x02\0\0\0": "RGB", b"\x08\x06\0\0\0":
 _CHUNK = struct.Struct(">I4s")
 _MOST_BYTES = 1 << 20  # 1 MiB: of a PNG, since its IDAT chunks are copied
 _END = b"\0\0\0\0IEND\xaeB`\x82"
+
+# Grey PNG files of 28×28, as data sets hold them by the thousand, all begin with these bytes.
+_DIGIT = _PNG + bytes.fromhex("0000001c 0000001c 0800000000 57668048")
+_DIGIT_BYTES = 28 * 29  # after unpacking: each row begins with the number of its filter
+_MOST_DIGIT_BYTES = 1 << 12  # 4 KiB, which unpack to 4 MiB at the most
 
 _JPEG = b"\xff\xd8\xff"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")  # JPEG markers that do not belong in a scan
@@ -83,6 +89,30 @@ class Plain(NamedTuple):
         ):
             raise ImageError("a damaged PNG")
         return pixels
+
+
+def digit_in(data: bytes) -> NDArray[np.uint8] | None:
+    """Decode a plain PNG that is grey, of 28×28, and has one IDAT chunk. Return uint8 [28, 28], or
+    None for any other file and where nothing was compiled. This takes half the time of `Plain`.
+    """
+    length = len(data) - len(_DIGIT) - 12 - len(_END)
+    if not (
+        data.startswith(_DIGIT)
+        and data.startswith(b"IDAT", 37)
+        and int.from_bytes(data[33:37]) == length <= _MOST_DIGIT_BYTES
+        and data.endswith(_END)
+        and (compiled := library())
+    ):
+        return None
+    try:
+        filtered = zlib.decompress(data[41 : 41 + length], bufsize=_DIGIT_BYTES)
+    except zlib.error:
+        return None
+    pixels = np.empty((28, 28), np.uint8)
+    to = addressof(c_char.from_buffer(pixels.data))  # a third of the time of `pixels.ctypes.data`
+    if len(filtered) != _DIGIT_BYTES or not compiled.png_unfilter(filtered, 28, 28, 1, to):
+        return None
+    return pixels
 
 
 def plain_of(data: bytes) -> Plain | None:

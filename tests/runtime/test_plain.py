@@ -11,9 +11,10 @@ from PIL import Image, PngImagePlugin
 
 from tests.support.files import encoded
 from tinydigits import Classifier, ImageError, Limits, decoders
+from tinydigits.core import library
 from tinydigits.decoders import REDUCED
 from tinydigits.images import decode, decoded
-from tinydigits.plain import plain_of
+from tinydigits.plain import digit_in, plain_of
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
@@ -126,7 +127,8 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, bool], Decoded |
 
     def by_pillow(data: bytes, reduced: bool = False) -> Decoded | None:
         with monkeypatch.context() as patch:
-            patch.setattr(decoders, "plain_of", lambda _: None)
+            for name in ("plain_of", "digit_in"):
+                patch.setattr(decoders, name, lambda _: None)
             return answer(data, reduced)
 
     return by_pillow
@@ -171,6 +173,19 @@ def test_the_usual_files_are_plain_and_no_other_is() -> None:
     one_component = colour[:scan] + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" + colour[scan + 14 :]
     assert plain_of(colour)
     assert plain_of(one_component) is None
+
+
+@pytest.mark.skipif(library() is None, reason="nothing was compiled")
+def test_a_grey_png_of_28_by_28_is_decoded_at_once_and_no_other_is() -> None:
+    for name, data in ZOO.items():
+        digit = digit_in(data)
+        kinds = ("PNG L", "level 0", "optimized")
+        assert (digit is not None) == (name in [f"{kind} (28, 28)" for kind in kinds]), name
+        assert digit is None or np.array_equal(digit, np.asarray(drawn((28, 28), 1)))
+    for unpacked in (811, 813, 3_000_000, 10_000_000):
+        assert digit_in(png(zlib.compress(bytes(unpacked)))) is None
+    with pytest.raises(ImageError, match="--max-pixels"):
+        decode(ZOO["PNG L (28, 28)"], Limits(max_pixels=28 * 28 - 1))
 
 
 def damaged(count: int) -> Iterator[bytes]:
