@@ -102,9 +102,13 @@ def model_inputs(stack: NDArray[np.uint8]) -> tuple[Mask, Mask]:
     """
     pixels = stack.reshape(-1, SIDE * SIDE)
     total, down, across, around = (pixels.astype(np.float32) @ _MEASURES).astype(np.int64).T
+    # Four pixels in one number, and the axis to reduce first: `any` takes five times as long.
+    fours = pixels.view(np.uint32).reshape(-1, SIDE, SIDE // 4)
+    rows = np.bitwise_or.reduce(np.ascontiguousarray(fours.transpose(2, 0, 1))) != 0
+    columns = np.bitwise_or.reduce(np.ascontiguousarray(fours.transpose(1, 0, 2))).view(np.uint8)
     ready = (
-        (_extent(stack.any(axis=1)) <= BOX)
-        & (_extent(stack.any(axis=2)) <= BOX)
+        (_extent(rows) <= BOX)
+        & (_extent(columns != 0) <= BOX)
         & (abs(10 * down - 5 * SIDE * total) < OFF_CENTRE * total)
         & (abs(10 * across - 5 * SIDE * total) < OFF_CENTRE * total)
         & (around < DARK_BORDER * (4 * SIDE - 4))
