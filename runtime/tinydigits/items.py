@@ -77,7 +77,7 @@ def chunked(items: Iterable[Item | Stack], size: int) -> Iterator[Chunk]:
             yield from _sliced(item, size)
             continue
         name, image, regular = item
-        if isinstance(image, bytes | Page):
+        if isinstance(image, (bytes, Page)):  # `|` would make a new object for each picture
             held += held_in(image, images[-1] if images else None)
             held += PAGE_BYTES if isinstance(image, Page) else 0
         else:

@@ -77,6 +77,7 @@ def judge(
     low = top < thresholds.min_score
     doubtful = low | (second > thresholds.max_ratio * top)
     predictions = []
+    ok, unsure = Status.OK, Status.UNCERTAIN  # an Enum looks up its members slowly
     for place, (name, number, score, doubt, each) in enumerate(
         zip(chunk.names, best, top.tolist(), doubtful.tolist(), scores.tolist(), strict=True)
     ):
@@ -91,7 +92,7 @@ def judge(
             label, score = None, None
         elif reason is None and doubt:
             reason = "low_score" if low[place] else "ambiguous"
-        status = Status.OK if reason is None else Status.UNCERTAIN
+        status = ok if reason is None else unsure
         predictions.append(
             Prediction(name, label, score, status, reason, inverted, box, tuple(each))
         )

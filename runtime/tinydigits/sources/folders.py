@@ -39,12 +39,12 @@ def walked(folder: str, skipped: Skipped) -> Iterator[Item | str]:
             yield entry
         elif is_hidden(entry.name):
             skipped[HIDDEN] += not entry.name.startswith(PART_PREFIX)
-        elif entry.is_dir(follow_symlinks=False):
-            open_folders.append(_listing(entry.path))
         elif (kind := kind_in_walk(entry.name)) is Kind.PICTURE and entry.is_file(
             follow_symlinks=False
         ):
             yield Item(entry.path, entry.path, regular=True)
+        elif entry.is_dir(follow_symlinks=False):
+            open_folders.append(_listing(entry.path))
         elif (mode := _mode(entry)) and not stat.S_ISREG(mode):
             skipped[LINK if stat.S_ISDIR(mode) else OTHER] += 1
         elif kind is None:
