@@ -46,7 +46,7 @@ def read_truths(
     is. A name may lead into an archive or a file of arrays, as rows have it: `scans.zip/7.png`.
 
     Raises SourceError where the table cannot be read or is empty, where a line names no file or no
-    truth, where a file is not there, and where two lines contradict each other. Where it is not
+    truth, where a file is not there, and where two lines contradict each other. If not
     `strict`, a truth may be empty, and a file that is not there becomes an error of `pictures`.
     """
     bases = [Path(base) for base in (folder, Path(table).parent, "") if base is not None]
