@@ -9,10 +9,10 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tinydigits.classifier import Classifier
 from tinydigits.cluster.output import store_at
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 MOST_TASKS = 10_000  # of Ray's; where there are more parts, a task holds several
 FOOTER = 1 << 16  # 64 KiB at the end of a part, which nearly all footers fit into
 KEY = "tinydigits"  # in the metadata of a part: which one it is, and its counts
-Counts = dict[str, int]
-"""Rows by status, and what was skipped by its kind."""
+Counts = dict[str, int]  # rows by status, and what was skipped by its kind
 
 
 class Job(NamedTuple):
@@ -98,12 +97,11 @@ class PartReader:
             self.failure = _failed(error)
 
     def __call__(self, batch: "pyarrow.Table") -> dict[str, list[str]]:
-        parts = [Part(**row) for row in batch.to_pylist()]
-        return {"counts": [json.dumps(self.failure or self._counts(part)) for part in parts]}
+        return {"counts": [json.dumps(self._counts(Part(**row))) for row in batch.to_pylist()]}
 
-    def _counts(self, part: Part) -> dict[str, Any]:
+    def _counts(self, part: Part) -> Mapping[str, object]:
         try:
-            return self._found(part.number) or self._written(part)
+            return self.failure or self._found(part.number) or self._written(part)
         except TinydigitsError as error:
             return _failed(error)
 

@@ -3,7 +3,6 @@
 A Folder and a Bucket have the same methods, which raise SinkError.
 """
 
-import errno
 import os
 import tempfile
 import time
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from tinydigits.errors import SinkError, SinkRefused
 from tinydigits.remote.client import WEB, ask, client_of, persistent
-from tinydigits.remote.failures import Unreachable
+from tinydigits.remote.failures import NoBucket, Unreachable
 from tinydigits.remote.file import NO_RANGE, path_in
 from tinydigits.remote.listing import names_in
 from tinydigits.remote.location import Location, place_of
@@ -22,7 +21,6 @@ from tinydigits.sinks.files import replaced, writing
 
 ANSWERED_IN = 25  # s: a small request takes no longer, all tries together
 PUT_RATE = 1 << 20  # bytes/s: an upload that is slower is given up
-NO_BUCKET = "no such bucket"
 
 
 class Folder:
@@ -79,7 +77,7 @@ class Bucket:
             raise SinkRefused(f"{self._shown}: nothing can be written to a web address")
         try:
             self._client = client_of(location)
-            self._folder = path_in(self._client, location).rstrip("/")
+            self._prefix = path_in(self._client, location).rstrip("/") + "/"
         except Unreachable as error:
             raise SinkRefused(f"{self._shown}: {error}") from None
 
@@ -89,14 +87,14 @@ class Bucket:
     def names(self) -> list[str]:
         until = time.monotonic() + ANSWERED_IN
         with suppress(FileNotFoundError), self._answering():
-            found = names_in(self._client, self._scheme, self._folder + "/", until, True)
+            found = names_in(self._client, self._scheme, self._prefix, until, True)
             return [name.rstrip("/") for name in found or ()]
         return []
 
     def tail(self, name: str, size: int) -> bytes | None:
         with suppress(FileNotFoundError), self._answering():
             try:
-                return bytes(self._ask("cat_file", self._path(name), start=-size))
+                return bytes(self._ask("cat_file", self._prefix + name, start=-size))
             except Unreachable as error:
                 if error.status != NO_RANGE:
                     raise
@@ -112,23 +110,22 @@ class Bucket:
             file.flush()
             seconds = ANSWERED_IN + file.tell() / PUT_RATE
             with self._answering():
-                self._ask("put_file", file.name, self._path(name), seconds=seconds)
+                self._ask("put_file", file.name, self._prefix + name, seconds=seconds)
 
     def remove(self, name: str) -> None:
         with suppress(FileNotFoundError), self._answering():
-            self._ask("rm_file", self._path(name))
+            self._ask("rm_file", self._prefix + name)
 
     def leave(self) -> None:
         """Do nothing: object storage has no folders."""
 
-    def _path(self, name: str) -> str:
-        return f"{self._folder}/{name}"
-
     def _ask(self, question: str, *args: str, seconds: float = ANSWERED_IN, **options: int) -> Any:
-        def call(most: float) -> Any:
-            return ask(self._client, most, question, *args, **options)
-
-        return persistent(self._scheme, call, time.monotonic() + seconds, seconds)
+        return persistent(
+            self._scheme,
+            lambda most: ask(self._client, most, question, *args, **options),
+            time.monotonic() + seconds,
+            seconds,
+        )
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -136,8 +133,8 @@ class Bucket:
         try:
             yield
         except Unreachable as error:
-            if error.status == 404 and str(error) != NO_BUCKET:
-                raise FileNotFoundError(errno.ENOENT, str(error)) from None
+            if error.status == 404 and not isinstance(error, NoBucket):
+                raise FileNotFoundError(str(error)) from None
             raise SinkError(f"{self._shown}: {error}") from None
 
 

@@ -132,26 +132,26 @@ def reach(store: Store, resume: bool) -> None:
     files, unless they are to be resumed.
     """
     try:
-        begun = store.tail(PLAN, 1) is not None
-        there = resume or begun or any(not _is_temporary(name) for name in store.names())
+        there = _complete(store)
     except SinkError as error:
         raise SinkRefused(str(error)) from error
     if there and not resume:
-        found = "the parts of an earlier run: resume it with --resume, or" if begun else "files:"
-        raise SinkRefused(f"{store} holds {found} name another folder")
+        begun = "the parts of an earlier run: resume it with --resume, or"
+        raise SinkRefused(
+            f"{store} holds {begun if PLAN in there else 'files:'} name another folder"
+        )
 
 
-def _is_temporary(name: str) -> bool:
-    """Return whether a process was still writing a file of this name."""
-    return name.startswith(PART_PREFIX)
+def _complete(store: Store) -> set[str]:
+    """Return the names of the files in a store, without those that a process was still writing."""
+    return {name for name in store.names() if not name.startswith(PART_PREFIX)}
 
 
 def there_already(store: Store, plan: Plan) -> dict[str, int] | None:
     """Return the counts of SUCCESS if all parts are there; None if some are to be written. Raises
     ResumeError where the store holds another job.
     """
-    there = {name for name in store.names() if not _is_temporary(name)}
-    if not there:
+    if not (there := _complete(store)):
         return None
     if PLAN not in there:
         raise ResumeError(f"{store} holds files, but no {PLAN}: name the folder of an earlier run")
@@ -183,14 +183,14 @@ def begin(store: Store, plan: Plan) -> None:
 def finish(store: Store, plan: Plan, counts: Mapping[str, int]) -> None:
     """Write down that all parts are there. Raises SinkRefused where they are not."""
     there = set(store.names())
-    missing = [name for name in plan.names() if name not in there]
-    if missing:
+    if missing := [name for name in plan.names() if name not in there]:
         raise SinkRefused(
             f"{store} lacks {missing[0]}, which a node wrote, and {len(missing) - 1:,} more: the "
             "nodes do not share this folder; name one that they share, or object storage"
         )
-    for name in filter(_is_temporary, there):
-        store.remove(name)
+    for name in there:
+        if name.startswith(PART_PREFIX):
+            store.remove(name)
     _write(store, SUCCESS, {**plan.fields(), "rows": counts})
 
 

@@ -44,6 +44,10 @@ class Unreachable(Exception):  # noqa: N818 - what cannot be reached, rather tha
         self.passes, self.status = passes, status
 
 
+class NoBucket(Unreachable):
+    """The bucket, and not only an object in it, is not there."""
+
+
 def explained(error: BaseException) -> Unreachable:
     """Explain an error of a store or of a web server."""
     if isinstance(error, Unreachable):
@@ -59,8 +63,9 @@ def explained(error: BaseException) -> Unreachable:
     if names & _NO_CREDENTIALS:
         return Unreachable("no credentials were found that hold", status=403)
     if status == 404 or status == 410 or "FileNotFoundError" in names:
-        what = "no such bucket" if code == "NoSuchBucket" else "not found"
-        return Unreachable(what, status=404)
+        if code == "NoSuchBucket":
+            return NoBucket("no such bucket", status=404)
+        return Unreachable("not found", status=404)
     # gcsfs says no more than that.
     forbidden = "PermissionError" in names or str(error).startswith("Forbidden")
     if status in (401, 403) or forbidden:
