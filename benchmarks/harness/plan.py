@@ -15,7 +15,8 @@ from tinydigits.errors import TinydigitsError
 from tinydigits.info import read_info
 from tinydigits.model import MODELS
 from tinydigits_export.formats import FORMATS as EXPORTED
-from tinydigits_train.data import Dataset, load_data
+from tinydigits_train.data import load_data
+from tinydigits_train.labelled_folder import Dataset
 from tinydigits_train.ready import ENVIRONMENT
 
 Figures = TypeVar("Figures")

@@ -25,7 +25,7 @@ from tinydigits_export.proof import Reference, compare, failures
 from tinydigits_export.ranges import Found, Range, find_range
 from tinydigits_export.to_onnx import OPSET
 from tinydigits_train.batches import calibrated
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 BATCH = 1000  # images a call
 CALIBRATION = 10_000  # training images, evenly spaced, that set the thresholds

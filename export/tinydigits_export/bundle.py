@@ -26,8 +26,7 @@ from tinydigits_export.manifest import card_of, names_of, of_another_model, with
 from tinydigits_export.proof import EVERY_CLASS, Reference, compare, failures
 from tinydigits_export.ranges import UNIT, Found
 from tinydigits_train.batches import calibrated
-from tinydigits_train.data import Dataset
-from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.labelled_folder import Dataset, Digits
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
 

@@ -18,7 +18,8 @@ from tinydigits_export.formats import FORMATS, by_file
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_export.ranges import RANGES, UNIT
 from tinydigits_export.ready import bundled_path, hand_out
-from tinydigits_train.data import Dataset, load_data
+from tinydigits_train.data import load_data
+from tinydigits_train.labelled_folder import Dataset
 
 DEFAULT = ("onnx", "tflite", "int8")
 _USES = ", ".join(f"{name} ({format_.use})" for name, format_ in FORMATS.items())

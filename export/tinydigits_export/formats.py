@@ -16,7 +16,7 @@ from tinydigits_export.page.to_html import to_html
 from tinydigits_export.proof import Tolerance
 from tinydigits_export.to_onnx import to_onnx
 from tinydigits_export.to_tflite import to_int8, to_tflite
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from tests.support.programs import tools_or_skip
 from tinydigits_export.bundle import export
 from tinydigits_export.c.backend import host_compiler
 from tinydigits_export.keras_model import Original, open_original
-from tinydigits_train.data import Dataset, load_data
+from tinydigits_train.data import load_data
+from tinydigits_train.labelled_folder import Dataset
 from tinydigits_train.ready import FILES
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow

@@ -13,7 +13,7 @@ from tests.support.lessons import few, linear, onnx_linear
 from tinydigits import Classifier, ModelError
 from tinydigits_export.adopt import adopt
 from tinydigits_export.ranges import RANGES, UNIT
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 
 @pytest.mark.parametrize(

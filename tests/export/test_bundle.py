@@ -14,7 +14,7 @@ from tinydigits_export import formats as formats_module
 from tinydigits_export.bundle import export, open_bundle, verify
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_export.to_tflite import to_tflite
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 RUNNABLE = {"digits.onnx", "digits.tflite", "digits.int8.tflite"}
 PROVED = RUNNABLE | {"digits.c", "digits.html"}

@@ -19,7 +19,7 @@ from tinydigits_export.bundle import export
 from tinydigits_export.formats import FORMATS
 from tinydigits_export.keras_model import open_original
 from tinydigits_export.ranges import RANGES
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 from tinydigits_train.training import save, train
 
 

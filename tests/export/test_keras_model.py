@@ -15,8 +15,7 @@ from tinydigits import ModelError
 from tinydigits_export.fold import folded
 from tinydigits_export.keras_model import open_original
 from tinydigits_export.ranges import RANGES, UNIT
-from tinydigits_train.data import Dataset
-from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.labelled_folder import Dataset, Digits
 from tinydigits_train.tensorflow import load_tensorflow
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tests.support.lessons import few, linear
 from tinydigits import ModelError
 from tinydigits_export.ranges import RANGES, UNIT, Range, find_range
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 Floats = NDArray[np.float32]
 Run = Callable[[Floats], Floats]

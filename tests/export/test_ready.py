@@ -16,7 +16,7 @@ from tinydigits_export.c.source import fit_files
 from tinydigits_export.formats import FORMATS as FORMAT_TABLE
 from tinydigits_export.keras_model import open_original
 from tinydigits_export.ready import hand_out
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 READY = sorted(path.stem for path in MODELS.glob("*.keras"))
 FORMATS = ("onnx", "tflite", "int8", "c", "html")

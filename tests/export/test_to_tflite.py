@@ -9,7 +9,7 @@ import pytest
 
 from tinydigits_export.keras_model import open_original
 from tinydigits_export.to_tflite import CALIBRATION, to_int8
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 
 def opened(path: Path) -> Any:

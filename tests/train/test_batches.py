@@ -23,8 +23,7 @@ from tinydigits_train.batches import (
     softened,
     split,
 )
-from tinydigits_train.data import Dataset
-from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.labelled_folder import Dataset, Digits
 from tinydigits_train.synthetic import drawn_digits, no_digits
 from tinydigits_train.tensorflow import load_tensorflow
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from tests.train.test_labelled_folder import shapes
 from tinydigits_train import batches, preparing
-from tinydigits_train.data import Dataset, load_prepared
+from tinydigits_train.data import load_prepared
+from tinydigits_train.labelled_folder import Dataset
 from tinydigits_train.preparing import choose
 
 pytestmark = pytest.mark.tensorflow

@@ -15,8 +15,7 @@ from tests.train.test_labelled_folder import listed, shapes
 from tinydigits import ModelError
 from tinydigits_train import batches, starting
 from tinydigits_train.batches import joined
-from tinydigits_train.data import Dataset
-from tinydigits_train.labelled_folder import Digits, no_pictures
+from tinydigits_train.labelled_folder import Dataset, Digits, no_pictures
 from tinydigits_train.starting import Start, open_start, rehearsed, settle
 from tinydigits_train.tensorflow import load_tensorflow
 

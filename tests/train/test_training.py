@@ -10,8 +10,8 @@ import pytest
 
 from tinydigits import SinkError
 from tinydigits_train import training
-from tinydigits_train.data import Dataset, load_data
-from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.data import load_data
+from tinydigits_train.labelled_folder import Dataset, Digits
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.training import Epoch, Evaluation, Trained, save, train
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from tinydigits.info import Thresholds
 from tinydigits_train.augment import augment, augment_picture
-from tinydigits_train.data import Dataset
-from tinydigits_train.labelled_folder import DIGITS, Digits
+from tinydigits_train.labelled_folder import DIGITS, Dataset, Digits
 from tinydigits_train.synthetic import DRAWN, drawn_digits, no_digits
 
 OTHERS_FOR = 54_000  # digits: to so many come all of `no_digits`, to fewer proportionally fewer

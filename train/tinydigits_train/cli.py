@@ -16,8 +16,8 @@ from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
 from tinydigits.text import names_in
 from tinydigits_train.batches import scores_of
-from tinydigits_train.data import Dataset, load_prepared, mnist_at_hand
-from tinydigits_train.labelled_folder import DIGITS, Digits, is_list
+from tinydigits_train.data import load_prepared, mnist_at_hand
+from tinydigits_train.labelled_folder import DIGITS, Dataset, Digits, is_list
 from tinydigits_train.plots import make_folder, write_plots
 from tinydigits_train.preparing import choose
 from tinydigits_train.ready import ENVIRONMENT

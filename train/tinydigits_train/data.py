@@ -1,66 +1,28 @@
 """The data to train on: MNIST and sets like it, a labelled folder, or a list of pictures."""
 
 import contextlib
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from tinydigits.errors import SourceError
 from tinydigits.fitting import Fit
 from tinydigits_train.labelled_folder import (
     DIGITS,
     TEST_SHARE,
+    Dataset,
     Digits,
-    Split,
     classes_in,
     is_list,
     labels_in,
     load_folder,
     load_list,
-    no_pictures,
+    named,
 )
 from tinydigits_train.ready import ENVIRONMENT, WHAT_TO_FETCH, is_ready, read_ready
 from tinydigits_train.tensorflow import load_tensorflow
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """The training and the test images."""
-
-    train: Digits
-    test: Digits
-    name: str
-    source: str  # the origin of the digits, for people
-    labels: tuple[str, ...] = DIGITS  # the names of the classes, in order
-    fit: Fit = "auto"  # how pictures were brought to 28×28
-    # Files of a labelled folder that could not be read, with the reason.
-    unreadable: tuple[str, ...] = ()
-    # Images that a folder keeps apart for validation. None where there are none.
-    validation: Digits | None = None
-    # uint8 [N, 28, 28]: pictures that hold none of the classes.
-    others: NDArray[np.uint8] = field(default_factory=no_pictures)
-    # Digits that a network has to read as well after it was trained further. None where there are
-    # none.
-    known: Digits | None = None
-    # Whether the classes have numbers for names, because nothing named them.
-    numbered: bool = False
-    # Whether the images were made from pictures, so that they could be prepared in another way.
-    from_pictures: bool = False
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of the arrays, so it is the same for plain and gzipped files."""
-        digest = hashlib.sha256()
-        for digits in (self.train, self.test):
-            digest.update(digits.images.tobytes())
-            digest.update(digits.labels.tobytes())
-        return digest.hexdigest()
 
 
 def load_data(
@@ -94,32 +56,24 @@ def load_prepared(
     MissingExtra, which names `purpose` and `extra`, where Keras is needed and not there.
     """
     if data is None or data == "mnist":
-        if named := os.environ.get(ENVIRONMENT):
-            return [_ready(Path(named), seed, labels)]
+        if folder := os.environ.get(ENVIRONMENT):
+            return [_ready(Path(folder), seed, labels)]
         return [_from_keras(purpose, extra)]
     path = Path(data)
     if is_list(path):
         return _listed(path, seed, labels, fits)
     if is_ready(path) or not classes_in(path):
         return [_ready(path, seed, labels)]
-    splits = zip(load_folder(path, seed, fits), fits, strict=True)
-    return [_pictured(path, split, fit) for split, fit in splits]
+    return load_folder(path, seed, fits)
 
 
 def mnist_at_hand() -> Dataset | None:
     """Load MNIST if that needs no download, else return None. Raises SourceError."""
-    if named := os.environ.get(ENVIRONMENT):
-        return _ready(Path(named), 0, None)
+    if folder := os.environ.get(ENVIRONMENT):
+        return _ready(Path(folder), 0, None)
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     cached = home / "datasets" / "mnist.npz"
     return _ready(cached, 0, None) if cached.is_file() else None
-
-
-def _pictured(path: Path, split: Split, fit: Fit) -> Dataset:
-    return Dataset(
-        split.train, split.test, _named(path), "its own pictures", split.labels, fit,
-        split.unreadable, split.validation, split.others, from_pictures=True,
-    )  # fmt: skip
 
 
 def _listed(
@@ -130,26 +84,18 @@ def _listed(
     """
     labels = labels or labels_in(path)
     mnist = mnist_at_hand() if labels == DIGITS else None
-    splits = load_list(path, labels, seed, fits, 0 if mnist else TEST_SHARE)
-    found = []
-    for split, fit in zip(splits, fits, strict=True):
-        one = _pictured(path, split, fit)
-        test = mnist.test if mnist else split.test if len(split.test.labels) else split.train
-        found.append(replace(one, test=test))
-    return found
+    found = load_list(path, labels, seed, fits, 0 if mnist else TEST_SHARE)
+    if mnist:
+        return [replace(each, test=mnist.test) for each in found]
+    return [each if len(each.test.labels) else replace(each, test=each.train) for each in found]
 
 
 def _ready(path: Path, seed: int, labels: tuple[str, ...] | None) -> Dataset:
     train, test, names, of = read_ready(path, seed, labels)
     kind = "a file" if path.is_file() else "IDX files in"
-    name = of or ("MNIST" if names == DIGITS else _named(path))
+    name = of or ("MNIST" if names == DIGITS else named(path))
     numbered = names != DIGITS and all(name.isdecimal() for name in names)
-    return Dataset(train, test, name, f"{kind} {_named(path)}", names, numbered=numbered)
-
-
-def _named(path: Path) -> str:
-    """The name of a file or folder, also where it was passed as `.` or `..`."""
-    return (path if path.name.strip(".") else path.resolve()).name or str(path)
+    return Dataset(train, test, name, f"{kind} {named(path)}", names, numbered=numbered)
 
 
 def _from_keras(purpose: str, extra: str) -> Dataset:

@@ -4,6 +4,7 @@ The runtime's own code decodes and fits the pictures, so a network learns from t
 it will be given later.
 """
 
+import hashlib
 import os
 import string
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,7 @@ from tinydigits.sources.truths import pictures as pictures_of
 from tinydigits.text import names_in, printable
 
 DIGITS = tuple(string.digits)  # the classes of MNIST
+OWN = "its own pictures"  # the source of all data that is read here
 TEST_SHARE = 0.15  # of each class's pictures, and at least one
 FEWEST, MOST = 2, 100  # classes
 FEWEST_PICTURES = 5  # of a class
@@ -48,17 +50,37 @@ class Digits:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """The pictures of a folder or a list, each brought to 28×28 in one way."""
+class Dataset:
+    """The training and the test images."""
 
     train: Digits
     test: Digits
-    # Pictures that the folder keeps apart for validation.
-    validation: Digits | None
-    labels: tuple[str, ...]  # the names of the classes, in order
-    unreadable: tuple[str, ...]  # files that could not be read, with the reason
-    # uint8 [N, 28, 28]: pictures of a list that hold none of the classes.
+    name: str
+    source: str  # the origin of the digits, for people
+    labels: tuple[str, ...] = DIGITS  # the names of the classes, in order
+    fit: Fit = "auto"  # how pictures were brought to 28×28
+    # Files of a labelled folder that could not be read, with the reason.
+    unreadable: tuple[str, ...] = ()
+    # Images that a folder keeps apart for validation. None where there are none.
+    validation: Digits | None = None
+    # uint8 [N, 28, 28]: pictures that hold none of the classes.
     others: NDArray[np.uint8] = field(default_factory=no_pictures)
+    # Digits that a network has to read as well after it was trained further. None where there are
+    # none.
+    known: Digits | None = None
+    # Whether the classes have numbers for names, because nothing named them.
+    numbered: bool = False
+    # Whether the images were made from pictures, so that they could be prepared in another way.
+    from_pictures: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the arrays, so it is the same for plain and gzipped files."""
+        digest = hashlib.sha256()
+        for digits in (self.train, self.test):
+            digest.update(digits.images.tobytes())
+            digest.update(digits.labels.tobytes())
+        return digest.hexdigest()
 
 
 Pictures = NDArray[np.uint8]  # uint8 [N, F, 28, 28]: N pictures, each fitted in F ways
@@ -79,7 +101,7 @@ def classes_in(folder: Path) -> list[str]:
     return sorted(names, key=natural_key)
 
 
-def load_folder(folder: Path, seed: int, fits: Sequence[Fit]) -> list[Split]:
+def load_folder(folder: Path, seed: int, fits: Sequence[Fit]) -> list[Dataset]:
     """Return the pictures as each of `fits` prepares them.
 
     The folder's own splits are kept. Where it has none, the same `seed` splits the same folder in
@@ -116,14 +138,17 @@ def load_folder(folder: Path, seed: int, fits: Sequence[Fit]) -> list[Split]:
         validation = []
     sides = [_by_fit(*_joined(side)) for side in (train, test, *validation)]
     return [
-        Split(train, test, apart[0] if apart else None, tuple(labels), tuple(unreadable))
-        for train, test, *apart in zip(*sides, strict=True)
-    ]
+        Dataset(
+            train, test, named(folder), OWN, tuple(labels), how, tuple(unreadable),
+            apart[0] if apart else None, from_pictures=True,
+        )
+        for how, train, test, *apart in zip(fits, *sides, strict=True)
+    ]  # fmt: skip
 
 
 def load_list(
     path: Path, labels: tuple[str, ...], seed: int, fits: Sequence[Fit], share: float
-) -> list[Split]:
+) -> list[Dataset]:
     """Read the pictures that a table lists, as each of `fits` prepares them: see `read_truths`.
 
     An empty truth means that the picture holds none of the classes. `seed` chooses the `share` of
@@ -155,9 +180,12 @@ def load_list(
     aside, rest = np.split(order, [round(share * len(fitted))])
     train, test = (_by_fit(fitted[places], classes[places]) for places in (rest, aside))
     return [
-        Split(train[way], test[way], None, labels, tuple(unreadable), others[:, way])
-        for way in range(len(fits))
-    ]
+        Dataset(
+            train[way], test[way], named(path), OWN, labels, how, tuple(unreadable),
+            others=others[:, way], from_pictures=True,
+        )
+        for way, how in enumerate(fits)
+    ]  # fmt: skip
 
 
 def labels_in(path: Path) -> tuple[str, ...]:
@@ -172,6 +200,11 @@ def labels_in(path: Path) -> tuple[str, ...]:
             f"{path}: names {len(found)} classes, where {FEWEST} to {MOST} can be trained"
         )
     return tuple(_printable(path, sorted(found, key=natural_key)))
+
+
+def named(path: Path) -> str:
+    """Return the name of a file or folder, also where it was passed as `.` or `..`."""
+    return (path if path.name.strip(".") else path.resolve()).name or str(path)
 
 
 def is_list(path: Path) -> bool:

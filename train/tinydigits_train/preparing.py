@@ -10,8 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinydigits_train.batches import scores_of, split
-from tinydigits_train.data import Dataset
-from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.labelled_folder import Dataset, Digits
 from tinydigits_train.training import NothingTrainedError, train
 
 MOST = 3_000  # pictures of a trial

@@ -14,8 +14,7 @@ from tinydigits.fitting import Fit
 from tinydigits.info import read_info
 from tinydigits.model import BUNDLED, MODELS
 from tinydigits_train.batches import balanced, joined, scores_of, split
-from tinydigits_train.data import Dataset
-from tinydigits_train.labelled_folder import DIGITS, Digits
+from tinydigits_train.labelled_folder import DIGITS, Dataset, Digits
 from tinydigits_train.tensorflow import load_tensorflow
 
 REHEARSED = 4_000  # training digits of MNIST that are shown among one's own

@@ -15,8 +15,7 @@ from tinydigits import SinkError, __version__
 from tinydigits.info import Thresholds
 from tinydigits.sinks.files import replaced_path, writing
 from tinydigits_train.batches import calibrated, remembered, scores_of, softened
-from tinydigits_train.data import Dataset
-from tinydigits_train.labelled_folder import Digits
+from tinydigits_train.labelled_folder import Dataset, Digits
 from tinydigits_train.recipes import AGAIN, RECIPES
 from tinydigits_train.starting import settle
 from tinydigits_train.tensorflow import load_tensorflow

@@ -5,7 +5,7 @@ from tinydigits_export.c.conv import to_conv
 from tinydigits_export.c.dense import to_c
 from tinydigits_export.c.tiny import is_tiny, to_tiny
 from tinydigits_export.keras_model import Original
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 
 def write_c(original: Original, info: ModelInfo, data: Dataset) -> tuple[bytes, ...]:

@@ -28,7 +28,7 @@ from tinydigits_export.devices.simulation import Target
 from tinydigits_export.devices.table import TARGETS, firmware_of
 from tinydigits_export.keras_model import Original
 from tinydigits_export.proof import Reference, compare
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 from tinydigits_train.tensorflow import load_tensorflow
 
 pytestmark = pytest.mark.usefixtures("compiler")

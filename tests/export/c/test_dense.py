@@ -16,7 +16,7 @@ from tinydigits_export.c.dense import quantise, to_c
 from tinydigits_export.c.source import CSource, c_string
 from tinydigits_export.keras_model import Original
 from tinydigits_export.proof import Reference, compare
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 from tinydigits_train.tensorflow import load_tensorflow
 
 # Reads images from standard input and writes class, probability and logits of each.

@@ -25,7 +25,7 @@ from tinydigits_export.c.conv import to_conv
 from tinydigits_export.c.dense import to_c
 from tinydigits_export.c.source import CSource, judged, rows, scores_of
 from tinydigits_export.keras_model import Original
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 pytestmark = pytest.mark.usefixtures("compiler")
 # Tells of each pair of best and second logit how it is judged.

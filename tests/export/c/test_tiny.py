@@ -22,7 +22,7 @@ from tinydigits_export.c.tiny import is_tiny, packed, to_tiny
 from tinydigits_export.devices.simulation import ATTINY13A, Firmware, Run
 from tinydigits_export.devices.table import CALL_OF_MAIN, firmware_of
 from tinydigits_export.keras_model import Original, open_original
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 from tinydigits_train.tensorflow import load_tensorflow
 from tinydigits_train.tiny import BANDS, CEILING, CLASS_WEIGHTS, INK, REGION_WEIGHTS, UNITS, plain
 from tinydigits_train.training import save, train

@@ -23,7 +23,7 @@ from tinydigits_export.devices.arduino import open_library, packed
 from tinydigits_export.formats import FORMATS
 from tinydigits_export.keras_model import Original
 from tinydigits_export.ready import hand_out
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 pytestmark = [pytest.mark.device, pytest.mark.usefixtures("compiler")]
 

@@ -11,7 +11,7 @@ from tinydigits_export.c.backend import read_source
 from tinydigits_export.devices import camera
 from tinydigits_export.devices.simulation import Target
 from tinydigits_export.formats import FORMATS
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 pytestmark = pytest.mark.device
 

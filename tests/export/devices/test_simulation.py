@@ -32,7 +32,7 @@ from tinydigits_export.devices.simulation import (
     build,
 )
 from tinydigits_export.devices.table import TINY_TARGETS, firmware_of
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 pytestmark = pytest.mark.device
 

@@ -25,7 +25,7 @@ from tinydigits_export.c import conv as to_conv
 from tinydigits_export.c.backend import CBackend, read_source
 from tinydigits_export.c.source import CSource
 from tinydigits_export.keras_model import Original
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 pytestmark = pytest.mark.device
 

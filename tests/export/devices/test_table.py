@@ -24,7 +24,7 @@ from tinydigits_export.devices.table import (
     measured,
 )
 from tinydigits_export.keras_model import Original
-from tinydigits_train.data import Dataset
+from tinydigits_train.labelled_folder import Dataset
 
 pytestmark = pytest.mark.device
 
