@@ -11,7 +11,7 @@ COLUMNS = columns(
 )
 CAMERA = columns(
     "file; frame; device; flash, B:,d; workspace, B:,d; static, B:,d; stack, B:,d; mean cycles:,d; "
-    "worst:,d; ms:,.1f; at MHz:,.1f",
+    "worst:,d; ms:,.1f; at MHz:,.1f"
 )
 READER = "light"  # the network whose camera is measured
 

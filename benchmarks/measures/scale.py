@@ -224,11 +224,7 @@ def _rate(runs: list[Run]) -> float | None:
 
 
 _ONE = columns("one picture", "µs:,.0f", "a core does, a second:,.0f")
-_STORED = columns(
-    "kind",
-    *(f"{verb}:,d" for verb in VERBS),
-    "images/s:,.0f; to fetch one, µs:,.0f",
-)
+_STORED = columns("kind", *(f"{verb}:,d" for verb in VERBS), "images/s:,.0f; to fetch one, µs:,.0f")
 _NAMES = columns("name; bytes:.1f; GB a billion:.1f; names/s:,.0f")
 _BILLION = columns(
     "kind; core hours:,.0f; cores for a day:,.1f",

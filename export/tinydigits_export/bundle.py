@@ -98,12 +98,7 @@ def export(
                 shutil.copyfile(original.path.with_name(record), staging / record)
         removed, left = placed(only(receipt.info, written), staging, folder)
     return dataclasses.replace(
-        receipt,
-        failures=failed,
-        written=written,
-        found=original.found,
-        removed=removed,
-        left=left,
+        receipt, failures=failed, written=written, found=original.found, removed=removed, left=left
     )
 
 

@@ -162,12 +162,7 @@ def verify(ctx: click.Context, model: Path, data: str) -> None:
     help="The standard deviation that they were then divided by.",
 )
 def adopt(
-    model: Path,
-    output: Path,
-    data: str,
-    range_: str | None,
-    mean: float | None,
-    std: float | None,
+    model: Path, output: Path, data: str, range_: str | None, mean: float | None, std: float | None
 ) -> None:
     """Take over an ONNX file that was made elsewhere.
 

@@ -4,9 +4,8 @@ import heapq
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from itertools import count
 
 import numpy as np
 
@@ -180,24 +179,13 @@ def _cut(text: str) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
-class Worst:
-    """Keeps the worst mistakes."""
+def worst_of(mistakes: Iterable[Mistake]) -> tuple[Mistake, ...]:
+    """Return at most WORST: the `ok` ones first, then the uncertain ones, each by falling score."""
 
-    def __init__(self) -> None:
-        # A heap, whose first is the least of the worst. The number keeps any two unequal.
-        self._kept: list[tuple[bool, float, int, Mistake]] = []
-        self._places: Iterator[int] = count()
+    def badness(mistake: Mistake) -> tuple[bool, float]:
+        return mistake.status == "ok", -1.0 if mistake.score is None else mistake.score
 
-    def add(self, mistake: Mistake) -> None:
-        score = -1.0 if mistake.score is None else mistake.score
-        entry = (mistake.status == "ok", score, -next(self._places), mistake)
-        if len(self._kept) < WORST:
-            heapq.heappush(self._kept, entry)
-        else:
-            heapq.heappushpop(self._kept, entry)
-
-    def in_order(self) -> tuple[Mistake, ...]:
-        return tuple(mistake for *_, mistake in sorted(self._kept, reverse=True))
+    return tuple(heapq.nlargest(WORST, mistakes, badness))
 
 
 class Tally:
@@ -208,7 +196,7 @@ class Tally:
         self._numbers = {label: number for number, label in enumerate(labels)}
         self._confusion = np.zeros((len(labels), len(labels) + 2), np.int64)
         self._ok = self._uncertain = self._ok_correct = 0
-        self._worst = Worst()
+        self._worst: tuple[Mistake, ...] = ()
 
     def check(self, path: str | None, truth: str) -> None:
         """Raise SourceError where `truth` is no label of the model."""
@@ -229,7 +217,8 @@ class Tally:
         self._uncertain += prediction.status == "uncertain"
         if not correct and prediction.status != "error":
             each = prediction
-            self._worst.add(Mistake(each.path, truth, each.label, each.score, each.status))
+            mistake = Mistake(each.path, truth, each.label, each.score, each.status)
+            self._worst = worst_of((*self._worst, mistake))
 
     def _column(self, prediction: Prediction) -> int:
         if prediction.label is not None:
@@ -255,7 +244,7 @@ class Tally:
             accuracy_ok=ratio(self._ok_correct, self._ok),
             classes=tuple(map(self._figures, range(len(self.labels)))),
             confusion=tuple(map(tuple, self._confusion.tolist())),
-            worst=self._worst.in_order(),
+            worst=self._worst,
         )
 
     def _figures(self, number: int) -> ClassFigures:

@@ -191,9 +191,7 @@ def _size(box: Box, tall: int) -> float:
 
 
 def best_path(
-    candidates: Sequence[Candidate],
-    costs: Sequence[float],
-    skips: Sequence[tuple[int, int, float]],
+    candidates: Sequence[Candidate], costs: Sequence[float], skips: Sequence[tuple[int, int, float]]
 ) -> tuple[list[int], list[int]]:
     """Return the places of the candidates on the path that costs least, from left to right, and the
     places of the skips.

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from tinydigits.errors import SourceError
 from tinydigits.evaluation import (
     Mistake,
-    Worst,
     interval_line,
     mistakes_table,
     percent,
     ratio,
     status_lines,
     wilson,
+    worst_of,
 )
 from tinydigits.numbers import Number, on_one_line
 from tinydigits.text import names_in, printable
@@ -78,7 +78,7 @@ class NumberTally:
         self._statuses: Counter[str] = Counter()
         self._exact: Counter[bool] = Counter()  # by whether they are ok
         self._digits = self._errors = 0
-        self._worst = Worst()
+        self._worst: tuple[Mistake, ...] = ()
 
     def check(self, path: str | None, truth: str) -> None:
         """Raise SourceError where the model cannot read `truth`."""
@@ -97,7 +97,8 @@ class NumberTally:
         self._digits += len(wanted)
         self._errors += edit_distance((text or "").replace(" ", ""), wanted)
         if text != truth and number.status != "error":
-            self._worst.add(Mistake(number.path, truth, text, number.score, number.status))
+            mistake = Mistake(number.path, truth, text, number.score, number.status)
+            self._worst = worst_of((*self._worst, mistake))
 
     def result(self) -> NumberEvaluation:
         """Return the figures of all that was added. Raises SourceError where nothing was."""
@@ -118,7 +119,7 @@ class NumberTally:
             digits=self._digits,
             digit_errors=self._errors,
             digit_error_rate=ratio(self._errors, self._digits),
-            worst=self._worst.in_order(),
+            worst=self._worst,
         )
 
 

@@ -93,11 +93,7 @@ def judge_numbers(
 
 
 def _judged(
-    name: str | None,
-    sheet: Sheet,
-    labels: tuple[str, ...],
-    thresholds: Thresholds,
-    wanted: Wanted,
+    name: str | None, sheet: Sheet, labels: tuple[str, ...], thresholds: Thresholds, wanted: Wanted
 ) -> Number:
     lines = tuple(
         tuple(

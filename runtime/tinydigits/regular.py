@@ -1,10 +1,13 @@
 """Opening files: only regular ones, and without waiting."""
 
 import errno
+import io
 import os
 import signal
 import stat
 import sys
+
+from tinydigits.errors import ImageError
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -34,6 +37,14 @@ def open_regular(path: str | os.PathLike[str], found_regular: bool = False) -> t
         os.close(descriptor)
         raise
     return descriptor, status.st_size
+
+
+def open_for_reading(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """Open a regular file as a file object. Raises ImageError."""
+    try:
+        return os.fdopen(open_regular(path)[0], "rb")
+    except OSError as error:
+        raise ImageError(error.strerror or str(error)) from error
 
 
 def has_writer(descriptor: int) -> bool:

@@ -54,10 +54,11 @@ def plain_lesson(_tensorflow: Any, data: Dataset, batch: int, seed: int) -> Less
 
     Pictures are shown several times an epoch where they are few, and some are set aside.
     """
-    digits, aside = held_out(data, seed) if data.from_pictures else (data.train, None)
-    digits = balanced(digits, len(data.labels), seed)
     if data.from_pictures:
+        digits, aside = held_out(data, seed)
         digits = joined(*[digits] * -(-FEWEST_PICTURES_SHOWN // len(digits.labels)))
+    else:
+        digits, aside = balanced(data.train, len(data.labels), seed), None
     pixels = as_pixels(digits.images, (784,))
     return Lesson(pixels, digits.labels, batch, -(-len(pixels) // batch), None, aside)
 
@@ -90,7 +91,6 @@ def augmented_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> L
     letters or signs themselves.
     """
     shown, aside = held_out(data, seed)
-    shown = balanced(shown, len(data.labels), seed)
     images, targets = _with_others(shown, data, seed, DRAWN)
     full, eased = (_augmented(tensorflow, images, targets, batch, seed, s) for s in (1.0, EASED))
     return Lesson(full, None, None, len(full), eased, aside)
@@ -99,7 +99,6 @@ def augmented_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> L
 def eased_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Lesson:
     """The data's own pictures, each changed less at each showing, for a network of few weights."""
     shown, aside = held_out(data, seed)
-    shown = balanced(shown, len(data.labels), seed)
     images, targets = _with_others(shown, data, seed, None)
     eased = _augmented(tensorflow, images, targets, batch, seed, EASED)
     return Lesson(eased, None, None, len(eased), None, aside)
@@ -112,7 +111,6 @@ def picture_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Les
     pictures have none: nothing that is drawn here looks like them.
     """
     shown, aside = held_out(data, seed)
-    shown = balanced(shown, len(data.labels), seed)
     fitted = data.fit == "auto"
     drawn = min(MOST_DRAWN, len(shown.labels)) if fitted else None
     images, targets = _with_others(shown, data, seed, drawn)
@@ -214,10 +212,11 @@ def remembered(tensorflow: Any, teacher: Any, batches: Any) -> Any:
 
 
 def held_out(data: Dataset, seed: int) -> tuple[Digits, Digits]:
-    """Return the digits to train on, and those that validate: the data's own, or some set aside.
-    Neither are test digits.
+    """Return the digits to train on, balanced, and those that validate: the data's own, or some set
+    aside. Neither are test digits.
     """
-    return (data.train, data.validation) if data.validation else split(data.train, seed)
+    train, aside = (data.train, data.validation) if data.validation else split(data.train, seed)
+    return balanced(train, len(data.labels), seed), aside
 
 
 def split(digits: Digits, seed: int, share: float = 0.1) -> tuple[Digits, Digits]:

@@ -26,12 +26,15 @@ AGAIN = 0.25  # the share of the images that are shown to such a network
 AVERAGING = 0.998  # a step: how much of the averaged weights stays (Polyak averaging)
 
 
+Layers = Callable[[ModuleType, int], list[Any]]  # (keras, classes) → the input and the layers
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How one network is built and trained."""
 
     name: str
-    layers: Callable[[ModuleType, int], list[Any]]  # (keras, classes) → the input and the layers
+    layers: Layers
     loss: str
     optimizer: Callable[[ModuleType, int], Any]  # (keras, steps of the training) → the optimizer
     lesson: Callable[..., Lesson]  # (tensorflow, data, batch, seed) → what is shown
@@ -46,9 +49,8 @@ class Recipe:
     # before and after (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022): on MNIST
     # that brought 99.40 to 99.48 %, and cost nothing on digits that are changed more.
     settling: int = 0
-    # (keras, classes) → the layers of a wider network that is trained first. Its scores become a
-    # part of the targets.
-    teacher: Callable[[ModuleType, int], list[Any]] | None = None
+    # The layers of a wider network that is trained first. Its scores become a part of the targets.
+    teacher: Layers | None = None
     teacher_epochs: int = 0
     # (keras, trained model) → the model that is written.
     finished: Callable[[ModuleType, Any], Any] = lambda _, model: model
@@ -58,17 +60,13 @@ class Recipe:
         """Whether each score is judged by itself, so that a picture may be none of the classes."""
         return self.loss == "binary_crossentropy"
 
-    def build(self, keras: ModuleType, steps: int, classes: int = 10) -> Any:
-        """The compiled model. steps: of the training, the eased epochs excluded."""
-        return self._compiled(keras, self.layers(keras, classes), steps)
-
-    def build_teacher(self, keras: ModuleType, steps: int, classes: int = 10) -> Any:
-        """The compiled teacher. steps: of its training."""
-        assert self.teacher is not None
-        return self._compiled(keras, self.teacher(keras, classes), steps)
-
-    def _compiled(self, keras: ModuleType, layers: list[Any], steps: int) -> Any:
-        model = keras.Sequential(layers, name=self.name)
+    def build(
+        self, keras: ModuleType, steps: int, classes: int = 10, layers: Layers | None = None
+    ) -> Any:
+        """Return the compiled model; with other `layers`, the teacher. steps: of its training, the
+        eased epochs excluded.
+        """
+        model = keras.Sequential((layers or self.layers)(keras, classes), name=self.name)
         # While all images are changed at random, the share that is read right would say little.
         metrics = ["accuracy"] if self.lesson in (plain_lesson, nudged_lesson) else []
         model.compile(optimizer=self.optimizer(keras, steps), loss=self.loss, metrics=metrics)

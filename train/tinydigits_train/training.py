@@ -123,7 +123,7 @@ def train(
         images = remembered(tensorflow, knowing, images)
     if chosen.teacher and not start:
         taught = max(1, round(chosen.teacher_epochs * epochs / chosen.epochs))
-        teacher = chosen.build_teacher(keras, shown.steps * taught, classes)
+        teacher = chosen.build(keras, shown.steps * taught, classes, chosen.teacher)
         watch = _watch(keras, None, 0, lambda epoch: on_epoch(epoch, taught, "teacher"), stop)
         teacher.fit(images, epochs=taught, shuffle=False, verbose=0, callbacks=[watch])
         if stop():
@@ -223,11 +223,7 @@ def save(trained: Trained, path: Path) -> Path:
     for target in (path, record_path):
         if target.is_dir():
             raise SinkError(f"{target}: a folder is in the way")
-    with (
-        writing(str(path)),
-        replaced_path(record_path) as record_part,
-        replaced_path(path) as part,
-    ):
+    with writing(str(path)), replaced_path(record_path) as record_part, replaced_path(path) as part:
         trained.model.save(part)
         record = json.dumps(_record(trained, part.read_bytes()), indent=2)
         record_part.write_text(record + "\n", "utf-8")

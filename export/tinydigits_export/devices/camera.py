@@ -10,13 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tinydigits_export.devices.simulation import (
-    CORTEX_M0PLUS,
-    CORTEX_M4,
-    Firmware,
-    Target,
-    build,
-)
+from tinydigits_export.devices.simulation import CORTEX_M0PLUS, CORTEX_M4, Firmware, Target, build
 from tinydigits_export.templates import fill
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -136,11 +136,6 @@ def classify(
     classifier = open_classifier(settings)
     shown = Shown(classifier.info.labels, scores, top_k)
     resumes = resume or (watch and output is not None and format_ in JOURNALS)
-    page = None
-    if report is not None:
-        from tinydigits.sinks.report import report_sink
-
-        page = report_sink(report, classifier.info.labels)
     outputs = Outputs(
         shown,
         format_,
@@ -148,7 +143,7 @@ def classify(
         watch,
         row_settings(classifier, format_, batch_size, shown.settings()) if resumes else None,
         save_fit,
-        page,
+        report,
         sort_into,
         sort_by or "copy",
         click.echo if dry_run else None,

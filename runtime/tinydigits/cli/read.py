@@ -95,17 +95,12 @@ def read(
     began = time.monotonic()
     classifier = open_classifier(settings)
     rows = NumberRows(digits, lines)
-    page = None
-    if report is not None:
-        from tinydigits.sinks.report import report_sink
-
-        page = report_sink(report, None)
     outputs = Outputs(
         rows,
         format_,
         output,
         resumed=row_settings(classifier, format_, batch_size, rows.settings()) if resume else None,
-        report=page,
+        report=report,
     )
     answering = partial(classifier.numbers_of, digits=digits, lines=lines)
     Job(began, inputs, settings.limits, workers, batch_size, answering, outputs).do(ctx)

@@ -12,15 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from tinydigits.errors import ImageError
-from tinydigits.remote.client import (
-    ATTEMPT,
-    ENOUGH,
-    WEB,
-    ask,
-    begun,
-    client_of,
-    persistent,
-)
+from tinydigits.remote.client import ATTEMPT, ENOUGH, WEB, ask, begun, client_of, persistent
 from tinydigits.remote.failures import Unreachable, explained
 from tinydigits.remote.location import Location
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tinydigits.errors import ImageError
-from tinydigits.regular import has_writer, open_regular
+from tinydigits.regular import has_writer, open_for_reading
 from tinydigits.sinks.files import has_name, lock, remove_leftovers, rename_new, write_new
 from tinydigits.text import json_line
 
@@ -88,7 +88,7 @@ def copy_file(source: Path, target: Path) -> None:
     Raises ImageError where `source` cannot be read, FileExistsError where `target` exists, and
     other OSErrors where it cannot be written.
     """
-    with _opened(source) as file:
+    with open_for_reading(source) as file:
         write_new(target, _blocks(file), source)
 
 
@@ -128,7 +128,7 @@ def _move_across(source: Path, target: Path) -> None:
     """Move a file to another file system. A writer's later bytes would go into the file that is
     removed, so it is removed only if nobody writes it and it is what it was before the copy.
     """
-    with _opened(source) as file:
+    with open_for_reading(source) as file:
         before = _signature(os.fstat(file.fileno()))
         if has_writer(file.fileno()):
             raise ImageError(_WRITTEN)
@@ -182,13 +182,6 @@ def make_folders(folder: Path) -> None:
     if not folder.is_dir():
         for missing in reversed((folder, *folder.parents)):  # pathlib recurses: too deep for some
             missing.mkdir(exist_ok=True)
-
-
-def _opened(source: Path) -> BinaryIO:
-    try:
-        return os.fdopen(open_regular(source)[0], "rb")
-    except OSError as error:
-        raise ImageError(error.strerror or str(error)) from error
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

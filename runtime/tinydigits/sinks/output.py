@@ -1,20 +1,17 @@
-"""Rows on stdout or in a file, and pictures of what the model saw."""
+"""Rows on stdout or in a file."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import FileIO
-from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Literal
-
-from PIL import Image
 
 from tinydigits.errors import SinkError, SinkRefused
 from tinydigits.judging import Answers
 from tinydigits.names import kind_by_ending
 from tinydigits.remote.location import place_of
-from tinydigits.sinks.files import check_outside, completed, only_writer, replaced, writing
+from tinydigits.sinks.files import completed, only_writer, replaced, writing
 from tinydigits.sinks.rows import RowFormat, Rows, Write, header, row_format
 
 Format = Literal["text", "csv", "csv-excel", "jsonl", "parquet"]
@@ -143,30 +140,3 @@ def _grown(target: Path) -> Iterator[BinaryIO]:
 def journal_settings(target: Path) -> Path:
     """Return the file beside `target` in which `tinydigits.sinks.resume` keeps its settings."""
     return target.with_name(f"{target.name}.run.json")
-
-
-def fit_sink(folder: str, inputs: Iterable[str] = ()) -> Write:
-    """Return a function that writes what the model sees of each picture as NUMBER-NAME.png, 28×28
-    grey, into `folder`.
-
-    It takes Answers whose Reading has `fitted`. Raises SinkError where the folder cannot be made or
-    written, or lies in one of the folders `inputs`, which would read its pictures as well.
-    """
-    check_outside(folder, inputs)
-    target = Path(folder)
-    numbers = count(1)
-
-    def write(answers: Answers) -> None:
-        assert answers.reading.fitted is not None
-        for prediction, pixels in zip(answers.predictions, answers.reading.fitted, strict=True):
-            if prediction.status == "error":
-                continue
-            # The number keeps pictures of one name apart; the name is cut so that it stays a name.
-            name = Path(prediction.path or "image").stem[:60].replace("\0", "_")
-            path = target / f"{next(numbers):06}-{name}.png"
-            with writing(str(path)):
-                target.mkdir(parents=True, exist_ok=True)
-                with replaced(path) as file:
-                    Image.fromarray(pixels).save(file, "PNG")
-
-    return write

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tinydigits.items import Chunk
 from tinydigits.reading import Keep
 from tinydigits.sinks.files import is_device
-from tinydigits.sinks.output import Format, file_sink, fit_sink, stdout_sink
-from tinydigits.sinks.rows import Rows, Write
+from tinydigits.sinks.output import Format, file_sink, stdout_sink
+from tinydigits.sinks.rows import Rows, Shown, Write
 
 if TYPE_CHECKING:
     from tinydigits.sinks.sort import SortBy
@@ -29,7 +29,7 @@ class Outputs:
     # The settings of a run that goes on with the rows in `output`; None if it cannot.
     resumed: Mapping[str, object] | None = None
     save_fit: str | None = None  # a folder for the pictures that the model sees
-    report: AbstractContextManager[Write] | None = None
+    report: str | None = None  # the file of an HTML page
     sort_into: str | None = None  # a folder that pictures are sorted into
     sort_by: "SortBy" = "copy"
     # Is called with each step of sorting, in place of rows on stdout; no step is carried out.
@@ -61,9 +61,14 @@ class Outputs:
         """
         with ExitStack() as rows, ExitStack() as others:
             if self.save_fit is not None:
+                from tinydigits.sinks.fitted import fit_sink
+
                 self._writes.append(fit_sink(self.save_fit, inputs))
             if self.report is not None:
-                self._writes.append(others.enter_context(self.report))
+                from tinydigits.sinks.report import report_sink
+
+                labels = self.rows.labels if isinstance(self.rows, Shown) else None
+                self._writes.append(others.enter_context(report_sink(self.report, labels)))
             if self.sort_into is not None:
                 from tinydigits.sinks.sort import sort_sink
 

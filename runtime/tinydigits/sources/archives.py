@@ -19,14 +19,7 @@ from tinydigits.items import Item, Skipped
 from tinydigits.names import shown
 from tinydigits.remote.location import Place
 from tinydigits.sources.documents import pages_in
-from tinydigits.sources.members import (
-    BOMB_RATIO,
-    bad_name,
-    guarded,
-    is_image,
-    open_place,
-    said,
-)
+from tinydigits.sources.members import BOMB_RATIO, bad_name, guarded, is_image, open_place, said
 from tinydigits.sources.tars import in_tar
 
 SMALL_MEMBER = 1 << 20  # 1 MiB: a member up to this may exceed the ratio

@@ -5,7 +5,6 @@ where that cannot be read any further.
 """
 
 import io
-import os
 import re
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -13,7 +12,7 @@ from typing import TypeVar
 from tinydigits.errors import ImageError, MissingExtra, TinydigitsError, reason
 from tinydigits.items import Item, Skipped
 from tinydigits.names import HIDDEN, is_hidden, kind_in_walk, not_walked
-from tinydigits.regular import open_regular
+from tinydigits.regular import open_for_reading
 from tinydigits.remote.location import Location, Place
 
 Entry = TypeVar("Entry")
@@ -43,10 +42,7 @@ def open_place(place: Place) -> io.BufferedReader:
         from tinydigits.remote.file import open_remote
 
         return open_remote(place)
-    try:
-        return os.fdopen(open_regular(place)[0], "rb")
-    except OSError as error:
-        raise ImageError(error.strerror or str(error)) from error
+    return open_for_reading(place)
 
 
 def said(error: Exception) -> str:

@@ -13,7 +13,8 @@ from tinydigits import Classifier, Prediction, SinkError
 from tinydigits.items import Chunk
 from tinydigits.judging import Status
 from tinydigits.reading import Keep, Reading
-from tinydigits.sinks.output import file_sink, fit_sink, format_of
+from tinydigits.sinks.fitted import fit_sink
+from tinydigits.sinks.output import file_sink, format_of
 from tinydigits.sinks.rows import Shown
 
 ROW = answers_of([Prediction("a.png", "7", 0.98, Status.OK, None, inverted=True)])
