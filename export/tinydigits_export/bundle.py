@@ -153,10 +153,6 @@ class Bundle:
     info: ModelInfo
     wanted: tuple[str, ...]  # the artefacts to prove, by file name
 
-    @property
-    def folder(self) -> Path:
-        return self.original.path.parent
-
 
 def open_bundle(path: Path) -> Bundle:
     """Open a folder with one NAME.json, or one artefact. Raises ModelError if a part of the bundle
@@ -201,7 +197,7 @@ def verify(bundle: Bundle, test: Digits) -> Receipt:
     info = bundle.info
     range_ = str(info.trained_on.get("range", UNIT.name))
     original = bundle.original.adapted(test, info.labels, range_)
-    receipt = _proved(original, info, bundle.folder, bundle.wanted, test)
+    receipt = _proved(original, info, original.path.parent, bundle.wanted, test)
     found = {name: list(reasons) for name, reasons in receipt.failures.items()}
     for name, artifact in receipt.info.artifacts.items():
         changed = []

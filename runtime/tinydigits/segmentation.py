@@ -84,15 +84,16 @@ def page_of(
     left = top = 0
     if closer is None:
         shorter = min(grey.shape)
-        first = _found(grey, dark, scale, shorter // REACH, shorter // 3)
-        if first is None:
+        found = _found(grey, dark, scale, shorter // REACH, shorter // 3)
+        if found is None:
             return None
-        tall = _usual_height(first.pieces, first.levels.shape)
+        levels, pieces = found
+        tall = _usual_height(pieces, levels.shape)
         if tall > TALL:
             finer = tall // READ
             grey, scale, tall = block_means(grey, finer), scale * finer, tall // finer
         elif tall < SHORT and scale > 1:
-            likely = [piece for piece in first.pieces if piece.height * 2 > tall]
+            likely = [piece for piece in pieces if piece.height * 2 > tall]
             closer = tall * scale, Page(grey, [], tall, scale, 0, 0).area(likely)
     if closer is not None:
         tall, (left, top, right, bottom) = closer
@@ -119,12 +120,10 @@ def _is_edge(piece: Piece, levels: Grey, tall: int) -> bool:
     return piece.extent * 10 > EDGE * tall and bool(piece.sides(levels > 0)) and piece.is_straight()
 
 
-class _Found(NamedTuple):
-    levels: Grey
-    pieces: list[Piece]
-
-
-def _found(grey: Grey, dark: bool, scale: int, reach: int, tall: int) -> _Found | None:
+def _found(
+    grey: Grey, dark: bool, scale: int, reach: int, tall: int
+) -> tuple[Grey, list[Piece]] | None:
+    """Return the ink without ruled lines, and its pieces; None where there is none."""
     ink = find_ink(grey, dark, scale > 1, reach)
     if ink is None:
         return None
@@ -139,7 +138,7 @@ def _found(grey: Grey, dark: bool, scale: int, reach: int, tall: int) -> _Found 
         return None
     if len(pieces) > MANY:
         pieces = sorted(pieces, key=lambda piece: -piece.cells)[:MANY]
-    return _Found(levels, pieces)
+    return levels, pieces
 
 
 def _may_be_one(piece: Piece, height: int) -> bool:

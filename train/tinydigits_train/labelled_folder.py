@@ -5,7 +5,6 @@ it will be given later.
 """
 
 import hashlib
-import os
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +20,9 @@ from tinydigits.errors import ImageError, SourceError
 from tinydigits.fitting import Fit, fit
 from tinydigits.images import decode
 from tinydigits.items import Item, Skipped, chunked
-from tinydigits.names import is_hidden, natural_key
+from tinydigits.names import natural_key
 from tinydigits.sources import Opening, at_hand, open_inputs
-from tinydigits.sources.labelled import splits_among
+from tinydigits.sources.labelled import classes_of, splits_among
 from tinydigits.sources.truths import is_table, read_truths
 from tinydigits.sources.truths import pictures as pictures_of
 from tinydigits.text import names_in, printable
@@ -90,15 +89,7 @@ def classes_in(folder: Path) -> list[str]:
     """Return the names of the classes, in natural order: all sub-folders that are not hidden. Links
     are not followed.
     """
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        names = [
-            entry.name
-            for entry in entries
-            if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name)
-        ]
-    return sorted(names, key=natural_key)
+    return sorted(classes_of(str(folder))[0], key=natural_key) if folder.is_dir() else []
 
 
 def load_folder(folder: Path, seed: int, fits: Sequence[Fit]) -> list[Dataset]:

@@ -44,11 +44,11 @@ def check_classes(folder: str, labels: tuple[str, ...]) -> str:
     """
     name = printable(folder)
     try:
-        classes, pictures = _classes(folder)
+        classes, pictures = classes_of(folder)
         if splits := splits_among(folder, classes):
             folder = str(PurePath(folder, splits.get("test") or splits["validation"]))
             name = printable(folder)
-            classes, pictures = _classes(folder)
+            classes, pictures = classes_of(folder)
         for each in classes:
             with os.scandir(PurePath(folder, each)):  # one that cannot be listed would look empty
                 pass
@@ -65,7 +65,7 @@ def check_classes(folder: str, labels: tuple[str, ...]) -> str:
             "name a table of files and truths: --truth FILE"
         )
     if unknown := sorted(set(classes) - set(labels), key=natural_key):
-        below = [each for each in unknown if set(labels) & set(_classes(f"{folder}/{each}")[0])]
+        below = [each for each in unknown if set(labels) & set(classes_of(f"{folder}/{each}")[0])]
         meant = f"; did you mean {name.rstrip('/')}/{printable(below[0])}?" if below else ""
         raise SourceError(
             f"{name}: sub-folders that are no label of the model: "
@@ -84,7 +84,7 @@ def splits_among(folder: str, names: Sequence[str]) -> dict[str, str]:
     """
     roles = [(role, name) for name in names for role in SPLITS if name.lower() in SPLITS[role]]
     splits = dict(roles)
-    below = {name: set(_classes(str(PurePath(folder, name)))[0]) for name in names}
+    below = {name: set(classes_of(str(PurePath(folder, name)))[0]) for name in names}
     if len(splits) < 2:
         repeated = Counter(inner for inners in below.values() for inner in inners)
         twice = sorted((name for name in repeated if repeated[name] > 1), key=natural_key)
@@ -109,7 +109,7 @@ def splits_among(folder: str, names: Sequence[str]) -> dict[str, str]:
     return splits
 
 
-def _classes(folder: str) -> tuple[list[str], list[str]]:
+def classes_of(folder: str) -> tuple[list[str], list[str]]:
     """Return the names of the sub-folders that are walked, and the paths of the pictures beside
     them. Raises OSError.
     """

@@ -12,7 +12,7 @@ import gzip
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 from tinydigits.bounds import Limits, too_large
 from tinydigits.errors import ImageError, MissingExtra
@@ -30,14 +30,6 @@ ZSTD_BYTES = 512  # bytes unpacked at a time: four of them can become 128 KiB
 
 _KINDS = {b"1": "a hard link", b"2": "a link", b"6": "a FIFO", b"S": "a sparse file"}
 _KINDS |= {b"3": "a device", b"4": "a device"}
-
-
-class _Member(NamedTuple):
-    """A member of a tar, whose data comes next in the stream."""
-
-    name: str
-    kind: bytes
-    size: int
 
 
 class _Unpacked:
@@ -140,13 +132,12 @@ class _Frames(io.RawIOBase):
         return size
 
 
-def _tar_members(stream: _Unpacked) -> Iterator[_Member | ImageError]:
-    """Yield each member while the stream is at its data (ustar of POSIX.1-1988, pax, GNU), and
-    damage where it is found.
+def _tar_members(stream: _Unpacked) -> Iterator[tuple[str, bytes, int] | ImageError]:
+    """Yield the name, the kind and the size of each member while the stream is at its data (ustar
+    of POSIX.1-1988, pax, GNU), and damage where it is found.
     """
-    extended: dict[
-        bytes, bytes
-    ] = {}  # what extended headers say of the next member, and their kinds
+    # What extended headers say of the next member, and their kinds.
+    extended: dict[bytes, bytes] = {}
     zeros, lost = 0, False  # blocks of zeros before this one; whether a header is being looked for
     while len(header := stream.read(BLOCK)) == BLOCK:
         start = stream.position - BLOCK
@@ -179,7 +170,7 @@ def _tar_members(stream: _Unpacked) -> Iterator[_Member | ImageError]:
             # Links, devices, folders and FIFOs have no data, whatever size the header gives.
             end = _padded(stream.position + (0 if kind in b"123456" else size))
             kind = extended.get(b"kind", kind)
-            yield _Member(name.decode("utf-8", "surrogateescape"), kind, size)
+            yield name.decode("utf-8", "surrogateescape"), kind, size
             extended = {}
         stream.skip_to(end)
     if header:
