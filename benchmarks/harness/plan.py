@@ -22,11 +22,8 @@ from tinydigits_train.ready import ENVIRONMENT
 Figures = TypeVar("Figures")
 
 # The formats of `tinydigits export` that are measured of each model.
-FORMATS = {
-    "dense": ("onnx", "tflite", "int8", "c"),
-    "conv": ("onnx", "tflite", "int8", "c"),
-    "light": ("onnx", "tflite", "int8", "c"),
-    "small": ("onnx", "tflite", "int8", "c"),
+FORMATS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("dense", "conv", "light", "small"), ("onnx", "tflite", "int8", "c")),
     "tiny": ("onnx", "tflite", "c"),
 }
 

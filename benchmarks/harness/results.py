@@ -20,18 +20,8 @@ SCHEMA = 1
 ONCE = "each picture once; every run gives the same figures"  # how a benchmark without turns works
 FOLDER = Path(__file__).parents[1] / "results"
 DISTRIBUTIONS = (
-    "tinydigits",
-    "numpy",
-    "onnxruntime",
-    "pillow",
-    "opencv-python-headless",
-    "ai-edge-litert",
-    "tensorflow",
-    "keras",
-    "rapidocr-onnxruntime",
-    "pytesseract",
-    "digit-recognizer-py",
-    "torch",
+    *("tinydigits", "numpy", "onnxruntime", "pillow", "opencv-python-headless", "ai-edge-litert"),
+    *("tensorflow", "keras", "rapidocr-onnxruntime", "pytesseract", "digit-recognizer-py", "torch"),
 )
 
 Value = float | int | str | None

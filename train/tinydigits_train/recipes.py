@@ -58,7 +58,7 @@ class Recipe:
     @property
     def rejects(self) -> bool:
         """Whether each score is judged by itself, so that a picture may be none of the classes."""
-        return self.loss == "binary_crossentropy"
+        return self.loss == _BINARY
 
     def build(
         self, keras: ModuleType, steps: int, classes: int = 10, layers: Layers | None = None
@@ -243,7 +243,7 @@ def _averaged(keras: ModuleType, rate: Any, steps: int) -> Any:
 # Keras takes the categorical loss of the softmax of what goes into the last sigmoids, so `dense`
 # and `mlp` learn differences between logits and not their level: one score by itself is not a
 # probability. Binary cross-entropy judges each sigmoid by itself, so that all can say no.
-_CATEGORICAL = "sparse_categorical_crossentropy"
+_CATEGORICAL, _BINARY = "sparse_categorical_crossentropy", "binary_crossentropy"
 _AS_THEY_ARE = "Adam, categorical cross-entropy, images as they are"
 _AUGMENTED = (
     "Adam, binary cross-entropy, weights averaged, images changed at random (place, size, aspect, "
@@ -258,82 +258,43 @@ RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe(
-            "dense",
-            dense,
-            _CATEGORICAL,
-            _adam_of_dense,
-            nudged_lesson,
-            epochs=5,
-            shown=600_000,
-            batch=32,
-            how="Adam, categorical cross-entropy, images as they are, a copy of each that was "
-            "changed a little at random, and drawn digits",
+            "dense", dense, _CATEGORICAL, _adam_of_dense, nudged_lesson,
+            epochs=5, shown=600_000, batch=32,
+            how=f"{_AS_THEY_ARE}, a copy of each that was changed a little at random, and drawn "
+            "digits",
         ),
-        Recipe("mlp", mlp, _CATEGORICAL, _adam, plain_lesson, 10, 200_000, 32, _AS_THEY_ARE),
         Recipe(
-            "pictures",
-            pictures,
-            "binary_crossentropy",
-            _adam_of_conv,
-            picture_lesson,
-            epochs=10,
-            shown=256_000,
-            batch=64,
+            "mlp", mlp, _CATEGORICAL, _adam, plain_lesson,
+            epochs=10, shown=200_000, batch=32, how=_AS_THEY_ARE,
+        ),
+        Recipe(
+            "pictures", pictures, _BINARY, _adam_of_conv, picture_lesson,
+            epochs=10, shown=256_000, batch=64,
             how="Adam, binary cross-entropy, weights averaged, images changed at random as suits "
             "their preparation, the epoch that reads validation images best; thresholds from the "
             "validation images",
         ),
         Recipe(
-            "conv",
-            conv,
-            "binary_crossentropy",
-            _adam_of_conv,
-            augmented_lesson,
-            epochs=86,
-            shown=1_200_000,
-            batch=128,
-            how=_AUGMENTED,
-            eased=8,
-            settling=8,
+            "conv", conv, _BINARY, _adam_of_conv, augmented_lesson,
+            epochs=86, shown=1_200_000, batch=128, how=_AUGMENTED, eased=8, settling=8,
         ),
         Recipe(
-            "light",
-            light,
-            "binary_crossentropy",
-            _adam_of_conv,
-            augmented_lesson,
-            epochs=86,
-            shown=1_200_000,
-            batch=128,
+            "light", light, _BINARY, _adam_of_conv, augmented_lesson,
+            epochs=86, shown=1_200_000, batch=128,
             how=f"{_AUGMENTED}; targets mixed with the scores of a wider network",
-            eased=8,
-            settling=8,
-            teacher=light_teacher,
-            teacher_epochs=15,
+            eased=8, settling=8, teacher=light_teacher, teacher_epochs=15,
         ),
         Recipe(
-            "small",
-            small,
-            "binary_crossentropy",
-            _adam_of_conv,
-            eased_lesson,
-            epochs=40,
-            shown=1_200_000,
-            batch=128,
+            "small", small, _BINARY, _adam_of_conv, eased_lesson,
+            epochs=40, shown=1_200_000, batch=128,
             how="Adam, binary cross-entropy, weights averaged, images changed a little at random; "
             "thresholds from a tenth, at most 5,000, that was set aside",
         ),
         Recipe(
-            "tiny",
-            tiny,
-            _CATEGORICAL,
-            _adam_of_tiny,
-            plain_lesson,
-            epochs=200,
-            shown=2_000_000,
-            batch=256,
+            "tiny", tiny, _CATEGORICAL, _adam_of_tiny, plain_lesson,
+            epochs=200, shown=2_000_000, batch=256,
             how=f"{_AS_THEY_ARE}, weights rounded to 2 and 4 bits in every step",
             finished=settled,
         ),
     )
-}
+}  # fmt: skip

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from io import BytesIO
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from tinydigits.classifier import Classifier
 from tinydigits.cluster.output import store_at
@@ -31,9 +31,6 @@ from tinydigits.sinks.parquet import parquet_sink
 from tinydigits.sinks.rows import Shown
 from tinydigits.sources import Opening, at_hand, opened
 from tinydigits.version import __version__
-
-if TYPE_CHECKING:
-    import pyarrow
 
 MOST_TASKS = 10_000  # of Ray's; where there are more parts, a task holds several
 FOOTER = 1 << 16  # 64 KiB at the end of a part, which nearly all footers fit into
@@ -64,11 +61,9 @@ def done(job: Job, parts: Sequence[Part], workers: Workers) -> Iterator[Counts]:
     tasks = min(len(parts), MOST_TASKS)
     dataset = ray.data.from_items([part._asdict() for part in parts], override_num_blocks=tasks)
     size = min(actors(workers), tasks)
-    answered = dataset.map_batches(
+    answered = dataset.map(
         PartReader,
         fn_constructor_args=(job,),
-        batch_size=1,
-        batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=2),
         num_cpus=1,
     )
@@ -89,21 +84,19 @@ class PartReader:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self.failure: dict[str, object] | None = None
+        self.failure: Mapping[str, object] | None = None
         try:
-            self._classifier = _classifier(job)
-            self._store = store_at(job.output)
+            self._classifier, self._store = _classifier(job), store_at(job.output)
         except TinydigitsError as error:
             self.failure = _failed(error)
 
-    def __call__(self, batch: "pyarrow.Table") -> dict[str, list[str]]:
-        return {"counts": [json.dumps(self._counts(Part(**row))) for row in batch.to_pylist()]}
-
-    def _counts(self, part: Part) -> Mapping[str, object]:
+    def __call__(self, row: dict[str, Any]) -> dict[str, str]:
+        part = Part(**row)
         try:
-            return self.failure or self._found(part.number) or self._written(part)
+            counts = self.failure or self._found(part.number) or self._written(part)
         except TinydigitsError as error:
-            return _failed(error)
+            counts = _failed(error)
+        return {"counts": json.dumps(counts)}
 
     def _found(self, number: int) -> Counts | None:
         """Return the counts in the metadata of a part; None if it is not there, damaged, or of
