@@ -115,9 +115,7 @@ def keras_file(plan: Plan, name: str) -> Path:
 
 
 def bundle(plan: Plan, name: str) -> Path:
-    """Return a folder with the model and its artefacts in FORMATS, exported and proved. Raises
-    MissingInput.
-    """
+    """Return a folder with the model in FORMATS, exported and proved. Raises MissingInput."""
     formats = FORMATS[name]
     keras = keras_file(plan, name)
     folder = plan.bundles / name if plan.bundles else plan.scratch / "bundles" / name

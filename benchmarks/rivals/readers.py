@@ -107,9 +107,7 @@ NUMBERS: Rivals = {
 
 
 def installed(rivals: Rivals, absent: list[str]) -> Iterator[tuple[str, Read]]:
-    """Yield each program's name and its reader. Add to `absent` the others, and how to install
-    them.
-    """
+    """Yield each program's name and its reader. Add the others to `absent`, with the remedy."""
     for name, (needs, make) in rivals.items():
         module, *commands = needs
         if find_spec(module) is None:

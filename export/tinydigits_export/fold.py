@@ -120,9 +120,7 @@ def _absorbed(keras: Any, layer: Any, weights: list[Any], normalisation: Any) ->
 
 
 def scaling(normalisation: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the factor and the offset of each channel that a BatchNormalization layer applies at
-    inference.
-    """
+    """Return the factor and the offset by which BatchNormalization changes each channel."""
     mean = np.asarray(normalisation.moving_mean, np.float64)
     variance = np.asarray(normalisation.moving_variance, np.float64)
     gamma = np.asarray(normalisation.gamma) if normalisation.scale else np.ones(len(mean))

@@ -172,9 +172,7 @@ def _classes_in(path: Path) -> set[str]:
 
 
 def _completed(model: Any, range_: Range, logits: bool) -> Any:
-    """Return a model that takes values in [0, 1] and gives scores, as a plain chain of layers if
-    it is one.
-    """
+    """Return a model of values in [0, 1] → scores, as a plain chain of layers if it is one."""
     keras = load_tensorflow("export", "export").keras
     before, after = [], []
     if range_ is not UNIT:

@@ -6,7 +6,5 @@ from string import Template
 
 
 def fill(template: Path, values: Mapping[str, object]) -> str:
-    """Return the text of a file with every $name in it replaced. Raises KeyError for an unknown
-    name.
-    """
+    """Return the text of a file with its $names replaced. Raises KeyError for an unknown one."""
     return Template(template.read_text("utf-8")).substitute(values)

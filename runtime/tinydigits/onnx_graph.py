@@ -58,9 +58,7 @@ class Node(NamedTuple):
 
 
 class Graph:
-    """The graph of an ONNX file. Raises UnknownOperator, and errors of other kinds where the file
-    is damaged.
-    """
+    """The graph of an ONNX file. Raises UnknownOperator; errors of many kinds where damaged."""
 
     def __init__(self, data: bytes) -> None:
         model = _fields(memoryview(data))

@@ -114,9 +114,7 @@ def page_of(
 
 
 def _is_edge(piece: Piece, levels: Grey, tall: int) -> bool:
-    """Tell whether a piece is a line at the border of the picture: the edge of a sheet, or a side
-    of a frame.
-    """
+    """Tell whether a piece is a line at the border: the edge of a sheet, or of a frame."""
     return piece.extent * 10 > EDGE * tall and bool(piece.sides(levels > 0)) and piece.is_straight()
 
 

@@ -86,9 +86,7 @@ Pictures = NDArray[np.uint8]  # uint8 [N, F, 28, 28]: N pictures, each fitted in
 
 
 def classes_in(folder: Path) -> list[str]:
-    """Return the names of the classes, in natural order: all sub-folders that are not hidden. Links
-    are not followed.
-    """
+    """Return the classes, in natural order: the sub-folders, without hidden ones and links."""
     return sorted(classes_of(str(folder))[0], key=natural_key) if folder.is_dir() else []
 
 

@@ -41,9 +41,7 @@ NUMBERED = 20  # classes up to which the confusion matrix has numbers
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder, and check that plots can be drawn and written there. Raises MissingExtra and
-    SinkError.
-    """
+    """Make the folder, if plots can be drawn and written there. Raises MissingExtra, SinkError."""
     require_matplotlib()
     with writing(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)

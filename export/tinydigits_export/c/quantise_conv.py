@@ -33,9 +33,7 @@ MAX_HEAD = 2**15 - 1  # weights of the last layer have 16 bits
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the layers of one of the recipes lie: convolutions, all but the first of 3×3 with a
-    border of zeros.
-    """
+    """The layers of a recipe: convolutions, all but the first of 3×3 with a border of zeros."""
 
     recipe: str
     first: tuple[int, str, int]  # side, padding and step of the first convolution

@@ -54,9 +54,7 @@ def packed(info: ModelInfo, c: Mapping[str, bytes]) -> bytes:
 
 
 def open_library(path: Path, data: bytes) -> CBackend:
-    """Compile the network in the zip of a library. Raises ModelError, and MissingTool without a
-    compiler.
-    """
+    """Compile the network in a library. Raises ModelError, and MissingTool without a compiler."""
     name = path.name.removesuffix(ENDING)
     with tempfile.TemporaryDirectory(prefix="tinydigits-library-") as folder:
         try:

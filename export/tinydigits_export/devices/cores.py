@@ -132,9 +132,7 @@ class _Machine:
 
 
 def _load(uc: Any, elf: bytes) -> tuple[int, int]:
-    """Load the segments of a 32-bit ELF file. Return the address of its entry, and the end of its
-    variables.
-    """
+    """Load the segments of a 32-bit ELF file. Return its entry, and the end of its variables."""
     entry, table = struct.unpack_from("<II", elf, 24)
     size, count = struct.unpack_from("<HH", elf, 42)
     end = RAM

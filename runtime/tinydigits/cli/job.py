@@ -45,9 +45,7 @@ class Job:
     settle: float | None = None  # s: how long a watched file has to be unchanged
 
     def do(self, ctx: click.Context) -> NoReturn:
-        """Read the inputs, write a row for each picture, print the summary, and exit with the
-        status that it asks for.
-        """
+        """Read all inputs, write their rows, print the summary, and exit with its status."""
         inputs, outputs, watch = self.inputs, self.outputs, self.outputs.grows
         skipped, counts, needed = Skipped(), Counter[str](), Counter[tuple[str, str]]()
 

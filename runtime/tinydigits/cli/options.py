@@ -213,9 +213,7 @@ def rows_to(options: dict[str, Any]) -> tuple[str | None, Format]:
 def row_settings(
     classifier: Classifier, format_: str, batch_size: int, shown: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return everything but the inputs that the rows of a run depend on. `shown` are the settings
-    of the columns.
-    """
+    """Return all but the inputs that rows depend on. `shown`: the settings of the columns."""
     return {
         "tinydigits": __version__,
         "model": classifier.info.name,

@@ -19,9 +19,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
-    """A signal asked the run to end. It is no Exception, so that no code takes it for a damaged
-    file.
-    """
+    """A signal asked the run to end: no Exception, so no code takes it for a damaged file."""
 
 
 class Stopper:
@@ -57,9 +55,7 @@ class Stopper:
             raise Stopped
 
     def last_line(self) -> str:
-        """Return the line that says that the run is stopped, and its result so far; "" if it was
-        returned before.
-        """
+        """Return the last line of a stopped run, with its result so far; "" the next time."""
         if self._said:
             return ""
         self._said, text = True, ""

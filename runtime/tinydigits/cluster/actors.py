@@ -99,9 +99,7 @@ class PartReader:
         return {"counts": json.dumps(counts)}
 
     def _found(self, number: int) -> Counts | None:
-        """Return the counts in the metadata of a part; None if it is not there, damaged, or of
-        another job.
-        """
+        """Return a part's counts; None if it is missing, damaged, or of another job."""
         import pyarrow
         from pyarrow import parquet
 

@@ -61,9 +61,7 @@ def whole(location: Location, max_bytes: int) -> bytes:
 
 
 def read_range(location: Location, start: int, end: int) -> bytes:
-    """Return the bytes `start`..`end` of an object, or fewer at its end. Raises Unreachable,
-    MissingExtra.
-    """
+    """Return bytes `start`..`end`, or fewer at the end. Raises Unreachable, MissingExtra."""
     if location.scheme in WEB:
         got = web(location, start, end, ranged=True)
         if start and not got.is_range:

@@ -111,9 +111,7 @@ class _Directory:
 
 
 def open_zip(file: BinaryIO) -> zipfile.ZipFile:
-    """Open a zip to be read. Raises ImageError for one whose directory is too large, and what
-    zipfile raises.
-    """
+    """Open a zip. Raises ImageError for too large a directory, and what zipfile raises."""
     archive = zipfile.ZipFile(_Directory(file))
     archive.fp = file  # members are read as they are
     return archive

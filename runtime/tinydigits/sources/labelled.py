@@ -110,9 +110,7 @@ def splits_among(folder: str, names: Sequence[str]) -> dict[str, str]:
 
 
 def classes_of(folder: str) -> tuple[list[str], list[str]]:
-    """Return the names of the sub-folders that are walked, and the paths of the pictures beside
-    them. Raises OSError.
-    """
+    """Return the names of the sub-folders, and the paths of the pictures. Raises OSError."""
     classes, pictures = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
