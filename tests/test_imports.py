@@ -5,6 +5,7 @@ checkers count as well.
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -61,9 +62,15 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    """Every node of a file's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
 def imports(module: str) -> Iterator[tuple[str, str]]:
     """Every module of ours that a module imports, with the name that it takes from it, or ""."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+    for node in nodes_of(MODULES[module]):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
@@ -72,7 +79,10 @@ def imports(module: str) -> Iterator[tuple[str, str]]:
                 yield (whole, "") if whole in MODULES else (node.module, alias.name)
 
 
-GRAPH = {module: {name for name, _ in imports(module)} for module in MODULES}
+@cache
+def graph() -> dict[str, set[str]]:
+    """Return the modules that each module imports. Collecting the tests does not draw it."""
+    return {module: {name for name, _ in imports(module)} for module in MODULES}
 
 
 def room_of(module: str) -> str:
@@ -81,9 +91,9 @@ def room_of(module: str) -> str:
 
 
 def test_no_circle_ties_modules_together() -> None:
-    assert len(GRAPH) > 100
+    assert len(graph()) > 100
     try:
-        TopologicalSorter(GRAPH).prepare()
+        TopologicalSorter(graph()).prepare()
     except CycleError as error:
         pytest.fail(f"a circle: {' → '.join(error.args[1])}")
 
@@ -91,7 +101,7 @@ def test_no_circle_ties_modules_together() -> None:
 def test_rooms_open_only_into_the_rooms_below() -> None:
     opened = {
         (module, imported)
-        for module, found in GRAPH.items()
+        for module, found in graph().items()
         for imported in found
         if module not in FACES and not module.startswith("benchmarks")
         if room_of(imported) not in {room_of(module), *ROOMS[room_of(module)]}
@@ -100,19 +110,19 @@ def test_rooms_open_only_into_the_rooms_below() -> None:
 
 
 def test_the_runtime_knows_neither_training_nor_export() -> None:
-    runtime = [module for module in GRAPH if module.startswith("tinydigits.")]
+    runtime = [module for module in graph() if module.startswith("tinydigits.")]
     named = [
         (module, name)
         for module in runtime
-        for name in GRAPH[module]
+        for name in graph()[module]
         if not name.startswith("tinydigits.") and name != "tinydigits"
     ]
     assert named == []
 
 
 def test_only_its_users_import_the_face_of_the_runtime() -> None:
-    inside = [module for module in GRAPH if module.startswith("tinydigits.")]
-    assert [module for module in inside if GRAPH[module] & FACES and module not in FACES] == []
+    inside = [module for module in graph() if module.startswith("tinydigits.")]
+    assert [module for module in inside if graph()[module] & FACES and module not in FACES] == []
 
 
 def test_private_names_stay_in_their_modules() -> None:
@@ -126,7 +136,7 @@ def test_private_names_stay_in_their_modules() -> None:
     reached = [
         (module, f"{node.value.id}.{node.attr}")
         for module, path in MODULES.items()
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.Attribute)
         if node.attr.startswith("_") and not node.attr.startswith("__")
         if isinstance(node.value, ast.Name) and node.value.id in _modules_named(path)
@@ -134,11 +144,12 @@ def test_private_names_stay_in_their_modules() -> None:
     assert reached == []
 
 
+@cache
 def _modules_named(path: Path) -> set[str]:
     """The names by which a file knows modules of ours."""
     return {
         alias.asname or alias.name
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if f"{node.module}.{alias.name}" in MODULES
