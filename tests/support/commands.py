@@ -13,23 +13,26 @@ from tinydigits.cli.main import main
 COMMAND = str(Path(sys.executable).with_name("tinydigits"))
 
 
-def run(*words: str, cwd: Path = ROOT) -> tuple[int, str, str]:
+def run(*words: object, stdin: bytes = b"", cwd: Path = ROOT) -> tuple[int, str, str]:
     """Return exit status, stdout and stderr of `tinydigits WORDS`, typed in `cwd`.
 
     Use `run_apart` for what only a process of its own can show, such as what TensorFlow prints at
     its start.
     """
     with chdir(cwd):
-        done = CliRunner().invoke(main, words, catch_exceptions=False)
-    return done.exit_code, done.stdout, done.stderr
+        done = CliRunner().invoke(main, [*map(str, words)], stdin, catch_exceptions=False)
+    return done.exit_code, _text(done.stdout_bytes), _text(done.stderr_bytes)
 
 
 def run_apart(*words: object, stdin: bytes = b"", cwd: Path = ROOT) -> tuple[int, str, str]:
     """Return the same of the installed command."""
     command = [COMMAND, *map(str, words)]
     done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, check=False)
-    out, err = (text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr))
-    return done.returncode, out, err
+    return done.returncode, _text(done.stdout), _text(done.stderr)
+
+
+def _text(written: bytes) -> str:
+    return written.decode("utf-8", "surrogateescape")
 
 
 def run_without_tensorflow(*words: str, cwd: Path) -> tuple[str, str]:

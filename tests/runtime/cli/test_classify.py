@@ -15,8 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import SCANS, write_idx
-from tests.support.commands import COMMAND
-from tests.support.commands import run_apart as run
+from tests.support.commands import COMMAND, run
 from tests.support.waiting import soon
 from tinydigits.cli import job
 from tinydigits.cli.signals import Stopper
@@ -186,7 +185,6 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
     assert "was not begun with --resume" in errors
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_torn_rows_are_written_again(ending: str, tmp_path: Path) -> None:
     """Cut anywhere, in names that hold line ends and quotes too."""

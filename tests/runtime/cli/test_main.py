@@ -1,6 +1,7 @@
 """The command line: rows on stdout, everything else on stderr, and the exit codes of the contract.
 
-Each test runs the installed command as a process of its own.
+Whatever a process alone can show is shown by the installed command: streams, terminals, and that
+it answers as main does in the process of the tests.
 """
 
 import csv
@@ -16,9 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, SCANS
-from tests.support.commands import COMMAND
-from tests.support.commands import run as run_here
-from tests.support.commands import run_apart as run
+from tests.support.commands import COMMAND, run, run_apart
 from tests.support.files import zipped
 from tinydigits import __version__
 from tinydigits.model import MODELS
@@ -27,7 +26,7 @@ BROKEN = ROOT / "examples" / "broken"
 
 
 def test_the_examples_are_read_and_show_ok_and_uncertain() -> None:
-    status, rows, summary = run("classify", "examples/scans")
+    status, rows, summary = run_apart("classify", "examples/scans")
     lines = rows.splitlines()
     assert status == 0
     assert len(lines) == len(list(SCANS.iterdir())) >= 25
@@ -88,7 +87,7 @@ def test_a_mistyped_name_is_answered_with_the_likely_one(
     (tmp_path / "inbox" / "scans").mkdir(parents=True)
     for name in ("scans/a.png", "truth.csv", "digits.onnx", ".scns"):
         (tmp_path / "inbox" / name).touch()
-    status, rows, errors = run_here(*words.split(), cwd=tmp_path)
+    status, rows, errors = run(*words.split(), cwd=tmp_path)
     assert (status, rows) == (2, "")
     assert errors.endswith(f"; did you mean {meant}?\n")
     assert [path.name for path in tmp_path.iterdir()] == ["inbox"]
@@ -115,7 +114,7 @@ def test_a_missing_file_in_a_list_is_a_row(tmp_path: Path) -> None:
 
 def test_a_list_on_stdin_keeps_its_order_and_repeats() -> None:
     names = [str(SCANS / name) for name in ("7-black-pen.jpg", "1-small.png", "7-black-pen.jpg")]
-    status, rows, _ = run("classify", "-", stdin="\n".join(names).encode())
+    status, rows, _ = run_apart("classify", "-", stdin="\n".join(names).encode())
     assert status == 0
     assert [line.partition(": ")[0] for line in rows.splitlines()] == names
 
@@ -235,7 +234,7 @@ def test_progress_shows_on_a_terminal_only() -> None:
     rows, shown = on_terminal("classify", str(SCANS))
     assert b"28 images\r" in shown
     assert b"\r" not in rows
-    assert "\r" not in run("classify", str(SCANS))[2]
+    assert "\r" not in run_apart("classify", str(SCANS))[2]
 
 
 def test_progress_does_not_mix_with_rows_on_one_terminal(tmp_path: Path) -> None:
@@ -296,11 +295,11 @@ def test_the_package_is_run_as_the_command_is() -> None:
         command = [sys.executable, "-m", "tinydigits", *words]
         done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False)
         assert done.returncode == status
-        assert done.stdout.decode() == run(*words)[1]
+        assert done.stdout.decode() == run_apart(*words)[1]
 
 
 def test_version_and_info() -> None:
-    assert run("--version")[1] == f"tinydigits {__version__}\n"
+    assert run_apart("--version")[1] == f"tinydigits {__version__}\n"
     status, text, _ = run("info")
     assert status == 0
     assert "conv, 7,718 parameters" in text

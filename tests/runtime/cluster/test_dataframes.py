@@ -13,15 +13,21 @@ from tinydigits.cluster.dataframes import ADDED, SPARK_COLUMNS, classify_frames
 
 if TYPE_CHECKING:
     import pandas
-else:
-    pandas = pytest.importorskip("pandas")
 
 SCANS = sorted((ROOT / "examples" / "scans").iterdir()) + sorted(
     (ROOT / "examples" / "broken").iterdir()
 )
 
 
+@pytest.fixture(autouse=True)
+def _pandas() -> None:
+    """Import pandas when the first test runs: both test processes collect this file."""
+    pytest.importorskip("pandas")
+
+
 def frame(column: str = "bytes") -> "pandas.DataFrame":
+    import pandas
+
     return pandas.DataFrame(
         {"name": [path.name for path in SCANS], column: [path.read_bytes() for path in SCANS]},
         index=range(7, 7 + len(SCANS)),
@@ -29,6 +35,8 @@ def frame(column: str = "bytes") -> "pandas.DataFrame":
 
 
 def test_rows_are_those_of_a_classifier() -> None:
+    import pandas
+
     (found,) = classify_frames([frame()], classifier=Classifier("dense"))
     expected = list(Classifier("dense").classify(path.read_bytes() for path in SCANS))
     assert list(found.columns) == ["name", *ADDED]
@@ -48,6 +56,8 @@ def test_dtypes_do_not_depend_on_the_rows() -> None:
 
 
 def test_what_holds_no_picture_is_an_error_row() -> None:
+    import pandas
+
     values = [
         b"junk",
         None,
@@ -101,5 +111,7 @@ def test_it_is_what_map_in_pandas_takes() -> None:
 def test_other_columns_are_neither_guessed_nor_overwritten(
     columns: dict[str, list[object]], why: str
 ) -> None:
+    import pandas
+
     with pytest.raises(TinydigitsError, match=why):
         next(classify_frames([pandas.DataFrame(columns)]))
