@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.conftest import SCANS
 from tests.support.commands import COMMAND
+from tinydigits.cli.main import main
 
 PATIENCE = 30.0  # s: until a shell has answered
 SHELLS = ("bash", "zsh", "fish")
@@ -26,9 +28,9 @@ def completed(shell: str, *words: str) -> list[str]:
         "COMP_WORDS": " ".join(words),
         "COMP_CWORD": last,
     }
-    done = subprocess.run([COMMAND], env=os.environ | asked, capture_output=True, check=True)
-    assert done.stderr == b""
-    return done.stdout.decode().splitlines()
+    done = CliRunner().invoke(main, env=asked, prog_name="tinydigits", catch_exceptions=False)
+    assert (done.exit_code, done.stderr) == (0, "")
+    return done.stdout.splitlines()
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import SCANS
 from tests.runtime.cli.test_classify import ONE
-from tests.support.commands import run_apart as run
+from tests.support.commands import run
 
 
 @pytest.mark.parametrize(
