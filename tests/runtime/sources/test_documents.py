@@ -6,6 +6,7 @@ import pickle
 import struct
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from threading import Barrier
 
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from examples.draw_scans import blue_pen, mask
-from tests.support.commands import run_apart as run
+from tests.support.commands import run
 from tests.support.files import encoded, tarred, zipped
 from tinydigits import Classifier, ImageError
 from tinydigits.bounds import Limits
@@ -33,6 +34,7 @@ def drawn(digit: int) -> Image.Image:
     return blue_pen(mask(digit, (150, 200), 0.06, digit), digit).convert("RGB")
 
 
+@cache
 def document(format_: str, digits: tuple[int, ...] = DIGITS, **options: object) -> bytes:
     first, *others = map(drawn, digits)
     return encoded(first, format_, save_all=True, append_images=others, **options)
