@@ -4,7 +4,8 @@ import io
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,10 @@ from tinydigits.reading import Keep, Reader
 from tinydigits.sources import Opening, open_inputs
 from tinydigits.workers import GIVEN_UP
 
-pytestmark = pytest.mark.linux
+pytestmark = [
+    pytest.mark.linux,
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
+]
 
 SCANS = str(ROOT / "examples" / "scans")
 MODEL = "dense"  # of `classifier`
@@ -50,9 +54,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return paths
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers are copies, with what a test has changed, also where others have left a thread."""
+    """Workers are copies, with what a test has changed, also where others have left a thread. They
+    start sooner, too.
+    """
     monkeypatch.setattr(workers, "_forks", lambda _: True)
 
 
@@ -66,16 +72,30 @@ def stack(count: int) -> list[ImageLike]:
     return [np.full((28, 28), place % 256, np.uint8) for place in range(count)]
 
 
-@pytest.mark.parametrize("workers", [2, 3])
-@pytest.mark.parametrize("batch_size", [1, 7, 256])
+@pytest.fixture(scope="module")
+def alone(classifier: Classifier, files: list[str]) -> Callable[[int], list[Prediction]]:
+    """A function that returns the rows of one process for a batch size."""
+    return cache(lambda size: list(classifier.classify(files[: 100 if size == 1 else None], size)))
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "forked"),
+    [*((count, size, True) for count in (2, 3) for size in (1, 7, 256)), (2, 7, False)],
+)
 def test_the_rows_are_those_of_one_process(
-    classifier: Classifier, files: list[str], workers: int, batch_size: int
+    classifier: Classifier,
+    files: list[str],
+    alone: Callable[[int], list[Prediction]],
+    count: int,
+    batch_size: int,
+    forked: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    some = files[:100] if batch_size == 1 else files
-    alone = list(classifier.classify(some, batch_size))
-    assert list(classifier.classify(some, batch_size, workers)) == alone
-    assert [row.path for row in alone] == some
-    assert {row.status for row in alone} == {"ok", "uncertain", "error"}
+    monkeypatch.setattr(workers, "_forks", lambda _: forked)
+    rows = alone(batch_size)
+    assert list(classifier.classify(files[: len(rows)], batch_size, count)) == rows
+    assert [row.path for row in rows] == files[: 100 if batch_size == 1 else None]
+    assert {row.status for row in rows} == {"ok", "uncertain", "error"}
 
 
 def test_what_is_kept_comes_back_too(classifier: Classifier, files: list[str]) -> None:
@@ -125,8 +145,6 @@ def test_a_killed_worker_costs_no_row(classifier: Classifier, files: list[str]) 
     assert children() == before
 
 
-@pytest.mark.usefixtures("_forked")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_what_kills_a_worker_twice_becomes_error_rows(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,8 +164,6 @@ def test_what_kills_a_worker_twice_becomes_error_rows(
     assert [place for place, row in enumerate(rows) if row.status == "error"] == [24, 25, 26, 27]
 
 
-@pytest.mark.usefixtures("_forked")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_what_goes_wrong_in_a_worker_is_raised_here(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,8 +268,6 @@ def test_thumbnails_are_small_and_of_every_mode(classifier: Classifier) -> None:
         assert max(Image.open(io.BytesIO(data)).size) <= 72
 
 
-@pytest.mark.usefixtures("_forked")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_workers_that_die_before_they_are_ready_are_an_error(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,8 +278,6 @@ def test_workers_that_die_before_they_are_ready_are_an_error(
     assert children() == before
 
 
-@pytest.mark.usefixtures("_forked")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_no_more_bytes_wait_than_are_allowed(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:

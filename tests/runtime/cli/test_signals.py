@@ -21,6 +21,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.support.commands import COMMAND
+from tests.support.commands import run as run_here
 from tests.support.slow import slow_jpeg
 from tests.support.waiting import soon
 
@@ -351,12 +352,16 @@ def wait_for_handlers(process: int) -> None:
 
 
 def test_rows_of_another_run_are_not_gone_on_with(tmp_path: Path) -> None:
-    out, words = tmp_path / "rows.csv", [str(SCANS[0])]
-    assert ended("-o", str(out), "--resume", *words) == 0
-    assert ended("-o", str(out), "--fit", "mnist", *words) == 0  # which replaces them
-    assert ended("-o", str(out), "--resume", *words) == 2
+    out = tmp_path / "rows.csv"
+
+    def status(*words: str) -> int:
+        return run_here("classify", "-m", "dense", "-o", out, *words, SCANS[0])[0]
+
+    assert status("--resume") == 0
+    assert status("--fit", "mnist") == 0  # which replaces them
+    assert status("--resume") == 2
     out.unlink()
-    assert ended("-o", str(out), "--resume", "--fit", "mnist", *words) == 0  # starts anew
+    assert status("--resume", "--fit", "mnist") == 0  # starts anew
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device"])

@@ -9,51 +9,23 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.runtime.sinks.test_sort import answers, held, log_lines, sort, touch
 from tinydigits import SinkError
 from tinydigits.names import PART_PREFIX
+from tinydigits.sinks import move_log
 from tinydigits.sinks.files import only_writer, remove_leftovers, replaced, write_new
 from tinydigits.sinks.move_log import LOG
 from tinydigits.sinks.sort import SortBy, sort_sink
 from tinydigits.sinks.unsort import unsort
 
-pytestmark = pytest.mark.linux  # /dev/shm is another file system
-
-# A process that is killed once half of a file is copied, or the file is there and its source too.
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from tests.runtime.sinks.test_sort import sort
-from tinydigits.sinks import move_log
-from tinydigits.sinks.unsort import unsort
-
-when, what, *names = sys.argv[1:]
-source, move_log.BLOCK_BYTES = Path(names[0]), 2
-blocks, unlink = move_log._blocks, Path.unlink
-
-def half(file):
-    whole = blocks(file)
-    yield next(whole)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def kept(path, missing_ok=False):
-    if path == source:
-        os.kill(os.getpid(), signal.SIGKILL)
-    unlink(path, missing_ok)
-
-if when == "half":
-    move_log._blocks = half
-else:
-    Path.unlink = kept
-if what == "unsort":
-    unsort("out")
-else:
-    sort(what, (names[1],), (names[0], "7"))
-"""
+pytestmark = [
+    pytest.mark.linux,  # /dev/shm is another file system
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -69,12 +41,43 @@ def inbox() -> Iterator[Path]:
         yield Path(folder)
 
 
-def killed(*words: str) -> None:
-    """Run a process that is killed, and let this one look for what it left."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", KILLED, *words], env=environment, check=False)
-    assert done.returncode == -signal.SIGKILL
+def killed(when: str, what: str, *names: str) -> None:
+    """Sort or unsort in a process that is killed, and let this one look for what it left.
+
+    It is killed once `half` of a file is copied, or once the `whole` file is there and its source
+    too.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            _end_amid(when, what, *names)
+        finally:
+            os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     remove_leftovers.cache_clear()
+
+
+def _end_amid(when: str, what: str, *names: str) -> None:
+    source, move_log.BLOCK_BYTES = Path(names[0]), 2
+    blocks, unlink = move_log._blocks, Path.unlink
+
+    def half(file: Any) -> Iterator[bytes]:
+        yield next(blocks(file))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def kept(path: Path, missing_ok: bool = False) -> None:
+        if path == source:
+            os.kill(os.getpid(), signal.SIGKILL)
+        unlink(path, missing_ok)
+
+    if when == "half":
+        move_log._blocks = half
+    else:
+        Path.unlink = kept  # type: ignore[method-assign, assignment]
+    if what == "unsort":
+        unsort("out")
+    else:
+        sort(what, (names[1],), (names[0], "7"))  # type: ignore[arg-type]
 
 
 def parts(folder: Path) -> list[str]:
