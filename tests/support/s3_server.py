@@ -2,17 +2,17 @@
 and stores do.
 """
 
-import http.client
-import logging
+import io
 import socket
 import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from random import Random
-from threading import Lock, Thread
-from typing import Literal, NamedTuple
+from threading import Lock
+from typing import Any, Literal, NamedTuple
+from urllib.parse import unquote
 
 from tests.support.web_server import QuietHandler, serving
 
@@ -70,14 +70,9 @@ def some(seed: int, shares: Mapping[Fault, float]) -> Faults:
 @contextmanager
 def s3_server(faults: Faults) -> Iterator[S3]:
     """Run a server with buckets of its own."""
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import create_backend_app
     from moto.s3.models import s3_backends
-    from werkzeug.serving import make_server
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), True)
-    thread = Thread(target=moto.serve_forever, daemon=True)
-    thread.start()
     backend = s3_backends[ACCOUNT]["aws"]
 
     def put(bucket: str, objects: Mapping[str, bytes]) -> None:
@@ -86,20 +81,19 @@ def s3_server(faults: Faults) -> Iterator[S3]:
             backend.put_object(bucket, key, data)
 
     try:
-        with spoiled(moto.port, faults) as (address, asked):
+        with spoiled(create_backend_app("s3"), faults) as (address, asked):
             yield S3(environment_of(address), asked, put)
     finally:
-        moto.shutdown()
-        moto.server_close()
-        thread.join()
         backend.reset()
 
 
 @contextmanager
-def spoiled(behind: int, faults: Faults) -> Iterator[tuple[str, Counter[str]]]:
-    """Run a server that hands requests on to the one at the port `behind`. Yield its address, and
-    what it was asked.
+def spoiled(app: Any, faults: Faults) -> Iterator[tuple[str, Counter[str]]]:
+    """Run a server that hands requests on to a WSGI application. Yield its address, and what it was
+    asked.
     """
+    from werkzeug.test import run_wsgi_app
+
     asked, lock = Counter[str](), Lock()
 
     class Handler(QuietHandler):
@@ -138,15 +132,13 @@ def spoiled(behind: int, faults: Faults) -> Iterator[tuple[str, Counter[str]]]:
                 self.wfile.write(body)
 
         def _handed_on(self, fault: Fault | None, sent: bytes) -> None:
-            with closing(http.client.HTTPConnection("127.0.0.1", behind)) as connection:
-                connection.request(self.command, self.path, sent or None, dict(self.headers))
-                answer = connection.getresponse()
-                body = answer.read()
-            self.send_response_only(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+            parts, status, headers = run_wsgi_app(app, self._environment(sent), buffered=True)
+            body = b"".join(parts)
+            self.send_response_only(int(status.split()[0]))
+            for name, value in headers:
+                if name.lower() != "content-length":
                     self.send_header(name, value)
-            length = answer.getheader("Content-Length") if self.command == "HEAD" else None
+            length = headers.get("Content-Length") if self.command == "HEAD" else None
             self.send_header("Content-Length", length or str(len(body)))
             self.end_headers()
             if fault in ("cut", "stall"):
@@ -156,6 +148,28 @@ def spoiled(behind: int, faults: Faults) -> Iterator[tuple[str, Counter[str]]]:
                 self.close_connection = True
             elif self.command != "HEAD":
                 self.wfile.write(body)
+
+        def _environment(self, sent: bytes) -> dict[str, object]:
+            path, _, query = self.path.partition("?")
+            headers = {
+                f"HTTP_{name.upper().replace('-', '_')}": value
+                for name, value in self.headers.items()
+            }
+            return {
+                **headers,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "CONTENT_LENGTH": str(len(sent)),
+                "REQUEST_METHOD": self.command,
+                "SCRIPT_NAME": "",
+                "PATH_INFO": unquote(path, "latin-1"),
+                "QUERY_STRING": query,
+                "RAW_URI": self.path,
+                "SERVER_NAME": "127.0.0.1",
+                "SERVER_PORT": "80",
+                "SERVER_PROTOCOL": self.request_version,
+                "wsgi.input": io.BytesIO(sent),
+                "wsgi.url_scheme": "http",
+            }
 
     with serving(Handler) as address:
         yield address, asked

@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import SCANS
 from tests.runtime.test_init import modules_after
 from tests.support.commands import COMMAND
+from tests.support.commands import run as run_here
 from tests.support.waiting import soon
 from tinydigits.bench.stats import BEYOND
 from tinydigits.bench.table import time as shown
@@ -185,7 +186,7 @@ def test_wrong_usage_exits_2_before_anything_is_measured(
     words: list[str], said: str, measured: tuple[Path, str, str], images: Path
 ) -> None:
     words = [word.format(json=measured[0], folder=images) for word in words]
-    status, stdout, errors = run(*words)
+    status, stdout, errors = run_here("bench", *words)
     assert (status, stdout) == (2, "")
     assert said in errors
     assert "Traceback" not in errors

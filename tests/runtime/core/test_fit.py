@@ -39,7 +39,7 @@ WARNINGS = (
     *("-pedantic", "-Werror"),
 )
 OTHER_COMPILERS = {"g++": ("-xc++",), "clang": ("-std=c99",)}
-SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZERS = ("-g1", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 ARRAYS = int(os.environ.get("TINYDIGITS_FIT_ARRAYS", "300"))
 PEOPLE = Path(os.environ.get("TINYDIGITS_PEOPLE", ROOT.parent / "shared" / "data" / "people"))
 AT_ONCE = 500  # cases, which lie in memory

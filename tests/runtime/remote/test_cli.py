@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.conftest import SCANS
-from tests.support.commands import COMMAND
+from tests.support.commands import COMMAND, run_apart
+from tests.support.commands import run as run_here
 from tests.support.files import png, zipped
+from tests.support.location import reaching
 from tests.support.s3_server import KEYS, S3, Fault, s3_server, some
 from tests.support.waiting import soon
 from tinydigits_train.labelled_folder import Digits
@@ -34,7 +37,16 @@ SHARES: dict[Fault, float] = {
 }
 SECRETS = (*KEYS.values(), "SIGNATURE", "sesame")
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+class Done(NamedTuple):
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
 
 
 def faults(path: str, time_: int) -> Fault | None:
@@ -78,20 +90,15 @@ def silenced(s3: S3) -> "Iterator[list[Future[tuple[int, bytes, float]]]]":
 @pytest.fixture
 def run(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command, in a folder of its own and with the keys of the server. None is in what it
-    prints or writes.
+    prints or writes. It runs in this process, or `apart` in one of its own.
     """
     monkeypatch.chdir(tmp_path)
 
-    def runs(*words: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, **s3.environment}
-        done = subprocess.run(
-            [COMMAND, *words],
-            input=stdin,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def runs(*words: str, stdin: str = "", apart: bool = False) -> Done:
+        with reaching(s3.environment):
+            done = Done(
+                *(run_apart if apart else run_here)(*words, stdin=stdin.encode(), cwd=tmp_path)
+            )
         written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
         for text in (done.stdout.encode(), done.stderr.encode(), *written):
             assert not any(secret.encode() in text for secret in SECRETS)
@@ -116,7 +123,7 @@ def test_five_thousand_pictures_behind_a_bad_network_are_read_as_if_they_were_he
         path.write_bytes(pictures[name])
     s3.put("bad", pictures)
     s3.asked.clear()
-    there = run("classify", "s3://bad/", "--format", "csv")
+    there = run("classify", "s3://bad/", "--format", "csv", apart=True)
     assert there.returncode == 0, there.stderr
     requests = sum(times for path, times in s3.asked.items() if "/bad/" in path)
     assert requests > 1.05 * MANY, "the network was not bad"
@@ -187,6 +194,7 @@ def test_lists_and_inputs_of_all_kinds_are_rows_in_order(run: Run) -> None:
         "classify", "s3://more/a.zip", "-", "s3://scans/scans/1-small.png", str(one),
         "--format", "csv", "--workers", "2",
         stdin=f"{listed}s3://more/a.zip\nnix://me:sesame@a/b\n",
+        apart=True,
     )  # fmt: skip
     assert done.returncode == 1
     rows = rows_of(done.stdout)
