@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ def pure(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     library.cache_clear()
 
 
+@cache
 def pictures() -> list[Image.Image]:
     """A scene of each kind, and noise of each mode in odd shapes."""
     random = np.random.default_rng(0)

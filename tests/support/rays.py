@@ -141,7 +141,7 @@ def one_killed(parts: Callable[[], int], of: int) -> Iterator[None]:
     found: list[int] = []
 
     def kill() -> None:
-        soon(parts, 300)  # a busy machine starts actors slowly
+        soon(parts, 300, 0.05)  # a busy machine starts actors slowly; a store takes 5 ms to answer
         os.kill(at_work(), signal.SIGKILL)
         found.append(parts())
 

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 
-def soon(holds: Callable[[], object], seconds: float = 20) -> bool:
-    """Return whether it holds at once or within that time."""
+def soon(holds: Callable[[], object], seconds: float = 20, every: float = 0.01) -> bool:
+    """Return whether it holds within that time. Ask at once, and then `every` so many seconds."""
     end = time.monotonic() + seconds
     while not (held := holds()) and time.monotonic() < end:
-        time.sleep(0.01)
+        time.sleep(every)
     return bool(held)

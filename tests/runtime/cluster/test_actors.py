@@ -45,13 +45,32 @@ def part(name: str) -> Part:
     return planned([Item(name, place_of(name))], 1, SETTINGS)[1][0]
 
 
-def failure(output: Path, **told: Any) -> str | None:
+def failure(output: Path, settings: dict[str, Any] = SETTINGS, **told: Any) -> str | None:
     """Return what an actor says of its node."""
-    plan, _ = planned([Item("a.png", "a.png")], 1, SETTINGS)
+    plan, _ = planned([Item("a.png", "a.png")], 1, settings)
     asked: dict[str, Any] = {"folder": "", "inputs": (), **told}
     job = Job(Settings("dense"), Shown(), 1, str(output), plan, **asked)
     found = PartReader(job).failure
     return None if found is None else str(found["failed"])
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"folder": "/nowhere"}, "/nowhere: No such file or directory: name inputs in a file"),
+        ({"inputs": ("nowhere",)}, "nowhere: No such file or directory: name inputs in a file"),
+        ({"tinydigits": "0.0.9"}, "and the driver has 0.0.9: install one version"),
+        ({"model_sha256": "abc"}, "another model than the driver's"),
+        ({"backend": "numpy"}, "onnxruntime runs the network here, and numpy on the driver: name"),
+    ],
+)
+def test_a_node_has_to_be_as_the_driver_is(
+    change: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    told = {key: value for key, value in change.items() if key not in SETTINGS}
+    kept = {key: value for key, value in change.items() if key in SETTINGS}
+    assert why in str(failure(tmp_path, SETTINGS | kept, **told))
+    assert not list(tmp_path.iterdir())
 
 
 def test_nodes_have_to_see_what_the_driver_sees(tmp_path: Path) -> None:
