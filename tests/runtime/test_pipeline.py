@@ -29,10 +29,7 @@ from tinydigits.reading import Keep, Reader
 from tinydigits.sources import Opening, open_inputs
 from tinydigits.workers import GIVEN_UP
 
-pytestmark = [
-    pytest.mark.linux,
-    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
-]
+pytestmark = pytest.mark.linux
 
 SCANS = str(ROOT / "examples" / "scans")
 MODEL = "dense"  # of `classifier`
@@ -54,11 +51,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return paths
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers are copies, with what a test has changed, also where others have left a thread. They
-    start sooner, too.
-    """
+    """Workers are copies, with what a test has changed, also where others have left a thread."""
     monkeypatch.setattr(workers, "_forks", lambda _: True)
 
 
@@ -78,24 +73,19 @@ def alone(classifier: Classifier, files: list[str]) -> Callable[[int], list[Pred
     return cache(lambda size: list(classifier.classify(files[: 100 if size == 1 else None], size)))
 
 
-@pytest.mark.parametrize(
-    ("count", "batch_size", "forked"),
-    [*((count, size, True) for count in (2, 3) for size in (1, 7, 256)), (2, 7, False)],
-)
+@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("batch_size", [1, 7, 256])
 def test_the_rows_are_those_of_one_process(
     classifier: Classifier,
     files: list[str],
     alone: Callable[[int], list[Prediction]],
-    count: int,
+    workers: int,
     batch_size: int,
-    forked: bool,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(workers, "_forks", lambda _: forked)
-    rows = alone(batch_size)
-    assert list(classifier.classify(files[: len(rows)], batch_size, count)) == rows
-    assert [row.path for row in rows] == files[: 100 if batch_size == 1 else None]
-    assert {row.status for row in rows} == {"ok", "uncertain", "error"}
+    some, expected = files[: 100 if batch_size == 1 else None], alone(batch_size)
+    assert list(classifier.classify(some, batch_size, workers)) == expected
+    assert [row.path for row in expected] == some
+    assert {row.status for row in expected} == {"ok", "uncertain", "error"}
 
 
 def test_what_is_kept_comes_back_too(classifier: Classifier, files: list[str]) -> None:
@@ -131,20 +121,24 @@ def kill_workers(row: int, at: set[int], before: list[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def test_a_killed_worker_costs_no_row(classifier: Classifier, files: list[str]) -> None:
+def test_a_killed_worker_costs_no_row(
+    classifier: Classifier, files: list[str], alone: Callable[[int], list[Prediction]]
+) -> None:
     """The kills are so far apart that none meets the chunk of the one before."""
-    alone, before = list(classifier.classify(files)), children()
+    expected, before = alone(256), children()
     rows: list[Prediction] = []
     for row in classifier.classify(files, batch_size=5, workers=2):
         kill_workers(len(rows), {0, 150, 300, 450, 599}, before)
         rows.append(row)
     # In five at a time the network's last bits may differ from those of 256 at a time.
     assert [(r.path, r.label, r.status) for r in rows] == [
-        (r.path, r.label, r.status) for r in alone
+        (r.path, r.label, r.status) for r in expected
     ]
     assert children() == before
 
 
+@pytest.mark.usefixtures("_forked")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_what_kills_a_worker_twice_becomes_error_rows(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +158,8 @@ def test_what_kills_a_worker_twice_becomes_error_rows(
     assert [place for place, row in enumerate(rows) if row.status == "error"] == [24, 25, 26, 27]
 
 
+@pytest.mark.usefixtures("_forked")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_what_goes_wrong_in_a_worker_is_raised_here(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +264,8 @@ def test_thumbnails_are_small_and_of_every_mode(classifier: Classifier) -> None:
         assert max(Image.open(io.BytesIO(data)).size) <= 72
 
 
+@pytest.mark.usefixtures("_forked")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_workers_that_die_before_they_are_ready_are_an_error(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +276,8 @@ def test_workers_that_die_before_they_are_ready_are_an_error(
     assert children() == before
 
 
+@pytest.mark.usefixtures("_forked")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_no_more_bytes_wait_than_are_allowed(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
