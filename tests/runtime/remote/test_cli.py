@@ -112,23 +112,24 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def test_five_thousand_pictures_behind_a_bad_network_are_read_as_if_they_were_here(
-    s3: S3, run: Run, tmp_path: Path, mnist_test: Digits
+    s3: S3, run: Run, tmp_path_factory: pytest.TempPathFactory, mnist_test: Digits
 ) -> None:
+    folder = tmp_path_factory.mktemp("here")
+    for number in range(7):
+        (folder / f"{number}").mkdir()
     pictures = {}
     for number in range(MANY):
         name = f"{number % 7}/{number}.png"
         pictures[name] = png(mnist_test.images[number % len(mnist_test.images)])
-        path = tmp_path / "here" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(pictures[name])
+        (folder / name).write_bytes(pictures[name])
     s3.put("bad", pictures)
     s3.asked.clear()
     there = run("classify", "s3://bad/", "--format", "csv", apart=True)
     assert there.returncode == 0, there.stderr
     requests = sum(times for path, times in s3.asked.items() if "/bad/" in path)
     assert requests > 1.05 * MANY, "the network was not bad"
-    here = run("classify", "here", "--format", "csv")
-    assert there.stdout.replace("s3://bad/", "here/") == here.stdout
+    here = run("classify", str(folder), "--format", "csv")
+    assert there.stdout.replace("s3://bad/", f"{folder}/") == here.stdout
     assert len(rows_of(here.stdout)) == MANY
 
 
