@@ -1,5 +1,8 @@
 """The bundled models read what their cards say, and `conv` refuses what is no digit."""
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -19,23 +22,36 @@ def shares(model: str, pictures: list[ImageLike], truth: list[str]) -> tuple[flo
     return float(right), float(np.mean([row.status != "ok" for row in rows]))
 
 
+@pytest.fixture(scope="module")
+def shares_of_mnist(mnist_test: Digits) -> Callable[[str], tuple[float, float]]:
+    """A function that returns the shares of all test digits for a model."""
+    truth = [str(label) for label in mnist_test.labels]
+    return cache(lambda model: shares(model, list(mnist_test.images), truth))
+
+
 @pytest.mark.parametrize(
     ("model", "least", "least_shrunk"), [("dense", 0.925, 0.85), ("conv", 0.994, 0.975)]
 )
 def test_digits_are_read(
-    model: str, least: float, least_shrunk: float, mnist_test: Digits, has_all_of_mnist: bool
+    model: str,
+    least: float,
+    least_shrunk: float,
+    mnist_test: Digits,
+    has_all_of_mnist: bool,
+    shares_of_mnist: Callable[[str], tuple[float, float]],
 ) -> None:
     truth = [str(label) for label in mnist_test.labels]
-    right, _ = shares(model, list(mnist_test.images), truth)
+    right, _ = shares_of_mnist(model)
     if has_all_of_mnist:
         assert right == Classifier(model).info.metrics["test"]["accuracy"]
     assert right >= (least if has_all_of_mnist else least - 0.015)
     assert shares(model, shrunk(mnist_test.images[:2000]), truth[:2000])[0] >= least_shrunk - 0.01
 
 
-def test_conv_keeps_digits_and_refuses_what_is_none(mnist_test: Digits) -> None:
-    truth = [str(label) for label in mnist_test.labels]
-    assert shares("conv", list(mnist_test.images), truth)[1] <= 0.01
+def test_conv_keeps_digits_and_refuses_what_is_none(
+    shares_of_mnist: Callable[[str], tuple[float, float]],
+) -> None:
+    assert shares_of_mnist("conv")[1] <= 0.01
     for pictures, least in ((letters(), 0.8), (textures(), 0.95)):
         assert shares("conv", pictures, [""] * len(pictures))[1] >= least
 

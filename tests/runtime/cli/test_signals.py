@@ -93,21 +93,21 @@ def test_killed_at_any_moment_and_resumed_it_is_the_same_file(
     assert ended("-o", str(whole), *words) == 1
     lasts = time.monotonic() - began
     chance = random.Random(int(workers))
-    grown, sessions = [], []
-    for _ in range(KILLS):
+    sessions = []
+    for kill in range(KILLS):
         run = start("-o", str(pieces), "--resume", *words)
         time.sleep(chance.uniform(0.15, 0.15 + lasts / 3))
+        if kill == KILLS - 1:  # on a busy machine none of the others may have written a row
+            assert soon(lambda: pieces.exists() and pieces.stat().st_size)
         run.kill()
         run.communicate()
         sessions.append(run.pid)
-        grown.append(pieces.stat().st_size if pieces.exists() else 0)
     last = start("-o", str(pieces), "--resume", *words)
     assert last.communicate()[1].startswith(
         f"{len(list(pictures.iterdir())) - 1:,} images".encode()
     )
     assert last.returncode == 1
     assert pieces.read_bytes() == whole.read_bytes()
-    assert max(grown) > 0
     assert soon(lambda: not any(map(processes_of, sessions)))
     # And once more, with nothing left to do.
     assert ended("-o", str(pieces), "--resume", *words) == 1
