@@ -7,8 +7,11 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import zipfile
+from fcntl import ioctl
 from pathlib import Path
+from termios import FIONREAD
 
 import numpy as np
 import pytest
@@ -267,14 +270,20 @@ def test_an_output_has_one_writer(options: list[str], tmp_path: Path) -> None:
     """However it and the others write. The list of its inputs is held open meanwhile."""
     out = tmp_path / "rows.csv"
     first = start("-", "-o", out, *options)
-    assert soon(lambda: list(tmp_path.glob("rows.csv.run.json" if options else ".tinydigits-*")))
+    listed = first.stdin
+    assert listed is not None
+    listed.write(f"{ONE}\n".encode())
+    listed.flush()
+    # It reads the list once it has opened what it writes.
+    assert soon(lambda: not int.from_bytes(ioctl(listed, FIONREAD, bytes(4)), sys.byteorder))
+    assert list(tmp_path.glob("rows.csv.run.json" if options else ".tinydigits-*"))
     there = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for words in ([], ["--resume"], ["--watch"]):
         status, _, errors = run("classify", SCANS, "-o", out, *words)
         assert status == 2
         assert "rows.csv: another run is writing it; wait for it" in errors
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == there
-    first.communicate(f"{ONE}\n{SEVEN}\n".encode())
+    first.communicate(f"{SEVEN}\n".encode())
     assert first.returncode == 0
     assert [row["label"] for row in rows_of(out.read_text())] == ["1", "7"]
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]  # and no settings beside it
