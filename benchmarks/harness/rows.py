@@ -1,10 +1,12 @@
-"""Draw rows of digits on paper, as people write numbers: with gaps or touching, slanted, ruled.
+"""Draw rows of digits on paper, as people write numbers: with gaps or touching, slanted, on ruled
+or squared paper, in boxes.
 
 Reading numbers is tuned and measured on such rows, by the thousand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from tinydigits_train.labelled_folder import Digits
 INK = 100  # of 255: the level from which the ink of two digits can touch
 Pixels = NDArray[np.uint8]
 Random = np.random.Generator
+Lines = list[tuple[float, float, float, float]]  # from column, row to column, row
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,64 @@ class Writing:
     rows: int = 1
     """In each picture."""
 
+    printed: Callable[[Pixels, int, Random], Lines] | None = None
+    """Returns the lines of a form, for the ink of the row and the height of its digits."""
+
+
+def _box(ink: Pixels, tall: int, random: Random) -> Lines:
+    """Return the sides of a box around all digits."""
+    rows, columns = (np.flatnonzero((ink > INK // 2).any(axis=axis)) for axis in (1, 0))
+    above, beside = random.uniform(0.05, 0.3, 2) * tall
+    left, right = columns[0] - beside, columns[-1] + beside
+    top, bottom = rows[0] - above, rows[-1] + above
+    level = [(left, row, right, row) for row in (top, bottom)]
+    return [*level, *((column, top, column, bottom) for column in (left, right))]
+
+
+def _cells(ink: Pixels, tall: int, random: Random) -> Lines:
+    """Return a box with an upright line between the digits."""
+    (left, top, right, _), (*_, bottom), *sides = _box(ink, tall, random)
+    return [
+        (left, top, right, top),
+        (left, bottom, right, bottom),
+        *sides,
+        *((column, top, column, bottom) for column in _gaps(ink)),
+    ]
+
+
+def _own_boxes(ink: Pixels, tall: int, random: Random) -> Lines:
+    """Return a box for each digit."""
+    (left, top, right, _), (*_, bottom), *_ = _box(ink, tall, random)
+    apart = 0.03 * tall
+    lines: Lines = []
+    for start, end in pairwise([left, *_gaps(ink), right]):
+        first, last = start + apart, end - apart
+        lines += [(first, row, last, row) for row in (top, bottom)]
+        lines += [(column, top, column, bottom) for column in (first, last)]
+    return lines
+
+
+def _comb(ink: Pixels, tall: int, random: Random) -> Lines:
+    """Return a line below the digits, and short upright ones on it between them."""
+    (left, *_), (*_, right, bottom), *_ = _box(ink, tall, random)
+    ticks = (left, *_gaps(ink), right)
+    short = 0.35 * tall
+    return [(left, bottom, right, bottom), *((at, bottom - short, at, bottom) for at in ticks)]
+
+
+def _squares(ink: Pixels, tall: int, random: Random) -> Lines:
+    """Return the lines of squared paper."""
+    (height, width), step = ink.shape, tall * random.uniform(0.35, 0.8)
+    level = [(0.0, row, width, row) for row in np.arange(random.uniform(0, step), height, step)]
+    across = np.arange(random.uniform(0, step), width, step)
+    return [*level, *((column, 0.0, column, height) for column in across)]
+
+
+def _gaps(ink: Pixels) -> list[float]:
+    """Return the columns half way between the digits."""
+    columns = np.flatnonzero((ink > INK // 2).any(axis=0)).tolist()
+    return [(one + other) / 2 for one, other in pairwise(columns) if other - one > 2]
+
 
 KINDS = {
     "apart": Writing(),
@@ -44,6 +105,12 @@ KINDS = {
     "ruled": Writing(ruled=1.0),
     "slanted": Writing(slant=15.0),
     "three rows": Writing(rows=3, slant=8.0),
+    "in a box": Writing(printed=_box),
+    "in cells": Writing(printed=_cells),
+    "in a box each": Writing(printed=_own_boxes),
+    "on a comb": Writing(printed=_comb),
+    "on squared paper": Writing(printed=_squares),
+    "in cells, slanted": Writing(printed=_cells, slant=6.0),
 }
 
 
@@ -76,13 +143,24 @@ def picture(digits: Digits, writing: Writing, random: Random) -> tuple[Image.Ima
         lined.append(np.pad(ink, ((0, int(tall * random.uniform(0.25, 0.9))), (0, 0))))
         if ruled:
             _rule(lined[-1], row.ink.shape[0] - int(0.2 * tall), random)
-    sheet = Image.fromarray(np.concatenate(lined))
-    if writing.slant:
-        angle = random.uniform(-writing.slant, writing.slant)
-        sheet = sheet.rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    ink = np.concatenate(lined)
+    if not writing.printed:
+        ink = _turned(ink, writing.slant, random)
     margins = (random.uniform(0.2, 1.5, 4) * tall).astype(int)
-    ink = np.pad(np.asarray(sheet), (margins[:2], margins[2:]))
+    ink = np.pad(ink, (margins[:2], margins[2:]))
+    if writing.printed:
+        thick = max(1, round(tall * random.uniform(0.02, 0.05)))
+        _draw(ink, writing.printed(ink, tall, random), thick, random)
+        ink = _turned(ink, writing.slant, random)
     return _on_paper(ink, random), "\n".join(row.text for row in written)
+
+
+def _turned(ink: Pixels, most: float, random: Random) -> Pixels:
+    """Turn the ink by up to `most` degrees."""
+    if not most:
+        return ink
+    angle = random.uniform(-most, most)
+    return np.asarray(Image.fromarray(ink).rotate(angle, Image.Resampling.BICUBIC, expand=True))
 
 
 def _row(digits: Digits, writing: Writing, tall: int, random: Random) -> Row:
@@ -143,11 +221,18 @@ def _joined(left: Pixels, right: Pixels, between: int) -> Pixels:
 
 def _rule(ink: Pixels, at: int, random: Random) -> None:
     """Draw a line across the row, near the feet of the digits."""
-    drawing = Image.fromarray(ink)
     thick = max(1, round(len(ink) * random.uniform(0.01, 0.03)))
     row = at + random.normal(0, 0.06) * len(ink)
-    line = (0, row, ink.shape[1], row + random.normal(0, 0.01) * ink.shape[1])
-    ImageDraw.Draw(drawing).line(line, fill=int(random.integers(90, 230)), width=thick)
+    line = (0.0, row, ink.shape[1], row + random.normal(0, 0.01) * ink.shape[1])
+    _draw(ink, [line], thick, random)
+
+
+def _draw(ink: Pixels, lines: Lines, thick: int, random: Random) -> None:
+    """Draw printed lines, whose ink is paler than that of digits or as strong."""
+    drawing = Image.fromarray(ink)
+    level = int(random.integers(90, 230))
+    for line in lines:
+        ImageDraw.Draw(drawing).line(line, fill=level, width=thick)
     np.maximum(ink, np.asarray(drawing), out=ink)
 
 

@@ -221,7 +221,7 @@ def _chosen(grid: Mask) -> _Choice:
     """Choose the main piece and those that belong to it."""
     pieces = pieces_of(grid)
     pieces = [
-        piece for piece in pieces if not (_frames(piece, pieces) or _surrounds(piece, pieces, grid))
+        piece for piece in pieces if not (frames(piece, pieces) or _surrounds(piece, pieces, grid))
     ]
     main = max(pieces, key=lambda piece: _weight(piece, grid))
     if len(pieces) == 1:
@@ -280,24 +280,27 @@ def _weight(piece: Piece, grid: Mask) -> int:
     return weight
 
 
-def _frames(piece: Piece, pieces: list[Piece]) -> bool:
+def frames(piece: Piece, pieces: Iterable[Piece]) -> bool:
     """Tell whether a piece is a box around another one that may be a digit."""
-    within = [
-        other
-        for other in pieces
-        if other.top > piece.top
+    return has_walls(piece, 16) and any(
+        other.top > piece.top
         and other.left > piece.left
         and other.bottom < piece.bottom
         and other.right < piece.right
         and 4 * other.extent >= piece.extent
         and 10 * other.cells >= piece.cells
-    ]
-    if not within:
-        return False
+        for other in pieces
+    )
+
+
+def has_walls(piece: Piece, share: int) -> bool:
+    """Tell whether a piece reaches along all four sides of its bounding box, no further from them
+    than a share of its longer side.
+    """
     marks = np.zeros((piece.height, piece.width), np.bool_)
     for row, first, last in piece.runs:
         marks[row - piece.top, first - piece.left : last - piece.left] = True
-    depth = 2 + piece.extent // 16
+    depth = 2 + piece.extent // share
     walls = (
         *(marks[:depth].any(axis=0), marks[-depth:].any(axis=0)),
         *(marks[:, :depth].any(axis=1), marks[:, -depth:].any(axis=1)),

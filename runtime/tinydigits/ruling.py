@@ -1,33 +1,30 @@
-"""Ruling: the lines of forms and of ruled paper, which run through the feet of digits."""
+"""Ruling: the lines of forms and of ruled paper, which run through digits or around them."""
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinydigits.ink import Mask
-from tinydigits.pieces import Piece, pieces_of, thick
+from tinydigits.pieces import Piece, has_walls, pieces_of, thick
 from tinydigits.resampling import Grey
 
+Floats = NDArray[np.floating[Any]]
+
+# Pairs are for level lines and for upright ones.
 LEVEL = (1, 6)  # the most that a line rises, of its length: ruled lines in a slanted photograph
 COVERED = (45, 80)  # of 100 columns of a level line, of 100 rows of an upright one, hold it alone
 INKED = 85  # of 100 columns of a line hold ink
-SEED = (13, 16)  # tenths of the height of a digit: one stretch of a line is that long, or it spans
-ACROSS = 95  # of 100 columns of the picture
+SEED = 16  # of 100 of the height of a digit: one stretch of a line is as long at least
+LONG = (13, 16)  # tenths of that height: one stretch is as long, or one of the next two holds
+WHOLE = (30, 20)  # likewise: so long is a line of short stretches, and
+FULL = 90  # of 100 of its columns hold ink
+ACROSS = 95  # of 100 columns of the picture: a line of short stretches leads from border to border
 SPAN = (20, 18)  # tenths of the height of a digit: a line is at least that long
-
-
-class _Stretch(NamedTuple):
-    """A thin, straight piece that may be part of a line."""
-
-    piece: Piece
-    middle: float
-    """The column half way."""
-
-    row: float
-    """Its row there."""
-
-    rise: float
-    """Rows for each column."""
+SIDE = 7  # likewise: an upright one that leads from a level line to another, as a box has them
+BOX = 8  # likewise: a box for one digit is at least that tall
+MEETS = 4  # px: the distance of lines that meet
+FITS = 8  # times that a line is fitted to the stretches near it, at most
 
 
 def without_lines(levels: Grey, pieces: list[Piece], tall: int) -> Grey:
@@ -38,75 +35,115 @@ def without_lines(levels: Grey, pieces: list[Piece], tall: int) -> Grey:
     """
     mask = np.zeros(levels.shape, np.bool_)
     for piece in pieces:
-        if 10 * piece.width >= SEED[0] * tall or 10 * piece.height >= SEED[1] * tall:
+        long = 10 * piece.width >= LONG[0] * tall or 10 * piece.height >= LONG[1] * tall
+        if long or (10 * piece.height >= BOX * tall and has_walls(piece, 8)):
             for row, first, last in piece.runs:
                 mask[row, first:last] = True
     if not mask.any():
         return levels
-    lines = _lines(mask, tall, 0)
-    lines |= _lines(mask.T, tall, 1).T
+    lines = _lines(mask, tall, 0, np.zeros_like(mask))
+    lines |= _lines((mask & ~lines).T, tall, 1, lines.T).T
     return np.where(lines, np.uint8(0), levels) if lines.any() else levels
 
 
-def _lines(mask: Mask, tall: int, upright: int) -> Mask:
-    """Mark the lines that lead from left to right."""
-    thickest = max(3, tall // 6)
-    thin = mask & ~thick(mask, thickest + 1)
-    rows_ = np.arange(len(mask))[:, np.newaxis]
-    found = np.zeros_like(mask)
-    stretches = [
-        _stretch(piece)
-        for piece in pieces_of(thin)
-        if piece.width >= max(6, 2 * thickest) and piece.width * 3 >= piece.height * 8
-    ]
-    stretches.sort(key=lambda each: -each.piece.width)
-    while stretches and stretches[0].piece.width * 30 >= SEED[upright] * tall:
-        middle, row, rise = stretches[0][1:]
-        members: list[_Stretch] = []
-        for _ in range(3):  # each time with a better slope
-            members = [
-                each
-                for each in stretches
-                if abs(row + rise * (each.middle - middle) - each.row) <= thickest
-            ] or stretches[:1]
-            left = min(each.piece.left for each in members)
-            right = max(each.piece.right for each in members)
-            if len(members) > 1:
-                columns = np.array([each.middle for each in members])
-                rows = np.array([each.row for each in members])
-                weights = np.array([float(each.piece.width) for each in members])
-                middle, row = (
-                    np.average(columns, weights=weights),
-                    np.average(rows, weights=weights),
-                )
-                spread = float((weights * (columns - middle) ** 2).sum())
-                within = sum(each.piece.width**3 / 12 for each in members)
-                along = float((weights * (columns - middle) * (rows - row)).sum())
-                along += sum(each.rise * each.piece.width**3 / 12 for each in members)
-                rise = along / (spread + within)
-        covered = sum(each.piece.width for each in members)
-        at = (row + rise * (np.arange(mask.shape[1]) - middle))[np.newaxis]
-        inked: Mask = np.logical_or.reduce(mask & (abs(rows_ - at) <= 2), axis=0)
-        left, right = _extended(inked, left, right)
-        at = at[:, left:right]
-        alone_enough = covered * 100 >= COVERED[upright] * (right - left)
-        long = stretches[0].piece.width * 10 >= SEED[upright] * tall
-        if (
-            (right - left) * 10 >= SPAN[upright] * tall
-            and int(inked[left:right].sum()) * 100 >= INKED * (right - left)
-            and ((long and alone_enough) or (right - left) * 100 >= ACROSS * mask.shape[1])
-            and abs(rise) * LEVEL[1] <= LEVEL[0]
-        ):
-            # The line's own thickness: the median over the columns that hold nothing else.
-            alone = (thin[:, left:right] & (abs(rows_ - at) <= thickest)).sum(axis=0)
-            own = int(np.median(alone[alone > 0]))
-            slim = mask[:, left:right] & ~thick(mask[:, left:right], own + 2)
-            line = slim & (abs(rows_ - at) <= own / 2 + 1.5)
-            # Shorter gaps would cut the foot of a digit that stands on the line.
-            gaps: Mask = np.logical_or.reduce(line, axis=0, keepdims=True)
-            found[:, left:right] |= line & thick(gaps.T, thickest + 1).T
-        stretches = [each for each in stretches if each not in members]
+def _lines(mask: Mask, tall: int, upright: int, ends: Mask) -> Mask:
+    """Mark the lines that lead from left to right. ends: lines that cross them.
+
+    Thick lines are looked for first. Where strokes are no thicker than those may be, only the
+    search for thinner lines tells a line from the strokes that stand on it.
+    """
+    found, thickest = np.zeros_like(mask), max(3, tall // 6)
+    while thickest > 1:
+        found |= _lines_of(mask & ~found, tall, upright, ends, thickest)
+        thickest //= 2
     return found
+
+
+def _lines_of(mask: Mask, tall: int, upright: int, ends: Mask, thickest: int) -> Mask:
+    """Mark lines of at most `thickest` px."""
+    thin = mask & ~thick(mask, thickest + 1)
+    found = np.zeros_like(mask)
+    stretches = _stretches(
+        [
+            piece
+            for piece in pieces_of(thin)
+            if piece.width >= max(6, 2 * thickest) and piece.width * 3 >= piece.height * 8
+        ]
+    )
+    while len(stretches) and _width(stretches)[0] * 100 >= SEED * tall:
+        members, (middle, row, rise) = _fitted(stretches, thickest)
+        own, stretches = stretches[members], stretches[~members]
+        at: Floats = row + rise * (np.arange(mask.shape[1]) - middle)
+        inked = _inked(mask, at)
+        left, right = _extended(inked, int(own[:, 0].min()), int(own[:, 1].max()))
+        at, length, holds = at[left:right], right - left, int(inked[left:right].sum())
+        if holds * 100 < INKED * length or abs(rise) * LEVEL[1] > LEVEL[0]:
+            continue
+        alone_enough = _width(own).sum() * 100 >= COVERED[upright] * length
+        is_long = _width(own)[0] * 10 >= LONG[upright] * tall and alone_enough
+        is_whole = length * 10 >= WHOLE[upright] * tall and holds * 100 >= FULL * length
+        is_whole &= _width(own).sum() * 100 >= COVERED[0] * length
+        is_across = length * 100 >= ACROSS * mask.shape[1]
+        is_line = length * 10 >= SPAN[upright] * tall and (is_long or is_whole or is_across)
+        is_side = length * 10 >= SIDE * tall and alone_enough and _meets(ends, at, left, right)
+        if is_line or is_side:
+            around = slice(
+                max(0, int(at.min()) - 2 * thickest - 4), int(at.max()) + 2 * thickest + 5
+            )
+            near = around, slice(left, right)
+            found[near] |= _line(mask[near], thin[near], at - around.start, thickest)
+    return found
+
+
+def _line(mask: Mask, thin: Mask, at: Floats, thickest: int) -> Mask:
+    """Mark the ink of a line. at: its row in each column of the mask."""
+    away = abs(np.arange(len(mask))[:, np.newaxis] - at)
+    # The line's own thickness: the median over the columns that hold nothing else.
+    alone = (thin & (away <= thickest)).sum(axis=0)
+    own = int(np.median(alone[alone > 0])) if alone.any() else thickest
+    line: Mask = mask & ~thick(mask, own + 2) & (away <= own / 2 + 1.5)
+    # Shorter gaps would cut the foot of a digit that stands on the line.
+    gaps: Mask = np.logical_or.reduce(line, axis=0, keepdims=True)
+    return line & thick(gaps.T, thickest + 1).T
+
+
+def _inked(mask: Mask, at: Floats) -> Mask:
+    """Tell in which columns there is ink within 2 px of a line. at: its row in each column."""
+    first, columns = np.ceil(at - 2).astype(np.intp), np.arange(len(at))
+    inked = np.zeros(len(at), np.bool_)
+    for row in range(5):
+        rows = first + row
+        held = (rows >= 0) & (rows < len(mask)) & (rows <= at + 2)
+        inked[held] |= mask[rows[held], columns[held]]
+    return inked
+
+
+def _fitted(stretches: Floats, thickest: int) -> tuple[Mask, tuple[float, float, float]]:
+    """Fit a line to the first stretch and to those that it leads through. Return which those are,
+    and a column, the row of the line there, and its rise.
+    """
+    _, _, middles, rows, rises = stretches.T
+    widths = _width(stretches)
+    middle, row, rise = float(middles[0]), float(rows[0]), float(rises[0])
+    members = np.zeros(len(stretches), np.bool_)
+    for _ in range(FITS):
+        near = abs(row + rise * (middles - middle) - rows) <= thickest
+        if not near.any():
+            near[0] = True
+        if (near == members).all():
+            break
+        members = near
+        weights = widths * members
+        middle, row = (float(np.average(each, weights=weights)) for each in (middles, rows))
+        spread = (weights * ((middles - middle) ** 2 + widths**2 / 12)).sum()
+        along = (weights * ((middles - middle) * (rows - row) + rises * widths**2 / 12)).sum()
+        rise = float(along / spread)
+    return members, (middle, row, rise)
+
+
+def _width(stretches: Floats) -> Floats:
+    width: Floats = stretches[:, 1] - stretches[:, 0]
+    return width
 
 
 def _extended(inked: Mask, left: int, right: int) -> tuple[int, int]:
@@ -118,11 +155,35 @@ def _extended(inked: Mask, left: int, right: int) -> tuple[int, int]:
     return left, right
 
 
-def _stretch(piece: Piece) -> _Stretch:
-    runs = np.array(piece.runs, np.float64)
-    weights = runs[:, 2] - runs[:, 1]
-    middles = (runs[:, 1] + runs[:, 2] - 1) / 2
-    middle, row = np.average(middles, weights=weights), np.average(runs[:, 0], weights=weights)
-    spread = (weights * ((middles - middle) ** 2 + (weights**2 - 1) / 12)).sum()
-    together = (weights * (middles - middle) * (runs[:, 0] - row)).sum()
-    return _Stretch(piece, float(middle), float(row), float(together / max(spread, 1)))
+def _meets(ends: Mask, at: Floats, left: int, right: int) -> bool:
+    """Tell whether a line meets others at both ends. at: its row in each column."""
+    for column, row in ((left, round(at[0])), (right - 1, round(at[-1]))):
+        rows, columns = (slice(max(0, place - MEETS), place + MEETS + 1) for place in (row, column))
+        around = ends[rows, columns]
+        if not around.any():
+            return False
+    return True
+
+
+def _stretches(pieces: list[Piece]) -> Floats:
+    """Return float64 [N, 5], longest first: of each piece the first column, the last + 1, the
+    column half way, the row there, and how many rows it rises for each column.
+    """
+    pieces = sorted(pieces, key=lambda piece: -piece.width)
+    if not pieces:
+        return np.empty((0, 5))
+    rows, firsts, lasts = np.array([run for piece in pieces for run in piece.runs], np.float64).T
+    counts = np.array([len(piece.runs) for piece in pieces])
+    starts = np.cumsum(counts) - counts
+
+    def summed(values: Floats) -> Floats:
+        return np.add.reduceat(values, starts)
+
+    lengths, columns = lasts - firsts, (firsts + lasts - 1) / 2
+    cells = summed(lengths)
+    middles, levels = summed(lengths * columns) / cells, summed(lengths * rows) / cells
+    across = columns - middles.repeat(counts)
+    spreads = summed(lengths * (across**2 + (lengths**2 - 1) / 12))
+    rises = summed(lengths * across * (rows - levels.repeat(counts))) / np.maximum(spreads, 1)
+    ends = [(piece.left, piece.right) for piece in pieces]
+    return np.column_stack([np.array(ends, np.float64), middles, levels, rises])

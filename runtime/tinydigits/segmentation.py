@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from tinydigits.bands import ground_of, reduced
-from tinydigits.ink import find_ink, grey_of
-from tinydigits.pieces import Piece, pieces_of
+from tinydigits.ink import Mask, find_ink, grey_of
+from tinydigits.pieces import Piece, frames, pieces_of
 from tinydigits.resampling import Grey, block_means
 from tinydigits.ruling import without_lines
 
@@ -27,6 +27,7 @@ AROUND = (2, 4, 16)  # of the shorter side: how far the surroundings reach that 
 EDGE = 12  # tenths of the height of a digit: longer straight pieces at the border are edges
 LEAST = 8  # px: pieces less tall are no digits
 ONE = (16, 2)  # times its width: the most and the least height of a 1 that looks like a line
+NEAR = 4  # px: a piece as near to a line stands on it
 MANY = 4000  # pieces: a picture with more is a texture
 SPECK = 8  # of the height of the digits: a piece that is smaller both ways is dust
 
@@ -121,7 +122,9 @@ def _is_edge(piece: Piece, levels: Grey, tall: int) -> bool:
 def _found(
     grey: Grey, dark: bool, scale: int, reach: int, tall: int
 ) -> tuple[Grey, list[Piece]] | None:
-    """Return the ink without ruled lines, and its pieces; None where there is none."""
+    """Return the ink without ruled lines, and its pieces, without boxes around others; None where
+    there is none.
+    """
     ink = find_ink(grey, dark, scale > 1, reach)
     if ink is None:
         return None
@@ -129,14 +132,27 @@ def _found(
     levels = without_lines(ink.levels, pieces, tall)
     if levels is not ink.levels:
         ones = [piece for piece in pieces if _may_be_one(piece, len(grey))]
-        pieces = pieces_of(levels > 0)
+        removed = (ink.levels > 0) & (levels == 0)
+        pieces = [each for each in pieces_of(levels > 0) if not _is_tick(each, removed, tall)]
         if not pieces:  # how tall the digits are was a guess
             levels, pieces = ink.levels, ones
     if not pieces:
         return None
     if len(pieces) > MANY:
         pieces = sorted(pieces, key=lambda piece: -piece.cells)[:MANY]
-    return levels, pieces
+    large = [piece for piece in pieces if piece.extent >= LEAST]
+    return levels, [each for each in pieces if each.extent < LEAST or not frames(each, large)]
+
+
+def _is_tick(piece: Piece, lines: Mask, tall: int) -> bool:
+    """Tell whether a piece is a short upright line that stands on a ruled one, as between the
+    places for digits in a form.
+    """
+    if 2 * piece.height > tall or piece.height < 2 * piece.width:
+        return False
+    columns = slice(max(0, piece.left - NEAR), piece.right + NEAR)
+    ends = (slice(max(0, end - NEAR), end + NEAR) for end in (piece.top, piece.bottom))
+    return any(lines[rows, columns].any() for rows in ends)
 
 
 def _may_be_one(piece: Piece, height: int) -> bool:

@@ -17,8 +17,9 @@ from tinydigits_train.labelled_folder import Digits
 COUNT = 20
 # MNIST holds digits that nobody reads without their neighbours.
 FEWEST = {
-    "apart": 17, "one pair touches": 13, "two pairs touch": 10, "ruled": 13, "slanted": 16,
-    "three rows": 13,
+    "apart": 17, "one pair touches": 13, "two pairs touch": 10, "ruled": 17, "slanted": 16,
+    "three rows": 13, "in a box": 16, "in cells": 16, "in a box each": 15, "on a comb": 16,
+    "on squared paper": 14, "in cells, slanted": 14,
 }  # fmt: skip
 MODEL = "conv"  # of `classifier`
 

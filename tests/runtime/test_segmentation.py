@@ -56,6 +56,28 @@ def test_the_feet_of_digits_are_no_ruled_line() -> None:
     assert without_lines(levels, pieces_of(levels > 0), 40) is levels
 
 
+def test_the_sides_of_a_box_are_removed_and_a_one_within_it_stays() -> None:
+    """Without its level lines, each side would be a piece that looks like a 1."""
+    levels = np.zeros((100, 400), np.uint8)
+    levels[30:90, 50:350] = 255
+    levels[32:88, 52:348] = 0
+    ring(levels, 120, 40)
+    levels[40:80, 200:203] = 255  # no thicker than the box
+    found = without_lines(levels, pieces_of(levels > 0), 40)
+    assert boxes(pieces_of(found > 0)) == [(120, 40), (200, 40)]
+
+
+def test_a_line_is_found_where_strokes_are_as_thin_as_lines_may_be() -> None:
+    levels = np.zeros((200, 500), np.uint8)
+    for left in range(20, 450, 90):
+        ring(levels, left, 50, side=60, stroke=4)  # of lines, up to 10 px are removed
+    plain = levels.copy()
+    levels[85:87, 5:495] = 255
+    found = without_lines(levels, pieces_of(levels > 0), 60)
+    assert len(pieces_of(found > 0)) == 5
+    assert ((found > 0) & (plain > 0)).sum() > (plain > 0).sum() * 0.9
+
+
 def test_slanted_lines_are_told_apart_and_read_from_left_to_right() -> None:
     """The rows fall by 10 degrees, so that the end of one is lower than the start of the next."""
     levels = np.zeros((400, 620), np.uint8)
