@@ -21,6 +21,9 @@ from tinydigits_train.starting import settle
 from tinydigits_train.tensorflow import load_tensorflow
 
 FEWEST_PATIENT = 8  # epochs without a better one, at least, before training ends early
+# Batches from arrays that Keras trains on before it returns to Python, which takes 1 ms: a third of
+# the time of `dense`. The weights are the same.
+TOGETHER = 50
 
 
 class NothingTrainedError(Exception):
@@ -89,7 +92,7 @@ def train(
     On pictures the weights of the epoch with the best validation loss are kept, and training ends
     where that has not fallen for long. start: layers that were trained before, which are trained
     further. on_epoch: is called after each epoch with the number of all, and the name of what is
-    trained. stop: is asked after each batch whether to end with what there is.
+    trained. stop: is asked after every few batches whether to end with what there is.
 
     Raises NothingTrainedError where that is nothing.
     """
@@ -140,10 +143,15 @@ def train(
         # The averaged weights are what is validated and kept.
         callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     shuffle = shown.labels is not None  # a Dataset shuffles itself
-    model.fit(
+    learning = model
+    if shuffle and not aside:
+        learning, images = _learning_layers(keras, model, images)
+    learning.steps_per_execution = TOGETHER if shuffle else 1  # `compile` would write it into files
+    learning.fit(
         images, shown.labels, batch_size=shown.batch, shuffle=shuffle, epochs=first,
         verbose=0, callbacks=callbacks,
     )  # fmt: skip
+    model.steps_per_execution = 1
     if last and not stop():
         chosen.ease(keras, model, shown.steps * last)
         model.fit(eased, epochs=last, shuffle=False, verbose=0, callbacks=callbacks)
@@ -164,6 +172,21 @@ def train(
     thresholds = calibrated(scores_of(model, validation.images)) if validation else None
     history = tuple(watch.history)
     return Trained(model, recipe, seed, history, read, tested, thresholds, data, notes or {})
+
+
+def _learning_layers(
+    keras: Any, model: Any, images: NDArray[np.float32]
+) -> tuple[Any, NDArray[np.float32]]:
+    """Return the layers from the first that learns, compiled, and their input. The layers before
+    it compute the same in every epoch; in `tiny` they take three quarters of the time.
+    """
+    first = next(place for place, layer in enumerate(model.layers) if layer.trainable_weights)
+    if first == 0:
+        return model, images
+    fixed = keras.Sequential([keras.Input(model.input_shape[1:]), *model.layers[:first]])
+    learning = keras.Sequential([keras.Input(fixed.output_shape[1:]), *model.layers[first:]])
+    learning.compile(model.optimizer, model.loss, metrics=["accuracy"])
+    return learning, fixed.predict(images, batch_size=1000, verbose=0)
 
 
 def _watch(
