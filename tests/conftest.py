@@ -142,6 +142,36 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
     return made
 
 
+@pytest.fixture(scope="session")
+def keras_path(mnist_dir: Path, made_once: MadeOnce) -> Path:
+    """`dense`, trained as a user trains it. Tests that change it copy it first."""
+
+    def make(folder: Path) -> None:
+        from tinydigits_train.data import load_data
+        from tinydigits_train.training import save, train
+
+        save(train("dense", load_data(str(mnist_dir)), seed=0), folder / "digits.keras")
+
+    return made_once("trained", make) / "digits.keras"
+
+
+@pytest.fixture(scope="session")
+def few_digits(mnist_dir: Path, made_once: MadeOnce) -> Path:
+    """A folder with the four IDX files, of 4,000 and of 1,000 digits: as many as there always are,
+    and soon trained on.
+    """
+
+    def make(folder: Path) -> None:
+        from tinydigits_train.ready import FILES
+
+        for name in FILES:
+            read = read_images if "images" in name else read_labels
+            count = 4_000 if name.startswith("train") else 1_000
+            write_idx(folder / name, read(next(mnist_dir.glob(f"{name}*")))[:count])
+
+    return made_once("mnist", make)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take longest first, and skip elsewhere what needs Linux."""
     needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")

@@ -68,11 +68,11 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def numbers(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Path:
+def numbers(tmp_path_factory: pytest.TempPathFactory, few_digits: Path) -> Path:
     """Pictures of numbers with their truth, drawn."""
     folder = tmp_path_factory.mktemp("numbers")
     lines = ["file\ttruth"]
-    drawn = pictures(load_data(str(mnist_dir)).test, "three rows", 5, seed=0)
+    drawn = pictures(load_data(str(few_digits)).test, "three rows", 5, seed=0)
     for place, (picture, number) in enumerate(drawn):
         picture.save(folder / f"{place}.png")
         lines.append(f"{place}.png\t{number.replace(chr(10), '|')}")
@@ -81,13 +81,13 @@ def numbers(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path, numbers: Path) -> None:
+def test_it_runs(name: str, few_digits: Path, bundles: Path, people: Path, numbers: Path) -> None:
     if name == "devices":
         with tools_or_skip():
             for tool in ("avr-gcc", "arm-none-eabi-gcc"):
                 find_tool(tool, "a test", "gcc-avr gcc-arm-none-eabi")
     before = kept()
-    inputs: tuple[object, ...] = ("--mnist", mnist_dir, "--bundles", bundles, "--people", people)
+    inputs: tuple[object, ...] = ("--mnist", few_digits, "--bundles", bundles, "--people", people)
     inputs += ("--numbers", numbers)
     words = (name, "--short", "--turns", 1, "--model", "dense", *inputs)
     if name == "scale":  # its clients leave a thread behind, beside which no worker is forked
@@ -124,32 +124,32 @@ def test_it_runs(name: str, mnist_dir: Path, bundles: Path, people: Path, number
     ],
 )
 def test_what_is_missing_is_said(
-    words: list[str], said: str, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], said: str, few_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
     (tmp_path / "empty").mkdir()
-    places = {"MNIST": mnist_dir, "EMPTY": tmp_path / "empty", "MISSING": tmp_path / "missing"}
+    places = {"MNIST": few_digits, "EMPTY": tmp_path / "empty", "MISSING": tmp_path / "missing"}
     done = invoked(*(places.get(word, word) for word in words))
     assert done.exit_code == 2
     assert said in done.stderr
 
 
-def test_a_network_that_is_not_the_bundled_one_is_refused(mnist_dir: Path, bundles: Path) -> None:
+def test_a_network_that_is_not_the_bundled_one_is_refused(few_digits: Path, bundles: Path) -> None:
     """Two would be compared under one name."""
-    done = invoked("latency", "--mnist", mnist_dir, "--models", bundles / "dense", "-m", "dense")
+    done = invoked("latency", "--mnist", few_digits, "--models", bundles / "dense", "-m", "dense")
     assert done.exit_code == 2
     assert "is not what the bundled dense was exported from" in done.stderr
 
 
 def test_a_bundle_that_lacks_a_format_says_how_to_add_it(
-    mnist_dir: Path, bundles: Path, tmp_path: Path
+    few_digits: Path, bundles: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(bundles, tmp_path / "bundles")
     card = tmp_path / "bundles" / "dense" / "dense.json"
     content = json.loads(card.read_text())
     del content["artifacts"]["dense.c"]
     card.write_text(json.dumps(content))
-    where = ("--mnist", mnist_dir, "--bundles", tmp_path / "bundles")
+    where = ("--mnist", few_digits, "--bundles", tmp_path / "bundles")
     done = invoked("latency", "--short", "--model", "dense", *where)
     assert done.exit_code == 2
     assert "has no c: `tinydigits export" in done.stderr

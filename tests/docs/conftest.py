@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT, MadeOnce, write_idx
+from tests.conftest import ROOT, MadeOnce
 from tests.support.lessons import keras_linear, linear, onnx_linear
 from tests.support.warm import warm
 from tinydigits.sources.idx import read_images, read_labels
@@ -18,25 +18,12 @@ from tinydigits_train.labelled_folder import Digits
 from tinydigits_train.ready import FILES
 from tinydigits_train.tensorflow import load_tensorflow
 
-TRAINING, TEST = 4_000, 1_000  # digits: as many as there always are, and soon trained on
 OF_A_CLASS = 40  # pictures in the folder `digits`
 PREPARED = (
     "train -o digits.keras",
     "train --recipe tiny --epochs 5 -o tiny.keras",
     "export digits.keras -o out",
 )
-
-
-@pytest.fixture(scope="session")
-def few_digits(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the four IDX files, of a part of the digits."""
-    folder = tmp_path_factory.mktemp("few") / "mnist"
-    folder.mkdir()
-    for name in FILES:
-        read = read_images if "images" in name else read_labels
-        count = TRAINING if name.startswith("train") else TEST
-        write_idx(folder / name, read(next(mnist_dir.glob(f"{name}*")))[:count])
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import MadeOnce, write_idx
+from tests.conftest import MadeOnce
 from tests.support.chromium import chromium
-from tests.support.lessons import few
 from tests.support.pages import Opens, opened, opener
 from tests.support.programs import tools_or_skip
 from tinydigits_export.bundle import export
@@ -18,10 +17,8 @@ from tinydigits_export.c.backend import host_compiler
 from tinydigits_export.keras_model import Original, open_original
 from tinydigits_train.data import load_data
 from tinydigits_train.labelled_folder import Dataset
-from tinydigits_train.ready import FILES
 from tinydigits_train.recipes import RECIPES
 from tinydigits_train.tensorflow import load_tensorflow
-from tinydigits_train.training import save, train
 
 HERE = Path(__file__).parent
 FORMATS = ("onnx", "tflite", "int8", "c", "html")  # those that are trained on take longer
@@ -42,27 +39,6 @@ def mnist(mnist_dir: Path) -> Dataset:
 @pytest.fixture(scope="session")
 def keras() -> Any:
     return load_tensorflow("a test", "train").keras
-
-
-@pytest.fixture
-def few_dir(mnist: Dataset, tmp_path: Path) -> str:
-    """A folder with some of MNIST."""
-    data, folder = few(mnist), tmp_path / "few"
-    folder.mkdir()
-    arrays = (data.train.images, data.train.labels, data.test.images, data.test.labels)
-    for name, array in zip(FILES, arrays, strict=True):
-        write_idx(folder / name, array)
-    return str(folder)
-
-
-@pytest.fixture(scope="session")
-def keras_path(mnist: Dataset, made_once: MadeOnce) -> Path:
-    """`dense`, trained as a user trains it. Tests that change it copy it first."""
-
-    def make(folder: Path) -> None:
-        save(train("dense", mnist, seed=0), folder / "digits.keras")
-
-    return made_once("trained", make) / "digits.keras"
 
 
 @pytest.fixture(scope="session")

@@ -69,16 +69,16 @@ def test_other_files_are_refused_with_what_was_found(mnist: Dataset, tmp_path: P
     assert [each.name for each in tmp_path.iterdir()] == ["theirs.onnx"]
 
 
-def test_by_command_without_tensorflow(few_dir: str, mnist: Dataset, tmp_path: Path) -> None:
+def test_by_command_without_tensorflow(few_digits: Path, mnist: Dataset, tmp_path: Path) -> None:
     """The range may be named, and the mean and the deviation with it."""
     range_ = UNIT.normalised(0.5, 0.25)
     onnx_linear(tmp_path / "their.onnx", linear(mnist.train, range_), ["n", 1, 28, 28])
-    words = ("adopt", "their.onnx", "-o", "mine.onnx", "--data", few_dir, "--range", "0..1")
+    words = ("adopt", "their.onnx", "-o", "mine.onnx", "--data", str(few_digits), "--range", "0..1")
     given = ("--mean", "0.5", "--std", "0.25")
     shown, said = run_without_tensorflow(*words, *given, cwd=tmp_path)
     assert "takes pixels 0..1, less 0.5, by 0.25: reads " in said
     assert "agreement 100.00%" in shown
-    status, _, errors = run("verify", "mine.onnx", "--data", few_dir, cwd=tmp_path)
+    status, _, errors = run("verify", "mine.onnx", "--data", str(few_digits), cwd=tmp_path)
     assert status == 2
     assert "adopted from their.onnx" in errors
     status, described, _ = run("info", "mine.onnx", cwd=tmp_path)

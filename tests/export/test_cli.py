@@ -19,6 +19,7 @@ from tinydigits_export.bundle import export
 from tinydigits_export.formats import FORMATS
 from tinydigits_export.keras_model import open_original
 from tinydigits_export.ranges import RANGES
+from tinydigits_train import batches
 from tinydigits_train.labelled_folder import Dataset
 from tinydigits_train.training import save, train
 
@@ -38,14 +39,14 @@ def test_a_folder_of_test_digits_is_decided_as_keras_does(
 
 
 def test_export_and_verify_print_the_receipt_and_leave_no_temporary_file(
-    keras_path: Path, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keras_path: Path, few_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They do so, too, where another backend of Keras is chosen, which may not be installed."""
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    data = ("--data", str(mnist_dir))
+    data = ("--data", str(few_digits))
     exported = run_apart("export", str(keras_path), "-o", str(tmp_path / "out"), *data)
     assert exported[0] == 0
     assert exported[2].splitlines() == [
@@ -67,12 +68,12 @@ def test_export_and_verify_print_the_receipt_and_leave_no_temporary_file(
 
 
 def test_a_failed_proof_exits_1_and_leaves_nothing(
-    keras_path: Path, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keras_path: Path, few_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No artefact can be nearer than nothing, whatever the processor.
     strict = replace(FORMATS["onnx"].tolerance, max_delta=-1.0)
     monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], tolerance=strict))
-    words = ("export", str(keras_path), "-o", "out", "--formats", "onnx", "--data", str(mnist_dir))
+    words = ("export", str(keras_path), "-o", "out", "--formats", "onnx", "--data", str(few_digits))
     status, _, errors = run(*words, cwd=tmp_path)
     assert status == 1
     assert "so nothing was written: digits.onnx: max" in errors
@@ -94,8 +95,9 @@ def test_mlp_reaches_97_percent_and_is_proved(
     assert receipt.failures == {}
 
 
-def test_ones_own_labels_go_all_the_way(tmp_path: Path) -> None:
+def test_ones_own_labels_go_all_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Train, export, prove and classify with classes that are no digits, and uneven ones."""
+    monkeypatch.setattr(batches, "FEWEST_SHOWN", 6_000)
     data = shapes(tmp_path / "data", {"round": 60, "tick": 20, "10 bars": 40})
     (data / "tick" / "broken.png").write_bytes(b"")
     options = ("--recipe", "conv", "--epochs", "1", "--data", str(data))
@@ -129,10 +131,10 @@ def test_ones_own_labels_go_all_the_way(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage_is_one_clear_error(
-    words: list[str], status: int, said: str, mnist_dir: Path, tmp_path: Path
+    words: list[str], status: int, said: str, few_digits: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "a.keras").touch()
-    found, rows, errors = run(*words, "--data", str(mnist_dir), cwd=tmp_path)
+    found, rows, errors = run(*words, "--data", str(few_digits), cwd=tmp_path)
     assert (found, rows) == (status, "")
     assert said in errors
     assert "Traceback" not in errors
@@ -140,11 +142,11 @@ def test_wrong_usage_is_one_clear_error(
 
 
 def test_a_model_of_a_notebook_is_exported_and_says_what_was_found(
-    few_dir: str, mnist: Dataset, tmp_path: Path, keras: Any
+    few_digits: Path, mnist: Dataset, tmp_path: Path, keras: Any
 ) -> None:
     """It was trained on 0..255 with logits at its end, and saved as .h5."""
     keras_linear(keras, mnist.train, RANGES["0..255"], None).save(tmp_path / "notebook.h5")
-    words = ("notebook.h5", "-o", "out", "--formats", "onnx,html", "--data", few_dir)
+    words = ("notebook.h5", "-o", "out", "--formats", "onnx,html", "--data", str(few_digits))
     status, table, errors = run("export", *words, cwd=tmp_path)
     assert status == 0, errors
     assert table.count("  holds") == 2
@@ -156,11 +158,11 @@ def test_a_model_of_a_notebook_is_exported_and_says_what_was_found(
     assert (
         "scores       softmax: they sum to 1" in run("info", "out/notebook.onnx", cwd=tmp_path)[1]
     )
-    assert run("verify", "out", "--data", few_dir, cwd=tmp_path) == (0, table, "")
+    assert run("verify", "out", "--data", str(few_digits), cwd=tmp_path) == (0, table, "")
 
 
 def test_a_network_that_a_converter_does_not_know_costs_that_format_alone(
-    few_dir: str, tmp_path: Path, keras: Any
+    few_digits: Path, tmp_path: Path, keras: Any
 ) -> None:
     """The error is one sentence that names the format, the layer and what can be written, even if
     the converter ends its process, as that of int8 does with an LSTM."""
@@ -181,7 +183,7 @@ def test_a_network_that_a_converter_does_not_know_costs_that_format_alone(
 
     def exported(name: str, formats: str) -> tuple[int, str, str]:
         words = (f"{name}.keras", "-o", name, "--formats", formats, "--range", "0..1")
-        return run("export", *words, "--data", few_dir, cwd=tmp_path)
+        return run("export", *words, "--data", str(few_digits), cwd=tmp_path)
 
     status, table, errors = exported("gelu", "onnx")
     assert (status, table) == (2, "")
@@ -199,9 +201,9 @@ def test_a_network_that_a_converter_does_not_know_costs_that_format_alone(
 
 
 def test_c_and_the_page_are_written_proved_and_proved_again(
-    keras_path: Path, mnist_dir: Path, tmp_path: Path
+    keras_path: Path, few_digits: Path, tmp_path: Path
 ) -> None:
-    out, data = tmp_path / "out", ("--data", str(mnist_dir))
+    out, data = tmp_path / "out", ("--data", str(few_digits))
     words = ("export", str(keras_path), "-o", str(out), "--formats", "c,html", *data)
     status, table, _ = run(*words)
     assert status == 0
@@ -222,12 +224,12 @@ def test_c_and_the_page_are_written_proved_and_proved_again(
         assert f"digits{ending}: " not in errors
 
 
-def test_c_wants_a_name_that_c_can_have(keras_path: Path, mnist_dir: Path, tmp_path: Path) -> None:
+def test_c_wants_a_name_that_c_can_have(keras_path: Path, few_digits: Path, tmp_path: Path) -> None:
     for name, said in {"my-digits": "rename the file", "fit": "writes a fit.c of its own"}.items():
         named = tmp_path / f"{name}.keras"
         named.write_bytes(keras_path.read_bytes())
         words = ("export", str(named), "-o", str(tmp_path / "out"), "--formats", "c")
-        status, _, errors = run(*words, "--data", str(mnist_dir))
+        status, _, errors = run(*words, "--data", str(few_digits))
         assert status == 2
         assert said in errors
     assert not (tmp_path / "out").exists()

@@ -13,6 +13,7 @@ from tests.conftest import write_idx
 from tests.support.commands import run, run_apart
 from tests.train.test_data import small_mnist
 from tests.train.test_labelled_folder import shapes
+from tinydigits_train import batches
 from tinydigits_train.ready import FILES
 
 pytestmark = pytest.mark.tensorflow
@@ -36,7 +37,8 @@ def test_train_shows_progress_and_figures(tmp_path: Path) -> None:
     assert len(progress.splitlines()) == 4  # nothing of TensorFlow's own
 
 
-def test_the_smallest_folder_trains_conv(tmp_path: Path) -> None:
+def test_the_smallest_folder_trains_conv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "FEWEST_SHOWN", 640)
     data = shapes(tmp_path / "data", {"round": 5, "tick": 5})
     words = ("--recipe", "conv", "--fit", "auto", "--epochs", "2", "-o", "own.keras")
     status, figures, progress = run("train", "--data", str(data), *words, cwd=tmp_path)
