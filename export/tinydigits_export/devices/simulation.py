@@ -17,20 +17,21 @@ only after a run: compare `program.ram + run.stack` with `target.ram` (see `tabl
 
 AVR: libsimavr, cycle for cycle. Cortex-M and RV32EC: Unicorn (QEMU's processor cores as a library),
 which counts instructions: a Cortex-M0+ takes 1 to 2 cycles for most; for RV32EC cycles are reckoned
-from them (see `cores`).
+from them (see core_runner.c). Both libraries are run by programs in C, which are built here: they
+count after each instruction, or each block of instructions, which takes Python 50 times as long.
 """
 
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinydigits.errors import ModelError
+from tinydigits.errors import MissingExtra, ModelError
 from tinydigits_export.c.backend import MissingTool, compiled, find_tool, host_compiler
-from tinydigits_export.devices.cores import run_core
 
 SIMULATORS = Path(__file__).parent
 BARE = ["-nostartfiles"]
@@ -133,11 +134,7 @@ class Firmware:
         not write the same number of bytes for each input; MissingTool without the simulator.
         """
         inputs = np.ascontiguousarray(inputs, np.uint8)
-        if self.target.prefix == "avr-":
-            written, spans = _run_avr(self, inputs.tobytes())
-        else:
-            target, data = self.target, inputs.tobytes()
-            written, spans = run_core(self.elf, target.mcu, target.ram, data, MAX_CYCLES)
+        written, spans = _simulated(self, inputs.tobytes())
         if len(spans) != len(inputs) or len(written) % max(1, len(inputs)):
             raise ModelError(
                 f"{self.elf.name} on {self.target.name}: {len(spans)} counted spans and "
@@ -198,17 +195,17 @@ def _sizes(elf: Path, target: Target) -> Sizes:
     return Sizes(flash=text + data, ram=data + bss)
 
 
-def _run_avr(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]:
+def _simulated(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]:
+    """Return the bytes written, and int64 [spans, 2]: cycles and stack bytes of each span."""
     folder, target = firmware.elf.parent, firmware.target
-    runner, fed, written = folder / "avr_runner", folder / "input.bin", folder / "output.bin"
+    source, libraries, chip = _runner(target)
+    runner, fed, written = folder / source.stem, folder / "input.bin", folder / "output.bin"
     if not runner.exists():
-        if not Path("/usr/include/simavr/sim_avr.h").exists():
-            raise MissingTool(f"simulating an {target.name}", "libsimavr", target.packages)
-        built = ["-O2", str(SIMULATORS / "avr_runner.c"), "-o", str(runner), "-lsimavr", "-lelf"]
-        compiled([*host_compiler(), *built], "avr_runner.c")
+        built = ["-O1", str(source), "-o", str(runner), *libraries]
+        compiled([*host_compiler(), *built], source.name)
     fed.write_bytes(data)
     paths = (firmware.elf, fed, written)
-    command = [str(runner), target.mcu, *map(str, paths), str(MAX_CYCLES)]
+    command = [str(runner), *chip, *map(str, paths), str(MAX_CYCLES)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = {3: "crashed", 4: f"ran for over {MAX_CYCLES:,} cycles"}.get(done.returncode)
@@ -218,3 +215,20 @@ def _run_avr(firmware: Firmware, data: bytes) -> tuple[bytes, NDArray[np.int64]]
         )
     spans = np.fromstring(done.stdout, np.int64, sep=" ").reshape(-1, 2)
     return written.read_bytes(), spans
+
+
+def _runner(target: Target) -> tuple[Path, list[str], list[str]]:
+    """Return the C of a program that simulates a chip, what it is linked with, and the words that
+    choose the chip. Raises MissingTool or MissingExtra without the simulator.
+    """
+    if target.prefix == "avr-":
+        if not Path("/usr/include/simavr/sim_avr.h").exists():
+            raise MissingTool(f"simulating an {target.name}", "libsimavr", target.packages)
+        return SIMULATORS / "avr_runner.c", ["-lsimavr", "-lelf"], [target.mcu]
+    unicorn = find_spec("unicorn")
+    if unicorn is None or unicorn.origin is None:
+        raise MissingExtra(f"simulating a core ({target.mcu})", "unicorn", "dev")
+    package = Path(unicorn.origin).parent
+    (library,) = package.glob("lib/libunicorn.*[!a]")  # .so.2, beside one to link statically
+    options = [f"-I{package / 'include'}", str(library), f"-Wl,-rpath,{library.parent}"]
+    return SIMULATORS / "core_runner.c", options, [target.mcu, str(target.ram)]
