@@ -1,4 +1,4 @@
-"""The notebook is whole and clean as committed, and runs from top to bottom, here with few digits."""
+"""The notebook is whole and clean as committed, and runs from top to bottom with few digits."""
 
 import re
 from pathlib import Path

@@ -3,7 +3,7 @@
 Loading TensorFlow takes most of the time of the small commands on the pages. The forked process
 calls the same function as the installed script, with the caller's words, folder, environment and
 standard streams, and ends as a process of its own. TensorFlow starts its threads with its first
-operation, which only forked processes do.
+operation, which only forked processes do. One's own pictures are shown less often.
 """
 
 import json
@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import ROOT
+
+SHOWN = 640  # pictures an epoch, at least: a tenth, since no page says what so few epochs reach
 
 _CLIENT = """#!{python} -SEI
 import json, os, socket, sys
@@ -65,8 +67,10 @@ def warm(folder: Path) -> Generator[Path]:
 
 def _serve(listening: socket.socket) -> None:
     """Answer until the process is killed. TensorFlow is loaded for the first command."""
+    from tinydigits_train import batches
     from tinydigits_train.tensorflow import load_tensorflow
 
+    batches.FEWEST_PICTURES_SHOWN = SHOWN
     while True:
         connection = listening.accept()[0]
         load_tensorflow("the tests", "train")

@@ -159,20 +159,9 @@ def test_other_classes_get_a_new_head_and_what_is_not_known_is_said(
     monkeypatch.setattr(batches, "FEWEST_PICTURES_SHOWN", 640)
     for folder, names in (("one", ("round", "tick")), ("two", ("round", "10 bars"))):
         shapes(tmp_path / folder, dict.fromkeys(names, 8))
-    words = (
-        "--recipe",
-        "pictures",
-        "--fit",
-        "auto",
-        "--data",
-        "one",
-        "--epochs",
-        "5",
-        "-o",
-        "one.keras",
-    )
-    assert run("train", *words, cwd=tmp_path)[0] == 0
-    again = ("--from", "one.keras", "--data", "two", "--epochs", "5", "-o", "two.keras")
+    words = ("--recipe", "pictures", "--fit", "auto", "--data", "one", "--epochs", "2")
+    assert run("train", *words, "-o", "one.keras", cwd=tmp_path)[0] == 0
+    again = ("--from", "one.keras", "--data", "two", "--epochs", "2", "-o", "two.keras")
     status, figures, _ = run("train", *again, cwd=tmp_path)
     assert status == 0
     assert figures.startswith("before: one reads ")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinydigits import SinkError
-from tinydigits_train import training
+from tinydigits_train import batches, training
 from tinydigits_train.data import load_data
 from tinydigits_train.labelled_folder import Dataset, Digits
 from tinydigits_train.recipes import RECIPES
@@ -117,6 +117,7 @@ def test_a_failure_leaves_what_was_there(trained: Trained, tmp_path: Path) -> No
 def test_the_best_weights_are_kept_and_training_ends_when_none_is_better(
     few: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(batches, "FEWEST_PICTURES_SHOWN", 640)
     monkeypatch.setattr(training, "FEWEST_PATIENT", 2)
     doubts = iter([0.9, 0.5, 0.7, 0.6, 0.1])
     monkeypatch.setattr(training, "_doubt", lambda *_: next(doubts))
