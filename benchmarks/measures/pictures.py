@@ -60,9 +60,8 @@ def measure(plan: Plan) -> Finding:
 
 
 def _drawn(width: int, height: int) -> Iterator[Image.Image]:
-    drawn = [picture for kind in KINDS for picture, _ in scenes(kind, 10)]
-    sized = [picture.resize((width, height), Image.Resampling.BICUBIC) for picture in drawn]
-    return cycle(sized)
+    drawn = (picture for kind in KINDS for picture, _ in scenes(kind, 10))
+    return cycle(picture.resize((width, height), Image.Resampling.BICUBIC) for picture in drawn)
 
 
 def _commands(plan: Plan, folder: Path) -> dict[str, list[str]]:
