@@ -38,17 +38,20 @@ MadeOnce = Callable[[str, Making], Path]
 # processes that share the tests waits long for the other at the end.
 LONGEST = (
     "tests/export/test_cli.py",
-    "tests/export/c/test_tiny.py",
     "tests/docs/test_snippets.py",
     "tests/benchmarks/test_benchmarks.py",
-    "tests/examples/test_notebook.py",
     "tests/runtime/cluster/test_ray_cluster.py",
     "tests/runtime/cli/test_signals.py",
+    "tests/export/c/test_tiny.py",
+    "tests/export/test_ready.py",
     "tests/train/test_cli.py",
+    "tests/train/test_starting.py",
+    "tests/export/c/test_conv.py",
+    "tests/train/test_preparing.py",
     "tests/runtime/remote/test_cli.py",
-    "tests/export/devices/test_simulation.py",
-    "tests/export/test_bundle.py",
+    "tests/examples/test_notebook.py",
     "tests/train/test_plots.py",
+    "tests/export/test_bundle.py",
     "tests/runtime/cli/test_bench.py",
 )
 

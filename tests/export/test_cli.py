@@ -24,6 +24,13 @@ from tinydigits_train.labelled_folder import Dataset
 from tinydigits_train.training import save, train
 
 
+@pytest.fixture(autouse=True)
+def _short_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show one's own pictures less often; conv has to learn shapes."""
+    monkeypatch.setattr(batches, "FEWEST_PICTURES_SHOWN", 640)
+    monkeypatch.setattr(batches, "FEWEST_SHOWN", 6_000)
+
+
 def test_a_folder_of_test_digits_is_decided_as_keras_does(
     bundle: Path, mnist: Dataset, tmp_path: Path
 ) -> None:
@@ -95,9 +102,8 @@ def test_mlp_reaches_97_percent_and_is_proved(
     assert receipt.failures == {}
 
 
-def test_ones_own_labels_go_all_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ones_own_labels_go_all_the_way(tmp_path: Path) -> None:
     """Train, export, prove and classify with classes that are no digits, and uneven ones."""
-    monkeypatch.setattr(batches, "FEWEST_SHOWN", 6_000)
     data = shapes(tmp_path / "data", {"round": 60, "tick": 20, "10 bars": 40})
     (data / "tick" / "broken.png").write_bytes(b"")
     options = ("--recipe", "conv", "--epochs", "1", "--data", str(data))
@@ -238,8 +244,8 @@ def test_c_wants_a_name_that_c_can_have(keras_path: Path, few_digits: Path, tmp_
 def test_the_smallest_folder_goes_all_the_way_to_the_c_of_tiny(tmp_path: Path) -> None:
     """It answers the class alone: no distance of scores is shown."""
     data = ("--data", str(shapes(tmp_path / "data", {"round": 5, "tick": 5})))
-    words = ("--recipe", "tiny", "--epochs", "2", "-o", "own.keras")
-    status, _, errors = run("train", *data, *words, cwd=tmp_path)
+    recipe = ("--recipe", "tiny", "--fit", "auto", "--epochs", "2", "-o", "own.keras")
+    status, _, errors = run("train", *data, *recipe, cwd=tmp_path)
     assert status == 0, errors
     words = ("export", "own.keras", "-o", "out", "--formats", "onnx,c")
     status, table, errors = run(*words, *data, cwd=tmp_path)

@@ -17,7 +17,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 SIZES = ((96, 96), (160, 120))  # px: width and height of what small cameras give
 # With as much RAM as the larger chips of both kinds have (STM32G0B1, STM32F411).
 TARGETS = (replace(CORTEX_M0PLUS, ram=144 * 1024), replace(CORTEX_M4, ram=128 * 1024))
-FRAMES = 3  # the fit of one takes an ARM a million instructions, and those take half a second
+FRAMES = 3  # the fit of one takes an ARM a million instructions
 
 
 class Needs(NamedTuple):

@@ -27,7 +27,7 @@ from tinydigits_export.templates import fill
 TARGETS = (ATMEGA328P, CORTEX_M0PLUS, CORTEX_M4, CH32V003)
 TINY_TARGETS = (ATTINY13A, *TARGETS)
 TEMPLATES = Path(__file__).with_name("templates")
-IMAGES, IMAGES_BY_ROW = 100, 5  # a million instructions of an ARM take half a second
+IMAGES, IMAGES_BY_ROW = 100, 5  # one of `conv` on a CH32V003 takes half a second
 CALL_OF_MAIN = 2  # bytes of stack on an AVR, which the simulator's count leaves out
 
 
