@@ -77,20 +77,23 @@ def nudged_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Less
         for some in np.array_split(images, -(-len(images) // 5_000))
     ]
     images, labels = np.concatenate([images, *changed]), np.tile(labels, 2)
-    if data.labels == DIGITS and data.fit == "auto":
+    if data.is_like_mnist:
         drawn = drawn_digits(seed, round(DRAWN * min(1.0, len(plain.images) / OTHERS_FOR)))
         images = np.concatenate([images, as_pixels(drawn.images, (784,))])
         labels = np.concatenate([labels, drawn.labels])
     return replace(plain, images=images, labels=labels, steps=-(-len(images) // batch))
 
 
-def augmented_lesson(tensorflow: Any, data: Dataset, batch: int, seed: int) -> Lesson:
+def augmented_lesson(
+    tensorflow: Any, data: Dataset, batch: int, seed: int, again: int = 0
+) -> Lesson:
     """Digits, drawn digits and images without a digit, each changed at random at each showing.
 
     Digits and letters are drawn only where the classes are the ten digits: other classes may be
-    letters or signs themselves.
+    letters or signs themselves. again: another number draws others, for the same digits.
     """
     shown, aside = held_out(data, seed)
+    seed += again
     images, targets = _with_others(shown, data, seed, DRAWN)
     full, eased = (_augmented(tensorflow, images, targets, batch, seed, s) for s in (1.0, EASED))
     return Lesson(full, None, None, len(full), eased, aside)

@@ -73,6 +73,11 @@ class Dataset:
     from_pictures: bool = False
 
     @property
+    def is_like_mnist(self) -> bool:
+        """Whether the classes are the ten digits, prepared as those of MNIST are."""
+        return self.labels == DIGITS and self.fit == "auto"
+
+    @property
     def sha256(self) -> str:
         """The SHA-256 of the arrays, so it is the same for plain and gzipped files."""
         digest = hashlib.sha256()

@@ -69,12 +69,14 @@ def draw(trained: Trained) -> "dict[str, Figure]":
         for name, (found, digits) in pairs.items()
     )
     epochs = len(trained.history)
-    eased = sum(RECIPES[trained.recipe].ends_of(epochs))
+    eased, settling, coached = RECIPES[trained.recipe].ends_of(epochs, data.is_like_mnist)
     how = f"{trained.recipe} on {shortened(data.name)}, {epochs} epoch{'s' * (epochs != 1)}"
     about = f"{how}, seed {trained.seed}: {', '.join(read)} read right"
     drawn = {
         "samples": samples(data.train, data.labels),
-        "curves": curves(trained.history, trained.train, trained.test, about, eased),
+        "curves": curves(
+            trained.history, trained.train, trained.test, about, eased + settling, coached
+        ),
         "confusion": confusion(trained.test, data.labels, about),
         "classes": classes(trained.test, data.labels, about),
         "mistakes": mistakes(test, scores_of(trained.model, test.images), data.labels),
@@ -97,10 +99,11 @@ def samples(digits: Digits, labels: Sequence[str]) -> "Figure":
 
 
 def curves(
-    history: Sequence[Epoch], train: Evaluation, test: Evaluation, about: str, eased: int = 0
-) -> "Figure":
-    """Draw loss and accuracy by epoch. `conv` records no accuracy, so its plot has none. A line
-    marks the beginning of the last `eased` epochs: their images are easier, so the loss falls.
+    history: Sequence[Epoch], train: Evaluation, test: Evaluation, about: str, eased: int = 0,
+    after: int = 0,
+) -> "Figure":  # fmt: skip
+    """Draw loss and accuracy by epoch. `conv` records no accuracy, so its plot has none. Lines mark
+    the `eased` epochs, of which `after` more follow: their images are easier, so the loss falls.
     """
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
@@ -127,9 +130,10 @@ def curves(
             panels[1].set_title("accuracy", loc="left")
             panels[1].yaxis.set_major_formatter(percent)
             panels[1].legend(frameon=False)
-        if 0 < eased < len(history):
-            start = numbers[-eased] - 0.5
-            panels[0].axvline(start, color=INK, linewidth=0.8, linestyle=":")
+        if 0 < eased + after < len(history):
+            start = numbers[-eased - after] - 0.5
+            for edge in (start, start + eased)[: 1 + (after > 0)]:
+                panels[0].axvline(edge, color=INK, linewidth=0.8, linestyle=":")
             panels[0].text(
                 start, 0.97, "images less changed → ", ha="right", va="top",
                 transform=panels[0].get_xaxis_transform(),

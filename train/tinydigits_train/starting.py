@@ -92,7 +92,7 @@ def rehearsed(data: Dataset, mnist: Dataset | None, seed: int) -> Dataset:
     knew while it learns from a few pictures. All of these are learnt from, and validate too. Other
     classes than the ten digits are returned as they are, and so is all where MNIST is not at hand.
     """
-    if mnist is None or data.labels != DIGITS or data.fit != "auto":
+    if mnist is None or not data.is_like_mnist:
         return data
     own = data.train
     old, known = split(mnist.train, 0)  # the seed of the bundled networks: they never learnt these

@@ -16,10 +16,11 @@ from tinydigits.info import Thresholds
 from tinydigits.sinks.files import replaced_path, writing
 from tinydigits_train.batches import calibrated, remembered, scores_of, softened
 from tinydigits_train.labelled_folder import Dataset, Digits
-from tinydigits_train.recipes import AGAIN, RECIPES
-from tinydigits_train.starting import settle
+from tinydigits_train.recipes import AGAIN, LEARNING_RATE_COACHED, RECIPES, Recipe
+from tinydigits_train.starting import open_start, settle
 from tinydigits_train.tensorflow import load_tensorflow
 
+COACHED = 3  # added to the seed of what is drawn in the coached epochs
 FEWEST_PATIENT = 8  # epochs without a better one, at least, before training ends early
 # Batches from arrays that Keras trains on before it returns to Python, which takes 1 ms: a third of
 # the time of `dense`. The weights are the same.
@@ -106,8 +107,8 @@ def train(
     if start or data.from_pictures:
         epochs = epochs or chosen.epochs_of(shown.steps, AGAIN if start else 1.0)
     epochs = epochs or chosen.epochs
-    last, settling = chosen.ends_of(epochs)
-    first = epochs - last - settling
+    last, settling, coached = chosen.ends_of(epochs, data.is_like_mnist and not start)
+    first = epochs - last - settling - coached
     steps, classes = shown.steps * first, len(data.labels)
     if start:
         model = chosen.build_again(keras, list(start), steps)
@@ -161,6 +162,8 @@ def train(
         model.fit(shown.eased, epochs=settling, shuffle=False, verbose=0, callbacks=callbacks)
         pairs = zip(before, model.get_weights(), strict=True)
         model.set_weights([(one + other) / 2 for one, other in pairs])
+    if coached and not stop():
+        _coach(tensorflow, chosen, data, seed, model, coached, callbacks)
     if watch.best is not None:
         model.set_weights(watch.best)
     if data.known:
@@ -187,6 +190,21 @@ def _learning_layers(
     learning = keras.Sequential([keras.Input(fixed.output_shape[1:]), *model.layers[first:]])
     learning.compile(model.optimizer, model.loss, metrics=["accuracy"])
     return learning, fixed.predict(images, batch_size=1000, verbose=0)
+
+
+def _coach(
+    tensorflow: Any, recipe: Recipe, data: Dataset, seed: int, model: Any, epochs: int,
+    callbacks: Sequence[Any],
+) -> None:  # fmt: skip
+    """Train a network further, with the scores of the recipe's coach as a part of the targets. All
+    that is not in the data is drawn anew.
+    """
+    assert recipe.coach
+    tensorflow.keras.utils.set_random_seed(seed + COACHED)
+    shown = recipe.lesson(tensorflow, data, recipe.batch, seed, again=COACHED)
+    images = softened(open_start(recipe.coach).model, shown.images)
+    recipe.ease(tensorflow.keras, model, shown.steps * epochs, LEARNING_RATE_COACHED)
+    model.fit(images, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
 
 
 def _watch(
