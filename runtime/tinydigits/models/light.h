@@ -30,7 +30,7 @@ extern "C" {
 #define LIGHT_CLASSES 10
 
 /* The logit 1.0: light_scores gives fixed-point numbers in units of 1 / LIGHT_ONE. */
-#define LIGHT_ONE ((int32_t)1 << 18)
+#define LIGHT_ONE ((int32_t)1 << 19)
 
 /* The names of the classes, in their order, to initialise an array of strings. */
 #define LIGHT_LABELS "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"

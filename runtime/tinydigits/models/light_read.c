@@ -9,7 +9,7 @@
 #define pgm_read_word(address) (*(address))
 #endif
 
-#define LEAST -320615 /* the lowest logit whose score reaches min_score, 0.2274 */
+#define LEAST -592050 /* the lowest logit whose score reaches min_score, 0.2443 */
 #define RANGE (8 * LIGHT_ONE)
 
 /* 255 * sigmoid(x) at x = 0, 1/4, 1/2, ... 8. */
@@ -20,7 +20,7 @@ static const uint8_t SIGMOID[33] PROGMEM = {
 
 /* 0 to 255: interpolated between two entries of the table; beyond 8 or -8, the last entry. */
 static uint8_t probability_of(int32_t logit) {
-    const int32_t size = (logit < 0 ? -logit : logit) >> (18 - 10);
+    const int32_t size = (logit < 0 ? -logit : logit) >> (19 - 10);
     const uint16_t x = size < 8192 ? (uint16_t)size : 8191; /* 1024 to the one */
     const uint8_t *const entry = SIGMOID + (x >> 8);
     const uint8_t from = pgm_read_byte(entry), to = pgm_read_byte(entry + 1);
@@ -28,21 +28,21 @@ static uint8_t probability_of(int32_t logit) {
     return logit < 0 ? (uint8_t)(255 - result) : result;
 }
 
-/* At best = -8, -31/4, ... 8: the logit whose score is max_ratio, 0.7301, times that of best. In
+/* At best = -8, -31/4, ... 8: the logit whose score is max_ratio, 0.8566, times that of best. In
  * units of 1/1024. */
 static const int16_t RIVALS[65] PROGMEM = {
-    -8514, -8258, -8002, -7746, -7490, -7234, -6979, -6723, -6467, -6211, -5955, -5700, -5444,
-    -5189, -4933, -4678, -4423, -4169, -3914, -3661, -3408, -3156, -2905, -2655, -2407, -2161,
-    -1918, -1678, -1443, -1213, -989, -773, -567, -371, -187, -17, 138, 278, 402, 510, 603, 681,
-    747, 801, 846, 882, 910, 933, 952, 966, 978, 987, 994, 999, 1004, 1007, 1010, 1012, 1013, 1015,
-    1016, 1016, 1017, 1017, 1018,
+    -8351, -8095, -7839, -7583, -7327, -7071, -6815, -6559, -6303, -6047, -5791, -5535, -5279,
+    -5024, -4768, -4513, -4257, -4002, -3747, -3492, -3238, -2984, -2730, -2478, -2226, -1976,
+    -1727, -1480, -1235, -994, -756, -523, -296, -76, 136, 338, 528, 706, 869, 1017, 1150, 1266,
+    1367, 1453, 1525, 1585, 1635, 1675, 1707, 1733, 1754, 1770, 1783, 1793, 1801, 1808, 1813, 1817,
+    1820, 1822, 1824, 1825, 1826, 1827, 1828,
 };
 
 /* Tells whether a second class comes too near: interpolated between two entries of the table. Beyond
  * 8, scores grow no more; below -8, both shrink alike. */
 static uint8_t is_near(int32_t best, int32_t second) {
     const int32_t within = best > RANGE ? RANGE : best < -RANGE ? -RANGE : best;
-    const int32_t x = (within + RANGE) >> (18 - 10); /* 1024 to the one */
+    const int32_t x = (within + RANGE) >> (19 - 10); /* 1024 to the one */
     const int16_t *const entry = RIVALS + (x < 16384 ? x >> 8 : 63);
     const int32_t from = (int16_t)pgm_read_word(entry), to = (int16_t)pgm_read_word(entry + 1);
     const int32_t rival = from + (((to - from) * (x - (int32_t)(entry - RIVALS) * 256)) >> 8);
