@@ -10,9 +10,11 @@ import pytest
 
 from tinydigits import SinkError
 from tinydigits_train import batches, training
+from tinydigits_train.batches import augmented_lesson
 from tinydigits_train.data import load_data
 from tinydigits_train.labelled_folder import Dataset, Digits
 from tinydigits_train.recipes import RECIPES
+from tinydigits_train.starting import Start, open_start
 from tinydigits_train.training import Epoch, Evaluation, Trained, save, train
 
 pytestmark = pytest.mark.tensorflow
@@ -50,6 +52,33 @@ def test_the_same_seed_gives_the_same_weights(recipe: str, few: Dataset) -> None
     assert weights(again) == weights(one)
     assert again.history == one.history
     assert weights(other) != weights(one)
+
+
+def test_a_coach_teaches_the_last_epochs_of_the_ten_digits_alone(
+    few: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scores would mean nothing for letters. `light` has conv for a coach."""
+    assert RECIPES["light"].coach == "conv"
+    assert [RECIPES["light"].ends_of(116, coached) for coached in (True, False)] == [
+        (8, 8, 30),
+        (8, 8, 0),
+    ]
+    coached = replace(RECIPES["small"], lesson=augmented_lesson, epochs=2, coach="conv", coached=1)
+    monkeypatch.setitem(RECIPES, "small", coached)
+    monkeypatch.setattr(batches, "FEWEST_SHOWN", 1)
+    monkeypatch.setattr(batches, "augment", lambda _, images, **__: images)
+    monkeypatch.setattr(batches, "no_digits", lambda *_, **__: few.train.images[:0])
+    monkeypatch.setattr(batches, "DRAWN", 20)
+    asked: list[str] = []
+
+    def opened(name: str) -> Start:
+        asked.append(name)
+        return open_start(name)
+
+    monkeypatch.setattr(training, "open_start", opened)
+    assert len(train("small", few, seed=7).history) == 2
+    assert not replace(few, labels=tuple("ABCDEFGHIJ")).is_like_mnist
+    assert asked == ["conv"]
 
 
 def test_each_epoch_is_told(few: Dataset) -> None:
