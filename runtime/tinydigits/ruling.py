@@ -49,8 +49,8 @@ def without_lines(levels: Grey, pieces: list[Piece], tall: int) -> Grey:
 def _lines(mask: Mask, tall: int, upright: int, ends: Mask) -> Mask:
     """Mark the lines that lead from left to right. ends: lines that cross them.
 
-    Thick lines are looked for first. Where strokes are no thicker than those may be, only the
-    search for thinner lines tells a line from the strokes that stand on it.
+    Thick lines are looked for first. If the strokes that stand on a line are thin too, only the
+    search for thinner lines tells the line from them.
     """
     found, thickest = np.zeros_like(mask), max(3, tall // 6)
     while thickest > 1:

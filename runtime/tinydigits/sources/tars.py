@@ -136,7 +136,7 @@ def _tar_members(stream: _Unpacked) -> Iterator[tuple[str, bytes, int] | ImageEr
     """Yield the name, the kind and the size of each member while the stream is at its data (ustar
     of POSIX.1-1988, pax, GNU), and damage where it is found.
     """
-    # What extended headers say of the next member, and their kinds.
+    # Values of the next member from extended headers, and their kinds.
     extended: dict[bytes, bytes] = {}
     zeros, lost = 0, False  # blocks of zeros before this one; whether a header is being looked for
     while len(header := stream.read(BLOCK)) == BLOCK:

@@ -306,7 +306,7 @@ def test_odd_addresses_are_rows_and_no_secret_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("ray_here")
 def test_a_node_that_is_not_as_the_driver_is_ends_the_job(tmp_path: Path) -> None:
-    """What each node compares is held in test_actors.py."""
+    """`test_actors.py` holds each thing that a node compares."""
     plan, parts = planned([Item("a.png", "a.png")], 1, {"tinydigits": "0.0.9"})
     job = Job(Settings("dense"), Shown(), 1, str(tmp_path), plan, folder="", inputs=())
     with pytest.raises(TinydigitsError, match=r"the driver has 0\.0\.9: install one version"):
