@@ -5,7 +5,7 @@ import sys
 from types import ModuleType
 
 from tinydigits.errors import MissingExtra, ModelError
-from tinydigits.quiet import quiet_native_code
+from tinydigits.quiet import is_own_process, quiet_native_code
 
 
 def load_tensorflow(purpose: str, extra: str) -> ModuleType:
@@ -29,5 +29,8 @@ def load_tensorflow(purpose: str, extra: str) -> ModuleType:
             f"{purpose} needs Keras on TensorFlow, and this process has it on {backend}: set "
             "KERAS_BACKEND=tensorflow before it is imported"
         )
+    if is_own_process():
+        # Python would keep the bytecode of what AutoGraph generates, in the temporary folder.
+        sys.dont_write_bytecode = True
     module: ModuleType = tensorflow
     return module
