@@ -34,7 +34,7 @@ BENCHMARKS = {
         Benchmark("reading", 1, "how well the models read, and what they refuse"),
         Benchmark("people", 0.5, "pictures by people, with each kind of fit", "--people DIR"),
         Benchmark("scenes", 0.5, "digits on drawn papers, in shadows, boxes, among lines", ""),
-        Benchmark("numbers", 5, "whole numbers, against OCR programs", _NUMBERS),
+        Benchmark("numbers", 13, "whole numbers, against OCR programs", _NUMBERS),
         Benchmark("devices", 8, "the C formats on simulated microcontrollers", models=ALL),
         Benchmark("scale", 6, "large jobs with Ray, on disk and in a store", models=("conv",)),
     )
