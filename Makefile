@@ -38,7 +38,7 @@ scans:  ## draw examples/scans and examples/broken again
 wasm:  ## compile the fit for the exported page again (needs clang and lld)
 	runtime/core/wasm.sh
 
-models:  ## train dense, tiny, small, conv and light into build/, two hours (needs MNIST: DATA=folder)
+models:  ## train dense, tiny, small, conv and light into build/, three hours (needs MNIST: DATA=folder)
 	mkdir -p build
 	for recipe in dense tiny small conv light; do \
 	  tinydigits train --recipe $$recipe $(if $(DATA),--data $(DATA)) -o build/$$recipe.keras || exit 1; \

@@ -295,7 +295,7 @@ def frames(piece: Piece, pieces: Iterable[Piece]) -> bool:
 
 def has_walls(piece: Piece, share: int) -> bool:
     """Tell whether a piece reaches along all four sides of its bounding box, no further from them
-    than a share of its longer side.
+    than 1/share of its longer side, and 2 cells.
     """
     marks = np.zeros((piece.height, piece.width), np.bool_)
     for row, first, last in piece.runs:

@@ -28,7 +28,7 @@ FITS = 8  # times that a line is fitted to the stretches near it, at most
 
 
 def without_lines(levels: Grey, pieces: list[Piece], tall: int) -> Grey:
-    """Remove ruled lines, level ones and upright ones, thinner than a quarter of a digit. Strokes
+    """Remove ruled lines, level ones and upright ones, no thicker than a sixth of a digit. Strokes
     that cross a line stay whole: only what is thin across the line is removed.
 
     tall: the height of a digit in px, or, where it is not known, a low estimate.

@@ -47,6 +47,15 @@ def test_drawn_rows_are_read(kind: str, mnist_test: Digits, classifier: Classifi
     assert sum(exact) >= FEWEST[kind], [*zip(found, truth, strict=True)]
 
 
+def test_two_digits_are_read_in_a_box_each(mnist_test: Digits, classifier: Classifier) -> None:
+    """The lines of two boxes are too short to be told from strokes: a box is known as one."""
+    random = np.random.default_rng(3)
+    writing = Writing(digits=2, printed=KINDS["in a box each"].printed)
+    images, truth = zip(*(picture(mnist_test, writing, random) for _ in range(COUNT)), strict=True)
+    found = [number.text for number in classifier.read_many([*images])]
+    assert sum(map(str.__eq__, map(str, found), truth)) >= 12, [*zip(found, truth, strict=True)]
+
+
 def test_boxes_are_those_of_the_upright_picture(
     row: tuple[Image.Image, str], classifier: Classifier
 ) -> None:

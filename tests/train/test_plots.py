@@ -177,6 +177,11 @@ def test_where_images_are_less_changed_a_line_is_drawn() -> None:
     assert len(drawn(loss)) == 3
     assert np.unique(np.asarray(mark.get_xdata())).tolist() == [2.5]
     assert panel.texts[0].get_text().startswith("images less changed")
+    (panel,) = plots.curves(history, good, good, "about", eased=1, after=1).axes
+    edges = [np.unique(np.asarray(mark.get_xdata())).tolist() for mark in panel.lines[1:]]
+    assert edges == [[1.5], [2.5]]
+    (panel,) = plots.curves(history, good, good, "about", after=1).axes
+    assert len(panel.lines) == 1
 
 
 def test_colours_of_the_confusion_matrix_are_of_mistakes_alone() -> None:

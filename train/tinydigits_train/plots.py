@@ -130,7 +130,7 @@ def curves(
             panels[1].set_title("accuracy", loc="left")
             panels[1].yaxis.set_major_formatter(percent)
             panels[1].legend(frameon=False)
-        if 0 < eased + after < len(history):
+        if eased and eased + after < len(history):
             start = numbers[-eased - after] - 0.5
             for edge in (start, start + eased)[: 1 + (after > 0)]:
                 panels[0].axvline(edge, color=INK, linewidth=0.8, linestyle=":")
