@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinydigits.classifier import BATCH_SIZE, Classifier
 from tinydigits.cluster.ray_cluster import actors, answers, import_ray
-from tinydigits.errors import ImageError, MissingExtra, TinydigitsError
+from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.images import ImageLike
 from tinydigits.items import Chunk, Item, chunked
 from tinydigits.judging import Answers
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ADDED = COLUMNS[1:]  # label, score, status, reason, inverted
 SPARK_COLUMNS = "label string, score double, status string, reason string, inverted boolean"
-_DTYPES = {"score": "float64", "inverted": "boolean"}  # the others are strings
+_DTYPES = dict.fromkeys(ADDED, "string") | {"score": "float64", "inverted": "boolean"}  # pandas
 
 
 def classify_frames(
@@ -42,20 +42,12 @@ def classify_frames(
     A picture that cannot be read, or is missing, is a row with status `error`. Raises ModelError,
     MissingExtra, and TinydigitsError where a frame lacks the column or has a new one already.
     """
-    try:
-        import pandas
-    except ModuleNotFoundError as error:
-        raise MissingExtra("a frame", "pandas", "ray") from error
     classifier = classifier or Classifier()
     for frame in frames:
         _check_columns(list(frame.columns), column)
         values = frame[column].astype(object)
         added = _columns(classifier.answers(_chunks(values.where(values.notna(), None))))
-        result = frame.drop(columns=column)
-        for name in ADDED:
-            dtype = _DTYPES.get(name, "string")
-            result[name] = pandas.Series(added[name], index=frame.index, dtype=dtype)
-        yield result
+        yield frame.drop(columns=column).assign(**added).astype(_DTYPES)
 
 
 def classify_dataset(
