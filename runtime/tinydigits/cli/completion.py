@@ -4,7 +4,6 @@
 `zsh_source` and `fish_source`.
 """
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -26,13 +25,5 @@ def models(_ctx: click.Context, _param: click.Parameter, start: str) -> "list[Co
     return [CompletionItem(start, type="file"), *names]
 
 
-def _paths(
-    kind: str, _ctx: click.Context, _param: click.Parameter, start: str
-) -> "list[CompletionItem]":
-    """Return a request for files and folders (`kind` "file"), or for folders alone ("dir")."""
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(start, type=kind)]
-
-
-files, folders = partial(_paths, "file"), partial(_paths, "dir")
+files = click.Path().shell_complete
+folders = click.Path(file_okay=False).shell_complete
