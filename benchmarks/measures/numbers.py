@@ -7,7 +7,7 @@ from functools import partial
 from benchmarks.harness.plan import MissingInput, Plan, data
 from benchmarks.harness.results import ONCE, Check, Finding, Table, Target, columns
 from benchmarks.harness.rows import KINDS, pictures
-from benchmarks.rivals.readers import NUMBERS, Read, cpu_seconds, installed
+from benchmarks.rivals.readers import NUMBERS, Read, installed, timed
 from tinydigits import Classifier
 from tinydigits.images import ImageLike
 from tinydigits.number_evaluation import edit_distance
@@ -85,9 +85,7 @@ def _measured(
     read: Texts, pictures: Sequence[ImageLike], truth: Sequence[str]
 ) -> tuple[float, float, float]:
     """Return the two rates of a reader, and its CPU time for each picture in ms."""
-    began = cpu_seconds()
-    found = read(pictures)
-    spent = cpu_seconds() - began
+    found, spent = timed(partial(read, pictures))
     return *rates(found, truth), 1000 * spent / len(truth)
 
 

@@ -1,5 +1,6 @@
 """Accuracy on pictures by people, with each way of fitting them."""
 
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -9,7 +10,7 @@ from PIL import Image
 from benchmarks.harness.plan import MissingInput, Plan
 from benchmarks.harness.results import ONCE, Finding, Table, Value, columns
 from benchmarks.measures.reading import COLUMNS, shares
-from benchmarks.rivals.readers import DIGITS, Read, cpu_seconds, installed
+from benchmarks.rivals.readers import DIGITS, Read, installed, timed
 from tinydigits import Classifier
 from tinydigits.fitting import Fit
 from tinydigits.images import ImageLike
@@ -39,9 +40,7 @@ def measure(plan: Plan) -> Finding:
         ]
         for way, classifier, taken in ways:
             plan.say(f"{model}, {way}")
-            began = cpu_seconds()
-            found_ = shares(classifier, taken, truth)
-            spent = cpu_seconds() - began
+            found_, spent = timed(partial(shares, classifier, taken, truth))
             rows.append((model, way, len(names), *found_, 1000 * spent / len(names)))
     for name, read in installed(DIGITS, plan.skipped):
         plan.say(name)
@@ -63,9 +62,7 @@ def measure(plan: Plan) -> Finding:
 
 def _read_by(read: Read, names: list[str], truth: list[str]) -> tuple[float, float, float, float]:
     """Return the Shares of another program, and its CPU time for each picture in ms."""
-    began = cpu_seconds()
-    found = ["".join(read(name)) for name in names]
-    spent = cpu_seconds() - began
+    found, spent = timed(lambda: ["".join(read(name)) for name in names])
     right = sum(one == other for one, other in zip(found, truth, strict=True))
     refused = found.count("")
     count = len(names)

@@ -10,8 +10,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
+Found = TypeVar("Found")
 Read = Callable[[str], list[str]]
 INSTALL = "pip install 'tinydigits[rivals]'"
 
@@ -118,9 +119,12 @@ def installed(rivals: Rivals, absent: list[str]) -> Iterator[tuple[str, Read]]:
             yield name, make()
 
 
-def cpu_seconds() -> float:
-    """Return the CPU time of this process and of the processes that it waited for."""
-    return sum(os.times()[:4])
+def timed(work: Callable[[], Found]) -> tuple[Found, float]:
+    """Return what `work` returns, and the seconds of CPU time that this process and the processes
+    that it waited for spent on it.
+    """
+    began = sum(os.times()[:4])
+    return work(), sum(os.times()[:4]) - began
 
 
 def digits(text: str) -> str:
