@@ -7,6 +7,7 @@ import numpy as np
 from benchmarks.harness.children import Child, children, timed
 from benchmarks.harness.plan import Plan, bundle, test_images
 from benchmarks.harness.results import Contestant, Finding, Race, Ratio, Target, best
+from benchmarks.measures.latency import OURS, RAW
 from tinydigits.classifier import BATCH_SIZE
 from tinydigits.cpus import usable_cpus
 
@@ -17,8 +18,6 @@ SHORT_BATCHES = (1, 64)
 # The target begins at the batch size of `Classifier.classify`. A call costs tinydigits 2 µs of its
 # own, for which `latency` has a target; 64 images take `dense` 30 µs.
 HELD_FROM = BATCH_SIZE
-OURS = "Classifier.scores"
-RAW = ("onnxruntime, 1 thread", "onnxruntime, its own threads")
 
 
 def measure(plan: Plan) -> Finding:
