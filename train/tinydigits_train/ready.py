@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from tinydigits.errors import SourceError
 from tinydigits.sources.idx import read_images, read_labels
-from tinydigits_train.labelled_folder import DIGITS, Digits
+from tinydigits_train.labelled_folder import DIGITS, TEST_SHARE, Digits
 
-TEST_SHARE = 0.15  # of the lines of a CSV, which has no test images of its own
 _EXPECTED = (
     "a label and 784 pixels a line are read, or pictures where a header row names the columns "
     "`file` and `truth`"

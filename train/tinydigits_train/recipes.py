@@ -210,10 +210,6 @@ def _head(layers: Any, places: int, classes: int) -> list[Any]:
     ]
 
 
-def _adam(_keras: ModuleType, _steps: int) -> str:
-    return "adam"
-
-
 def _adam_of_dense(keras: ModuleType, steps: int) -> Any:
     schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE_DENSE, max(steps, 1))
     return keras.optimizers.Adam(schedule)
@@ -273,7 +269,7 @@ RECIPES: Mapping[str, Recipe] = {
             "digits",
         ),
         Recipe(
-            "mlp", mlp, _CATEGORICAL, _adam, plain_lesson,
+            "mlp", mlp, _CATEGORICAL, lambda _keras, _steps: "adam", plain_lesson,
             epochs=10, shown=200_000, batch=32, how=_AS_THEY_ARE,
         ),
         Recipe(
