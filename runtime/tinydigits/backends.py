@@ -236,12 +236,7 @@ def _sound(
     )
 
 
-def _checked(
-    inputs: Described,
-    outputs: Described,
-    dtypes: tuple[Any, Any],
-    origin: str,
-) -> int:
+def _checked(inputs: Described, outputs: Described, dtypes: tuple[Any, Any], origin: str) -> int:
     """Return K, the number of scores. Raise ModelError where input or output break the contract."""
     if len(inputs) == len(outputs) == 1:
         (in_name, in_type, in_shape), (out_name, out_type, out_shape) = inputs[0], outputs[0]
