@@ -1,6 +1,6 @@
-"""Compiles the fit, and the filters of PNG, while a wheel is built: runtime/core/fit.c and png.c →
-tinydigits/libfit.so. The wheel also has the C of the fit itself, which `tinydigits export` writes
-beside networks.
+"""Compiles the fit, and decoders of PNG, while a wheel is built: fit.c, png.c and digit_png.c of
+runtime/core → tinydigits/libfit.so. The wheel also has the C of the fit itself, which `tinydigits
+export` writes beside networks.
 
 The library needs neither Python's headers nor its ABI, so one file serves every Python. If no C
 compiler is found, or it fails, the package is built without it and the fit runs in NumPy;
@@ -45,7 +45,7 @@ class FitHook(BuildHookInterface):  # type: ignore[type-arg]
 
 def _compiled(root: str, library: Path) -> bool:
     compiler = shlex.split(os.environ.get("CC", "")) or [shutil.which("cc") or "gcc"]
-    sources = [str(Path(root, CORE, name)) for name in ("fit.c", "png.c")]
+    sources = [str(Path(root, CORE, name)) for name in ("fit.c", "png.c", "digit_png.c")]
     command = [*compiler, *FLAGS, *sources, "-o", str(library)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -88,7 +88,7 @@ def library() -> ctypes.CDLL | None:
         return None
     try:
         found = ctypes.CDLL(str(LIBRARY))
-        unfilter = found.png_unfilter
+        unfilter, decode = found.png_unfilter, found.digit_png_decode
     except (OSError, AttributeError) as error:
         raise TinydigitsError(
             f"{LIBRARY}: was not compiled for this machine and version ({error}): install "
@@ -101,6 +101,13 @@ def library() -> ctypes.CDLL | None:
         *(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Result)),
     ]
     unfilter.argtypes = [ctypes.c_char_p, *[ctypes.c_int32] * 3, ctypes.c_void_p]
+    decode.argtypes = [ctypes.c_char_p, ctypes.c_int32, ctypes.c_void_p]
+    if os.name == "posix":
+        found.digit_png_read.argtypes = [
+            *(ctypes.c_char_p, ctypes.c_int32, ctypes.c_int, ctypes.c_void_p),
+            *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64),
+        ]
+        found.digit_png_read.restype = None
     return found
 
 

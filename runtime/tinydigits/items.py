@@ -6,7 +6,8 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from ctypes import c_int64
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from tinydigits.remote.location import Location
 
 CHUNK_BYTES = 1024 * 1024  # encoded bytes: a chunk that has more is complete
 PAGE_BYTES = 64 * 1024  # what a page of a document counts as: it takes as long as such a picture
+NOWHERE = -1  # the number of no picture
 LOOKED_AT = 8  # of so many files in a row, the size of one is looked up: it counts for all of them
 
 
@@ -43,6 +45,22 @@ class Stack(NamedTuple):
     name: str  # the file's name; the paths of the rows are NAME/0, NAME/1 and so on
     first: int  # the number of the first image
     images: NDArray[np.uint8]  # uint8 [N, 28, 28]
+
+
+class Followed(list[Any]):
+    """The pictures of a chunk, which write to `at` the number of each as it is read: `first` + its
+    place, and NOWHERE behind the last.
+    """
+
+    def __init__(self, pictures: Iterable[Any], at: c_int64, first: int) -> None:
+        super().__init__(pictures)
+        self.at, self.first = at, first
+
+    def __iter__(self) -> Iterator[Any]:
+        for number, picture in enumerate(super().__iter__(), self.first):
+            self.at.value = number
+            yield picture
+        self.at.value = NOWHERE
 
 
 class Chunk(NamedTuple):

@@ -8,12 +8,13 @@ Pillow's C decodes the pixels of a JPEG. zlib and `runtime/core/png.c` decode th
 thirds of the time of Pillow's C, which does it where nothing was compiled.
 """
 
+import os
 import re
 import struct
 import zlib
 from collections.abc import Callable
 from ctypes import addressof, c_char
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +34,7 @@ _CHUNK = struct.Struct(">I4s")
 _MOST_BYTES = 1 << 20  # 1 MiB: of a PNG, since its IDAT chunks are copied
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
-# Grey PNG files of 28×28, as data sets hold them by the thousand, all begin with these bytes.
-_DIGIT = _PNG + bytes.fromhex("0000001c 0000001c 0800000000 57668048")
-_DIGIT_BYTES = 28 * 29  # after unpacking: each row begins with the number of its filter
-_MOST_DIGIT_BYTES = 1 << 12  # 4 KiB, which unpack to 4 MiB at the most
+DIGIT_BYTES = 1 << 12  # 4 KiB: the most of a grey PNG of 28×28 that is decoded in `digit_in`
 
 _JPEG = b"\xff\xd8\xff"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")  # JPEG markers that do not belong in a scan
@@ -93,26 +91,40 @@ class Plain(NamedTuple):
 
 def digit_in(data: bytes) -> NDArray[np.uint8] | None:
     """Decode a plain PNG that is grey, of 28×28, and has one IDAT chunk. Return uint8 [28, 28], or
-    None for any other file and where nothing was compiled. This takes half the time of `Plain`.
+    None for any other file and where nothing was compiled. This takes a third of the time of
+    `Plain`.
     """
-    length = len(data) - len(_DIGIT) - 12 - len(_END)
-    if not (
-        data.startswith(_DIGIT)
-        and data.startswith(b"IDAT", 37)
-        and int.from_bytes(data[33:37]) == length <= _MOST_DIGIT_BYTES
-        and data.endswith(_END)
-        and (compiled := library())
-    ):
-        return None
-    try:
-        filtered = zlib.decompress(data[41 : 41 + length], bufsize=_DIGIT_BYTES)
-    except zlib.error:
+    compiled = library()
+    if compiled is None or len(data) > DIGIT_BYTES or not data.startswith(_PNG):
         return None
     pixels = np.empty((28, 28), np.uint8)
     to = addressof(c_char.from_buffer(pixels.data))  # a third of the time of `pixels.ctypes.data`
-    if len(filtered) != _DIGIT_BYTES or not compiled.png_unfilter(filtered, 28, 28, 1, to):
-        return None
-    return pixels
+    return pixels if compiled.digit_png_decode(data, len(data), to) else None
+
+
+def digits_in(
+    pictures: list[Any], regular: bool, to: NDArray[np.uint8], at: int | None = None, first: int = 0
+) -> list[int]:
+    """Read the files of which `digit_in` takes the bytes, in one call. Return the places of those
+    pictures, which are written to uint8 [N, 28, 28]. It stops where nearly all are others.
+
+    regular: see `Item.regular`. at: the address of an int64 to which `first` + its place is written
+    as each is read, and -1 at the end.
+    """
+    compiled = library()
+    if compiled is None or os.name != "posix":
+        return []
+    try:
+        names = os.fsencode("\0".join([*pictures, ""]))
+    except (TypeError, ValueError):  # some are no names, or cannot be
+        return []
+    if names.count(0) != len(pictures):  # a NUL in a name
+        return []
+    taken = np.zeros(len(pictures), np.uint8)
+    compiled.digit_png_read(
+        names, len(taken), regular, to.ctypes.data, taken.ctypes.data, at, first
+    )
+    return np.flatnonzero(taken).tolist()
 
 
 def plain_of(data: bytes) -> Plain | None:

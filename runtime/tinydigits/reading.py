@@ -5,8 +5,9 @@ A Chunk goes in and a Reading comes out; both are small enough to be sent betwee
 
 import io
 import os
+from ctypes import addressof
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar, get_args
+from typing import Any, NamedTuple, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,9 @@ from tinydigits.decoders import MORE, REDUCED, Reduction
 from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.fitting import CLOSER, SIDE, Fit, fit, model_inputs
 from tinydigits.images import decoded
-from tinydigits.items import Chunk
+from tinydigits.items import Chunk, Followed
 from tinydigits.model import Backend, BackendName
+from tinydigits.plain import DIGIT_BYTES, digits_in
 from tinydigits.remote.location import Location
 
 THUMBNAIL = 72  # px: the longer side
@@ -174,8 +176,13 @@ class _ModelInputs:
             self.inputs[:] = chunk.images
             self._fit_together(list(range(len(self.inputs))))
             return
-        ready: list[int] = []  # places of grey pictures of 28×28, which are examined together
-        for place, source in enumerate(chunk.images):
+        ready = self._digits(
+            chunk.images, chunk.regular
+        )  # places of grey pictures of 28×28, examined together
+        done = frozenset(ready)
+        for place, source in enumerate(chunk.images if len(done) < len(self.inputs) else ()):
+            if place in done:
+                continue
             shown = None
             try:
                 if isinstance(source, ImageError):
@@ -206,6 +213,18 @@ class _ModelInputs:
                 self.thumbnails.append(shown)
         if ready:
             self._fit_together(ready)
+
+    def _digits(self, images: list[Any], regular: bool) -> list[int]:
+        """Decode the grey PNG files of 28×28 together. Return their places."""
+        limits = self._limits
+        if (
+            self.thumbnails is not None
+            or limits.max_pixels < SIDE**2
+            or limits.max_bytes < DIGIT_BYTES
+        ):
+            return []
+        at = (addressof(images.at), images.first) if isinstance(images, Followed) else ()
+        return digits_in(images, regular, self.inputs, *at)
 
     def _fit_together(self, places: list[int]) -> None:
         """Leave model inputs as they are, and fit the others one by one."""

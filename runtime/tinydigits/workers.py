@@ -21,7 +21,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from tinydigits.errors import ImageError, TinydigitsError
-from tinydigits.items import Chunk, held_in
+from tinydigits.items import NOWHERE, Chunk, Followed, held_in
 from tinydigits.quiet import own_process
 from tinydigits.reading import ChunkReader, Keep, Read
 
@@ -34,7 +34,6 @@ STARTS = 6  # workers in a row that die before they are ready: then none ever wi
 LOOKS = 10  # times that the parent looks at a worker before a picture takes too long
 LONGEST_PAUSE = 1.0  # s: the most time between two looks
 CHUNK = 1 << 20  # more pictures than a chunk has: worker.at is CHUNK × chunk's number + place
-NOWHERE = -1  # takes the place of worker.at while no picture is decoded
 GIVEN_UP = "the process that was reading its batch was killed, twice"
 
 
@@ -279,26 +278,16 @@ def _work(
         except Exception:  # objects of other libraries raise what they like
             reading = None
         else:
+            if isinstance(chunk.images, list):
+                chunk = chunk._replace(images=Followed(chunk.images, at, number * CHUNK))
             try:
-                reading = reader.read(_followed(chunk, number, at), keep)
+                reading = reader.read(chunk, keep)
             except BaseException as error:
                 reading = _sendable(error)
         try:
             connection.send((number, reading))
         except OSError:
             os._exit(0)
-
-
-def _followed(chunk: Chunk, number: int, at: Any) -> Chunk:
-    """Return a chunk whose pictures set `at` as each is read. It can be read once."""
-
-    def images() -> Iterator[Any]:
-        for place, image in enumerate(chunk.images):
-            at.value = number * CHUNK + place
-            yield image
-        at.value = NOWHERE  # the network has all the time that it takes
-
-    return chunk._replace(images=images()) if isinstance(chunk.images, list) else chunk  # type: ignore[arg-type]
 
 
 def _bytes_in(chunk: Chunk) -> int:

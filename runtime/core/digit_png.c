@@ -1,0 +1,377 @@
+/* Grey PNG files of 28×28 with one IDAT chunk, as data sets hold them by the thousand. C99; of a
+ * library, it takes the file calls of POSIX, and nothing where there is no POSIX.
+ *
+ * It takes a stream if and only if zlib does (RFC 1950 and 1951), and for the same bytes. */
+
+#if !defined(_WIN32)
+#if !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+int png_unfilter(const uint8_t *filtered, int32_t height, int32_t count, int32_t step, uint8_t *to);
+int digit_png_decode(const uint8_t *data, int32_t size, uint8_t *pixels);
+void digit_png_read(const char *names, int32_t count, int regular, uint8_t *pixels, uint8_t *taken,
+                 volatile int64_t *at, int64_t first);
+#if defined(__cplusplus)
+}
+#endif
+
+#define SIDE 28
+#define FILTERED (SIDE * (SIDE + 1)) /* bytes: each row begins with the number of its filter */
+#define HEAD 41                      /* bytes before the stream: signature, IHDR, length, IDAT */
+#define TAIL 16                      /* bytes behind it: a check sum, and IEND */
+#define MOST 4096                    /* bytes of a file; 880 hold a picture that is only stored */
+
+#define LONGEST 15 /* bits of a code */
+#define LOOKED_UP 9 /* bits of the codes that one look decodes */
+#define SYMBOLS 288
+
+/* A prefix code. An entry of `table` is symbol << 4 | bits, or 0 for a longer code and for none. */
+typedef struct {
+    uint16_t table[1 << LOOKED_UP];
+    uint16_t count[LONGEST + 1]; /* of the symbols with so many bits */
+    uint16_t symbol[SYMBOLS];    /* in the order of their codes */
+} code;
+
+/* The rest of a stream: the lowest `count` bits, at most 63, come before those at `next`. TAIL bytes
+ * lie behind `end`. */
+typedef struct {
+    const uint8_t *next, *end;
+    uint64_t bits;
+    int count;
+} source;
+
+/* Provide 56 bits or more. Return 0 where some that were used lie beyond the end: that is so where
+ * `next` is more than 8 bytes behind it, since `count` is less than 64. So 8 bytes at `next`, and
+ * `next` itself, are within the TAIL bytes. */
+static inline int refill(source *from)
+{
+    const uint8_t *next = from->next;
+    if (next > from->end + 8)
+        return 0;
+    from->bits |= ((uint64_t)next[0] | (uint64_t)next[1] << 8 | (uint64_t)next[2] << 16 |
+                   (uint64_t)next[3] << 24 | (uint64_t)next[4] << 32 | (uint64_t)next[5] << 40 |
+                   (uint64_t)next[6] << 48 | (uint64_t)next[7] << 56)
+                  << from->count;
+    from->next += (63 - from->count) >> 3;
+    from->count |= 56;
+    return 1;
+}
+
+/* Take bits, at most as many as refill provides between two calls. */
+static inline uint32_t take(source *from, int bits)
+{
+    uint32_t taken = (uint32_t)from->bits & ((1U << bits) - 1);
+    from->bits >>= bits;
+    from->count -= bits;
+    return taken;
+}
+
+/* Make a code of the bits of `symbols` symbols, each LONGEST at most. Return 0 for one that has
+ * more codes than there can be, or fewer: but one code of a single bit alone, and none, are well
+ * where `may_lack`. */
+static int make_code(code *to, const uint8_t *bits, int symbols, int may_lack)
+{
+    uint16_t place[LONGEST + 2] = {0};
+    int left = 1, longest = 0;
+    memset(to->count, 0, sizeof to->count);
+    for (int symbol = 0; symbol < symbols; symbol++)
+        to->count[bits[symbol]]++;
+    to->count[0] = 0;
+    for (int length = 1; length <= LONGEST; length++) {
+        left = 2 * left - to->count[length];
+        if (left < 0)
+            return 0;
+        longest = to->count[length] ? length : longest;
+        place[length + 1] = (uint16_t)(place[length] + to->count[length]);
+    }
+    if (left > 0 && !(may_lack && longest <= 1))
+        return 0;
+    for (int symbol = 0; symbol < symbols; symbol++)
+        if (bits[symbol])
+            to->symbol[place[bits[symbol]]++] = (uint16_t)symbol;
+    /* The codes of each length, in order, with their first bit lowest. There are no more than
+     * 1 << length, so that `reversed` is below that. */
+    const uint16_t *symbol = to->symbol;
+    uint32_t reversed = 0;
+    to->table[0] = 0;
+    for (int length = 1; length <= LOOKED_UP; length++) {
+        uint32_t half = 1U << (length - 1);
+        memcpy(to->table + half, to->table, half * sizeof *to->table);
+        for (int each = 0; each < to->count[length]; each++) {
+            uint32_t bit = half;
+            to->table[reversed] = (uint16_t)(*symbol++ << 4 | length);
+            while (reversed & bit)
+                bit >>= 1;
+            reversed = bit ? (reversed & (bit - 1)) | bit : 0;
+        }
+    }
+    return 1;
+}
+
+/* Decode a symbol, with at most LONGEST bits. Return -1 where there is no such code. */
+static inline int decode(const code *of, source *from)
+{
+    uint32_t entry = of->table[from->bits & ((1 << LOOKED_UP) - 1)];
+    if (entry) {
+        take(from, entry & 15);
+        return (int)(entry >> 4);
+    }
+    /* first: the first code of a length; place: that of its symbol */
+    int value = 0, first = 0, place = 0;
+    for (int length = 1; length <= LONGEST; length++) {
+        value |= (int)take(from, 1);
+        int count = of->count[length];
+        if (value < first + count)
+            return of->symbol[place + value - first];
+        place += count;
+        first = (first + count) << 1;
+        value <<= 1;
+    }
+    return -1;
+}
+
+static const uint16_t LENGTHS[29] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
+                                     31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
+static const uint8_t LENGTH_BITS[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
+                                        2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
+static const uint16_t DISTANCES[30] = {1,    2,    3,    4,    5,    7,    9,    13,    17,    25,
+                                       33,   49,   65,   97,   129,  193,  257,  385,   513,   769,
+                                       1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
+
+/* Read the two codes of a block: of literals and lengths, and of distances. */
+static int read_codes(source *from, code *literals, code *distances)
+{
+    static const uint8_t ORDER[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                      11, 4,  12, 3, 13, 2, 14, 1, 15};
+    uint8_t bits[SYMBOLS + 32] = {0};
+    int first = (int)take(from, 5) + 257, all = first + (int)take(from, 5) + 1;
+    int listed = (int)take(from, 4) + 4;
+    if (first > 286 || all - first > 30)
+        return 0;
+    for (int at = 0; at < listed; at++) { /* at most 19 */
+        if (from->count < 3 && !refill(from))
+            return 0;
+        bits[ORDER[at]] = (uint8_t)take(from, 3);
+    }
+    if (!make_code(literals, bits, 19, 0))
+        return 0;
+    memset(bits, 0, 19);
+    for (int at = 0; at < all;) {
+        if (from->count < LONGEST + 7 && !refill(from))
+            return 0;
+        int symbol = decode(literals, from), repeated = 1;
+        uint8_t each = (uint8_t)symbol;
+        if (symbol < 0)
+            return 0;
+        if (symbol == 16 && at == 0)
+            return 0;
+        if (symbol >= 16) {
+            each = symbol == 16 ? bits[at - 1] : 0;
+            repeated = symbol == 18 ? 11 + (int)take(from, 7)
+                                    : 3 + (int)take(from, symbol == 16 ? 2 : 3);
+        }
+        if (repeated > all - at)
+            return 0;
+        for (; repeated > 0; repeated--)
+            bits[at++] = each;
+    }
+    return bits[256] && make_code(literals, bits, first, 1) &&
+           make_code(distances, bits + first, all - first, 1);
+}
+
+/* Make the two codes of blocks that bring none, if they are not made yet. */
+static void fixed_codes(code *literals, code *distances)
+{
+    if (literals->count[7])
+        return;
+    uint8_t bits[SYMBOLS];
+    for (int at = 0; at < SYMBOLS; at++)
+        bits[at] = at < 144 ? 8 : at < 256 ? 9 : at < 280 ? 7 : 8;
+    make_code(literals, bits, SYMBOLS, 0);
+    memset(bits, 5, 32);
+    make_code(distances, bits, 32, 0);
+}
+
+/* Unpack a block behind `done` bytes of `to`. Return how many there are then, or -1. */
+static int unpack(source *from, const code *literals, const code *distances, uint8_t *to, int done)
+{
+    for (;;) {
+        /* Most bits of a length and a distance: 15 + 5 + 15 + 13 */
+        if (from->count < 48 && !refill(from))
+            return -1;
+        int symbol = decode(literals, from);
+        if (symbol == 256)
+            return done;
+        if (symbol < 0 || symbol > 285 || done == FILTERED)
+            return -1;
+        if (symbol < 256) {
+            to[done++] = (uint8_t)symbol;
+            continue;
+        }
+        int length = LENGTHS[symbol - 257] + (int)take(from, LENGTH_BITS[symbol - 257]);
+        symbol = decode(distances, from);
+        if (symbol < 0 || symbol > 29)
+            return -1;
+        int distance = DISTANCES[symbol] + (int)take(from, symbol < 4 ? 0 : symbol / 2 - 1);
+        if (distance > done || length > FILTERED - done)
+            return -1;
+        if (distance == 1) {
+            memset(to + done, to[done - 1], (size_t)length);
+            done += length;
+        } else {
+            for (; length > 0; length--, done++)
+                to[done] = to[done - distance];
+        }
+    }
+}
+
+/* Unpack a stored block behind `done` bytes of `to`. Return how many there are then, or -1. */
+static int copy(source *from, uint8_t *to, int done)
+{
+    take(from, from->count & 7);
+    if (!refill(from))
+        return -1;
+    int length = (int)take(from, 16);
+    if (length != (int)(~take(from, 16) & 0xFFFF))
+        return -1;
+    const uint8_t *stored = from->next - from->count / 8;
+    if (stored > from->end || length > from->end - stored || length > FILTERED - done)
+        return -1;
+    memcpy(to + done, stored, (size_t)length);
+    from->next = stored + length;
+    from->bits = 0;
+    from->count = 0;
+    return done + length;
+}
+
+/* Return whether a stream holds FILTERED bytes, which are written. TAIL bytes lie behind it. fixed:
+ * space for the codes of blocks that bring none, which begins with 0. */
+static int inflate(const uint8_t *stream, int32_t size, code fixed[2], uint8_t *to)
+{
+    source from = {stream, stream + size, 0, 0};
+    code own[2];
+    uint32_t sum = 1, weighed = FILTERED, head, last, check;
+    int done = 0;
+    if (!refill(&from))
+        return 0;
+    head = take(&from, 8) << 8;
+    head |= take(&from, 8);
+    /* Method 8, a window of at most 32 KiB, a check sum, and no dictionary. */
+    if ((head >> 8 & 15) != 8 || head >> 12 > 7 || head % 31 || (head & 32))
+        return 0;
+    do {
+        if (!refill(&from))
+            return 0;
+        last = take(&from, 1);
+        switch (take(&from, 2)) {
+        case 0:
+            done = copy(&from, to, done);
+            break;
+        case 1:
+            fixed_codes(fixed, fixed + 1);
+            done = unpack(&from, fixed, fixed + 1, to, done);
+            break;
+        case 2:
+            done = read_codes(&from, own, own + 1) ? unpack(&from, own, own + 1, to, done) : -1;
+            break;
+        default:
+            return 0;
+        }
+        if (done < 0)
+            return 0;
+    } while (!last);
+    if (done != FILTERED)
+        return 0;
+    for (int at = 0; at < FILTERED; at++) { /* Adler-32: less than 2^28 */
+        sum += to[at];
+        weighed += (uint32_t)(FILTERED - at) * to[at];
+    }
+    sum = weighed % 65521 << 16 | sum % 65521;
+    take(&from, from.count & 7);
+    if (!refill(&from))
+        return 0;
+    check = take(&from, 16);
+    check |= take(&from, 16) << 16;
+    check = check << 24 | (check & 0xFF00) << 8 | (check >> 8 & 0xFF00) | check >> 24;
+    return check == sum && from.next - from.count / 8 <= from.end;
+}
+
+static int decoded(const uint8_t *data, int32_t size, code fixed[2], uint8_t *pixels)
+{
+    static const uint8_t BEGIN[33] = {
+        0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n', 0, 0, 0, 13,   'I',  'H',  'D',  'R', 0,
+        0,    0,   28,  0,   0,    0,    28,   8,    0, 0, 0, 0, 0x57, 0x66, 0x80, 0x48};
+    static const uint8_t END[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 'B', '`', 0x82};
+    static const uint8_t IDAT[4] = {'I', 'D', 'A', 'T'};
+    uint8_t filtered[FILTERED];
+    int32_t length = size - HEAD - TAIL;
+    if (size > MOST || length < 0 || memcmp(data, BEGIN, sizeof BEGIN) || data[33] || data[34] ||
+        data[35] << 8 != (length & 0xFF00) || data[36] != (length & 0xFF) ||
+        memcmp(data + 37, IDAT, sizeof IDAT) || memcmp(data + size - sizeof END, END, sizeof END))
+        return 0;
+    return inflate(data + HEAD, length, fixed, filtered) && png_unfilter(filtered, SIDE, SIDE, 1, pixels);
+}
+
+/* Decode a file. Return 0 where it is another, or damaged. */
+int digit_png_decode(const uint8_t *data, int32_t size, uint8_t *pixels)
+{
+    code fixed[2];
+    fixed->count[7] = 0;
+    return decoded(data, size, fixed, pixels);
+}
+
+#if !defined(_WIN32)
+
+/* Read a file, of at most MOST bytes. Return its size, 0 where it is another, or none. */
+static int32_t read_file(const char *name, int regular, uint8_t *to)
+{
+    struct stat status;
+    /* To open a FIFO would disturb its writer. */
+    if (!regular && (stat(name, &status) || !S_ISREG(status.st_mode)))
+        return 0;
+    int file = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ssize_t size = 0;
+    if (file < 0)
+        return 0;
+    if (!fstat(file, &status) && S_ISREG(status.st_mode) && status.st_size <= MOST)
+        size = read(file, to, MOST + 1);
+    close(file);
+    return size > 0 && size == status.st_size ? (int32_t)size : 0;
+}
+
+/* Read the files of `count` names, each of which ends with a NUL. pixels: [count, 28, 28]; taken:
+ * [count], all 0, where a 1 is written for each picture that is decoded. It ends where so many are
+ * others that few of the rest will be digits. at: where the number of the picture that is read is
+ * written, `first` and more, and -1 at the end; or NULL. */
+void digit_png_read(const char *names, int32_t count, int regular, uint8_t *pixels, uint8_t *taken,
+                 volatile int64_t *at, int64_t first)
+{
+    uint8_t data[MOST + 1];
+    code fixed[2];
+    int32_t others = 8;
+    fixed->count[7] = 0;
+    errno = 0;
+    for (int32_t place = 0; place < count && others > 0 && errno != EINTR; place++) {
+        if (at)
+            *at = first + place;
+        int32_t size = read_file(names, regular, data);
+        taken[place] = (uint8_t)decoded(data, size, fixed, pixels + (size_t)place * SIDE * SIDE);
+        others += taken[place] ? 1 : -1;
+        names += strlen(names) + 1;
+    }
+    if (at)
+        *at = -1;
+}
+
+#endif
