@@ -1,7 +1,8 @@
 /* Grey PNG files of 28×28 with one IDAT chunk, as data sets hold them by the thousand. C99; of a
  * library, it takes the file calls of POSIX, and nothing where there is no POSIX.
  *
- * It takes a stream if and only if zlib does (RFC 1950 and 1951), and for the same bytes. */
+ * It takes a stream if and only if zlib does (RFC 1950 and 1951), and for the same bytes. A source
+ * has TAIL bytes behind its end, so that bits beyond the end can be read: they are refused later. */
 
 #if !defined(_WIN32)
 #if !defined(_POSIX_C_SOURCE)
@@ -255,56 +256,59 @@ static int copy(source *from, uint8_t *to, int done)
     return done + length;
 }
 
-/* Return whether a stream holds FILTERED bytes, which are written. TAIL bytes lie behind it. fixed:
- * space for the codes of blocks that bring none, which begins with 0. */
-static int inflate(const uint8_t *stream, int32_t size, code fixed[2], uint8_t *to)
+/* Unpack all blocks to FILTERED bytes. Return 0 where there are more or fewer, or a block is none.
+ * fixed: space for the codes of blocks that bring none, which begins with 0. */
+static int inflate(source *from, code fixed[2], uint8_t *to)
+{
+    code own[2];
+    uint32_t last;
+    int done = 0;
+    do {
+        if (!refill(from))
+            return 0;
+        last = take(from, 1);
+        uint32_t kind = take(from, 2);
+        if (kind == 0) {
+            done = copy(from, to, done);
+        } else if (kind == 1) {
+            fixed_codes(fixed, fixed + 1);
+            done = unpack(from, fixed, fixed + 1, to, done);
+        } else if (kind == 2 && read_codes(from, own, own + 1)) {
+            done = unpack(from, own, own + 1, to, done);
+        } else {
+            return 0;
+        }
+    } while (!last && done >= 0);
+    return done == FILTERED;
+}
+
+/* Return whether a stream of zlib holds FILTERED bytes, which are written. */
+static int unpacked(const uint8_t *stream, int32_t size, code fixed[2], uint8_t *to)
 {
     source from = {stream, stream + size, 0, 0};
-    code own[2];
-    uint32_t sum = 1, weighed = FILTERED, head, last, check;
-    int done = 0;
+    uint32_t sum = 1, weighed = FILTERED, head, check;
     if (!refill(&from))
         return 0;
     head = take(&from, 8) << 8;
     head |= take(&from, 8);
-    /* Method 8, a window of at most 32 KiB, a check sum, and no dictionary. */
-    if ((head >> 8 & 15) != 8 || head >> 12 > 7 || head % 31 || (head & 32))
+    /* Method 8, a window of at most 32 KiB, no dictionary, and a check of these. */
+    if ((head >> 8 & 15) != 8 || head >> 12 > 7 || (head & 32) || head % 31)
         return 0;
-    do {
-        if (!refill(&from))
-            return 0;
-        last = take(&from, 1);
-        switch (take(&from, 2)) {
-        case 0:
-            done = copy(&from, to, done);
-            break;
-        case 1:
-            fixed_codes(fixed, fixed + 1);
-            done = unpack(&from, fixed, fixed + 1, to, done);
-            break;
-        case 2:
-            done = read_codes(&from, own, own + 1) ? unpack(&from, own, own + 1, to, done) : -1;
-            break;
-        default:
-            return 0;
-        }
-        if (done < 0)
-            return 0;
-    } while (!last);
-    if (done != FILTERED)
+    if (!inflate(&from, fixed, to))
         return 0;
     for (int at = 0; at < FILTERED; at++) { /* Adler-32: less than 2^28 */
         sum += to[at];
         weighed += (uint32_t)(FILTERED - at) * to[at];
     }
-    sum = weighed % 65521 << 16 | sum % 65521;
     take(&from, from.count & 7);
     if (!refill(&from))
         return 0;
-    check = take(&from, 16);
-    check |= take(&from, 16) << 16;
-    check = check << 24 | (check & 0xFF00) << 8 | (check >> 8 & 0xFF00) | check >> 24;
-    return check == sum && from.next - from.count / 8 <= from.end;
+    check = take(&from, 8) << 24;
+    check |= take(&from, 8) << 16;
+    check |= take(&from, 8) << 8;
+    check |= take(&from, 8);
+    return check == (weighed % 65521 << 16 | sum % 65521) &&
+           from.next - from.count / 8 <= from.end;
 }
 
 static int decoded(const uint8_t *data, int32_t size, code fixed[2], uint8_t *pixels)
@@ -320,7 +324,7 @@ static int decoded(const uint8_t *data, int32_t size, code fixed[2], uint8_t *pi
         data[35] << 8 != (length & 0xFF00) || data[36] != (length & 0xFF) ||
         memcmp(data + 37, IDAT, sizeof IDAT) || memcmp(data + size - sizeof END, END, sizeof END))
         return 0;
-    return inflate(data + HEAD, length, fixed, filtered) && png_unfilter(filtered, SIDE, SIDE, 1, pixels);
+    return unpacked(data + HEAD, length, fixed, filtered) && png_unfilter(filtered, SIDE, SIDE, 1, pixels);
 }
 
 /* Decode a file. Return 0 where it is another, or damaged. */

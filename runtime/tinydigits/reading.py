@@ -212,7 +212,7 @@ class _ModelInputs:
             if self.thumbnails is not None:
                 self.thumbnails.append(shown)
         if ready:
-            self._fit_together(ready)
+            self._fit_together(sorted(ready))
 
     def _digits(self, images: list[Any], regular: bool) -> list[int]:
         """Decode the grey PNG files of 28×28 together. Return their places."""

@@ -17,6 +17,11 @@ from tinydigits.resampling import Grey
 
 CORE = ROOT / "runtime" / "core"
 STREAM = Path(__file__).with_name("fit_stream.c")
+WARNINGS = (
+    *("-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow"),
+    *("-pedantic", "-Werror"),
+)
+SANITIZERS = ("-g1", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 HOW = ("auto", "mnist", "resize", "none")
 INVERT = (False, True, None)
 DOUBTS = (None, "blank", "several", "too_small")
