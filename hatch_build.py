@@ -1,5 +1,5 @@
-"""Compiles the fit, and decoders of PNG, while a wheel is built: fit.c, png.c and digit_png.c of
-runtime/core → tinydigits/libfit.so. The wheel also has the C of the fit itself, which `tinydigits
+"""Compiles the fit, and decoders of PNG, while a wheel is built: SOURCES in runtime/core →
+tinydigits/libfit.so. The wheel also has the C of the fit itself, which `tinydigits
 export` writes beside networks.
 
 The library needs neither Python's headers nor its ABI, so one file serves every Python. If no C
@@ -20,6 +20,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 CORE = Path("runtime", "core")
 LIBRARY = Path("runtime", "tinydigits", "libfit.so")
+SOURCES = ("fit.c", "fit_digits.c", "png.c", "digit_png.c")
 EXPORTED = "tinydigits_export/c/templates"  # in the wheel; an editable install reads CORE
 FLAGS = ("-std=c99", "-O3", "-funroll-loops", "-fPIC", "-shared", "-DNDEBUG")
 
@@ -45,7 +46,7 @@ class FitHook(BuildHookInterface):  # type: ignore[type-arg]
 
 def _compiled(root: str, library: Path) -> bool:
     compiler = shlex.split(os.environ.get("CC", "")) or [shutil.which("cc") or "gcc"]
-    sources = [str(Path(root, CORE, name)) for name in ("fit.c", "png.c", "digit_png.c")]
+    sources = [str(Path(root, CORE, name)) for name in SOURCES]
     command = [*compiler, *FLAGS, *sources, "-o", str(library)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

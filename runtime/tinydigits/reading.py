@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinydigits.bounds import Limits
-from tinydigits.core import Doubt
+from tinydigits.core import Doubt, Fitted, fitted_together
 from tinydigits.decoders import MORE, REDUCED, Reduction
 from tinydigits.errors import ImageError, TinydigitsError
 from tinydigits.fitting import CLOSER, SIDE, Fit, fit, model_inputs
@@ -227,7 +227,7 @@ class _ModelInputs:
         return digits_in(images, regular, self.inputs, *at)
 
     def _fit_together(self, places: list[int]) -> None:
-        """Leave model inputs as they are, and fit the others one by one."""
+        """Leave model inputs as they are, and fit the others."""
         rest = places
         if self._fit == "auto" and self._invert is not True:
             whole = len(places) == len(self.inputs)
@@ -235,11 +235,14 @@ class _ModelInputs:
             for at in np.flatnonzero(blank & ready).tolist():
                 self.found[places[at]] = Found("blank")
             rest = [places[at] for at in np.flatnonzero(~ready).tolist()]
-        for place in rest:
-            try:
-                self._fit_one(self.inputs[place], place)
-            except ImageError as error:
-                self.found[place] = str(error)
+        if not rest:
+            return
+        pictures = self.inputs[rest]
+        fitted = fitted_together(pictures, self._fit, self._invert)
+        if fitted is None:
+            fitted = [fit(picture, self._fit, self._invert) for picture in pictures]
+        for place, each in zip(rest, fitted, strict=True):
+            self._put(each, place)
 
     def _fit_one(
         self, picture: Image.Image | NDArray[np.uint8], place: int, last: bool = False
@@ -255,11 +258,14 @@ class _ModelInputs:
                 return False
             if box is not None:
                 fitted = fitted._replace(box=reduction.in_whole(box))
+        self._put(fitted, place)
+        return True
+
+    def _put(self, fitted: Fitted, place: int) -> None:
         self.inputs[place] = fitted.pixels
         decisions = Found(*fitted[1:])
         if decisions != Found():
             self.found[place] = decisions
-        return True
 
 
 def thumbnail(picture: Image.Image | NDArray[np.uint8], side: int = THUMBNAIL) -> bytes:

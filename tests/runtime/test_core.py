@@ -12,8 +12,9 @@ from PIL import Image
 
 from benchmarks.harness.scenes import SCENES, scenes
 from tests.support.commands import COMMAND
+from tests.support.fits import same
 from tinydigits import core
-from tinydigits.core import LIBRARY, PURE, Fitted, library
+from tinydigits.core import HOW, INVERT, LIBRARY, PURE, Fitted, fitted_together, library
 from tinydigits.fitting import fit
 
 
@@ -54,6 +55,20 @@ def all_fitted() -> list[Fitted]:
         for how in ("auto", "mnist", "resize")
         for invert in (None, True, False)
     ]
+
+
+@pytest.mark.usefixtures("compiled")
+def test_many_pictures_of_28_by_28_are_fitted_in_one_call_as_each_alone() -> None:
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (40, 28, 28), np.uint8)
+    paper = np.where(noise > 245, np.uint8(30), np.uint8(220))
+    many = np.concatenate([noise, paper, np.zeros_like(noise[:2])])[:, :, ::-1]
+    for how in HOW:
+        for invert in INVERT:
+            together = fitted_together(many, how, invert)
+            assert together is not None
+            alone = [fit(each, how, invert) for each in many]  # type: ignore[arg-type]
+            assert all(map(same, together, alone))
 
 
 @pytest.mark.usefixtures("pure")

@@ -79,6 +79,29 @@ def test_a_folder_nested_thousands_deep_is_walked(tmp_path: Path) -> None:
     subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)  # too deep for pytest
 
 
+@pytest.mark.parametrize("name", ["{}.png", "{}", ".{}.png", "{}.jp2", "{}.pdf", "a{}.TIFF"])
+def test_names_that_differ_in_digits_alone_are_walked_as_any_others(
+    name: str, tmp_path: Path
+) -> None:
+    """Whatever has such a name: a file, a folder, a pipe, or a link to one of them or to none."""
+    for folder in (tmp_path / "alike", tmp_path / "others"):
+        folder.mkdir()
+        paths = [folder / name.format(digit) for digit in range(9)]
+        touch(folder, *(path.name for path in paths[:5:2]))
+        paths[1].mkdir()
+        touch(paths[1], "1.png", "2.png")
+        os.mkfifo(paths[3])
+        for link, to in zip(paths[5:], (*paths[:4:2], paths[1], folder / "none"), strict=True):
+            link.symlink_to(to)
+    touch(tmp_path / "others", "not alike.txt")
+    found = []
+    for kind, more in (("alike", 0), ("others", 1)):
+        skipped = Skipped({"other file": -more})
+        items = list(walked(str(tmp_path / kind), skipped))
+        found.append((str(items).replace(kind, ""), +skipped))
+    assert found[0] == found[1]
+
+
 def test_what_is_skipped_text_is_counted(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", ".hidden.png", ".git/b.png", "notes.txt")
     os.mkfifo(tmp_path / "pipe.png")
