@@ -142,14 +142,6 @@ static inline int decode(const code *of, source *from)
     return -1;
 }
 
-static const uint16_t LENGTHS[29] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
-                                     31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
-static const uint8_t LENGTH_BITS[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
-                                        2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-static const uint16_t DISTANCES[30] = {1,    2,    3,    4,    5,    7,    9,    13,    17,    25,
-                                       33,   49,   65,   97,   129,  193,  257,  385,   513,   769,
-                                       1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
-
 /* Read the two codes of a block: of literals and lengths, and of distances. */
 static int read_codes(source *from, code *literals, code *distances)
 {
@@ -205,26 +197,37 @@ static void fixed_codes(code *literals, code *distances)
 }
 
 /* Unpack a block behind `done` bytes of `to`. Return how many there are then, or -1. */
-static int unpack(source *from, const code *literals, const code *distances, uint8_t *to, int done)
+static int unpack(source *rest, const code *literals, const code *distances, uint8_t *to, int done)
 {
+    source from = *rest; /* which stays in registers: `to` might be where `rest` is */
     for (;;) {
-        /* Most bits of a length and a distance: 15 + 5 + 15 + 13 */
-        if (from->count < 48 && !refill(from))
+        /* The most bits of a length and a distance: 15 + 5 + 15 + 13 */
+        if (from.count < 48 && !refill(&from))
             return -1;
-        int symbol = decode(literals, from);
-        if (symbol == 256)
+        int symbol = decode(literals, &from);
+        if (symbol == 256) {
+            *rest = from;
             return done;
+        }
         if (symbol < 0 || symbol > 285 || done == FILTERED)
             return -1;
         if (symbol < 256) {
             to[done++] = (uint8_t)symbol;
             continue;
         }
-        int length = LENGTHS[symbol - 257] + (int)take(from, LENGTH_BITS[symbol - 257]);
-        symbol = decode(distances, from);
+        /* 257 is a length of 3, and 285 one of 258. From 265 on, each four have one bit more. */
+        int more = symbol < 265 || symbol == 285 ? 0 : (symbol - 261) >> 2;
+        int length = symbol < 265 ? symbol - 254 : (4 + ((symbol - 261) & 3)) << more;
+        if (symbol >= 265)
+            length = symbol == 285 ? 258 : length + 3;
+        length += (int)take(&from, more);
+        /* 0 is a distance of 1. From 4 on, each two have one bit more. */
+        symbol = decode(distances, &from);
         if (symbol < 0 || symbol > 29)
             return -1;
-        int distance = DISTANCES[symbol] + (int)take(from, symbol < 4 ? 0 : symbol / 2 - 1);
+        more = symbol < 4 ? 0 : (symbol >> 1) - 1;
+        int distance = symbol < 4 ? symbol + 1 : ((2 + (symbol & 1)) << more) + 1;
+        distance += (int)take(&from, more);
         if (distance > done || length > FILTERED - done)
             return -1;
         if (distance == 1) {
