@@ -1,6 +1,6 @@
-"""Compiles the fit, and decoders of PNG, while a wheel is built: SOURCES in runtime/core →
-tinydigits/libfit.so. The wheel also has the C of the fit itself, which `tinydigits
-export` writes beside networks.
+"""Compiles the fit, and decoders of PNG, while a wheel is built: the SOURCES in runtime/core →
+tinydigits/libfit.so. The wheel also has the C of the fit itself, which `tinydigits export` writes
+beside networks.
 
 The library needs neither Python's headers nor its ABI, so one file serves every Python. If no C
 compiler is found, or it fails, the package is built without it and the fit runs in NumPy;

@@ -6,6 +6,10 @@ decides what is damaged: its parsers take as long as the pixels of a small pictu
 
 Pillow's C decodes the pixels of a JPEG. zlib and `runtime/core/png.c` decode those of a PNG in two
 thirds of the time of Pillow's C, which does it where nothing was compiled.
+
+A digit as data sets hold them, a grey PNG of 28×28, is read in C alone, by
+`runtime/core/digit_png.c`. With its file opened and closed, it takes 8 µs of a CPU; zlib and the
+system's calls from Python took 14.
 """
 
 import os

@@ -176,9 +176,8 @@ class _ModelInputs:
             self.inputs[:] = chunk.images
             self._fit_together(list(range(len(self.inputs))))
             return
-        ready = self._digits(
-            chunk.images, chunk.regular
-        )  # places of grey pictures of 28×28, examined together
+        # Places of grey pictures of 28×28, which are examined together
+        ready = self._digits(chunk.images, chunk.regular)
         done = frozenset(ready)
         for place, source in enumerate(chunk.images if len(done) < len(self.inputs) else ()):
             if place in done:
@@ -216,12 +215,8 @@ class _ModelInputs:
 
     def _digits(self, images: list[Any], regular: bool) -> list[int]:
         """Decode the grey PNG files of 28×28 together. Return their places."""
-        limits = self._limits
-        if (
-            self.thumbnails is not None
-            or limits.max_pixels < SIDE**2
-            or limits.max_bytes < DIGIT_BYTES
-        ):
+        allowed = self._limits.max_pixels >= SIDE**2 and self._limits.max_bytes >= DIGIT_BYTES
+        if self.thumbnails is not None or not allowed:
             return []
         at = (addressof(images.at), images.first) if isinstance(images, Followed) else ()
         return digits_in(images, regular, self.inputs, *at)
