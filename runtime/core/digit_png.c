@@ -179,7 +179,7 @@ static int read_codes(source *from, code *literals, code *distances)
         for (; repeated > 0; repeated--)
             bits[at++] = each;
     }
-    return bits[256] && make_code(literals, bits, first, 1) &&
+    return make_code(literals, bits, first, 1) &&
            make_code(distances, bits + first, all - first, 1);
 }
 

@@ -72,6 +72,19 @@ def test_only_whole_digits_in_regular_files_are_taken(
             assert np.array_equal(to[0], np.asarray(DIGIT)), path
 
 
+def test_a_pipe_that_took_the_place_of_a_file_is_not_read_from(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        os.write(end, encoded(DIGIT))
+        to: NDArray[np.uint8] = np.zeros((1, 28, 28), np.uint8)
+        assert digits_in([str(pipe)], True, to) == []
+        assert os.read(end, 4096) == encoded(DIGIT)
+    finally:
+        os.close(end)
+
+
 def told(classifier: Classifier, chunk: Chunk, keep: Keep) -> list[Any]:
     """Everything that a Reading says, to be compared."""
     read: Reading = classifier.reader.read(chunk, keep)

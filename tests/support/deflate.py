@@ -136,8 +136,12 @@ def _put_codes(pick: random.Random, bits: Bits, first: list[int], second: list[i
         else:
             listed.append((wanted[at], 0, 0))
             at += 1
-    if pick.random() < 0.02:
-        listed[pick.randrange(len(listed))] = pick.choice(((16, 3, 2), (18, 127, 7), (17, 7, 3)))
+    symbol, more, extra = listed[-1]
+    if pick.random() < 0.05 and more + 1 < 1 << extra:  # one too many
+        listed[-1] = symbol, more + 1, extra
+    elif pick.random() < 0.05:
+        place = pick.choice((0, pick.randrange(len(listed))))
+        listed[place] = pick.choice(((16, 0, 2), (16, 3, 2), (18, 127, 7), (17, 7, 3)))
     lengths = lengths_of(pick, sorted({symbol for symbol, _, _ in listed}), 19, 7)
     codes = code_of(lengths)
     count = max([at for at, symbol in enumerate(ORDER) if lengths[symbol]] + [3]) + 1

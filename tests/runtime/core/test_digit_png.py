@@ -20,6 +20,7 @@ from tests.support.fits import CORE, SANITIZERS, STREAM, WARNINGS
 COUNT = int(os.environ.get("TINYDIGITS_FUZZ", "800"))
 AT_ONCE = 2000  # streams, which lie in memory
 FILTERED = 28 * 29
+TAIL = 0x5A  # each byte that digit_png_stream puts behind a stream
 ANSWER = struct.Struct(f"=3i{FILTERED}s")
 
 
@@ -76,6 +77,9 @@ def test_it_checks_the_head_and_the_sum_as_zlib_does(watched: Path) -> None:
     data = [bytes([first, second]) + good[2:] for first in range(256) for second in range(256)][::7]
     data += [good[:2] + bytes([0, second]) + good[4:] for second in range(256)]
     data += [good[:end] for end in range(len(good))] + [good + b"x" * n for n in range(20)]
+    behind = zlib.compress(bytes(FILTERED - 1) + bytes([TAIL - 1]))  # a sum that ends as TAIL does
+    assert behind[-1] == TAIL
+    data += [behind, behind[:-1]]
     data += [good[:-4] + pick.randbytes(4) for _ in range(50)]
     for high, low in ((0, 0), (65520, 65520)):  # the largest and least sums
         data += [
