@@ -102,9 +102,12 @@ def test_a_chunk_gives_the_rows_of_its_pictures_one_by_one(
     no_names = [Path(good[0]), encoded(DIGIT), np.asarray(DIGIT)]
     chunks: list[list[Any]] = [good, names, names[::-1], good * 9 + names + good]
     chunks += [[good[at] for at in pick.integers(len(good), size=3)] + no_names + good]
-    chunks += [
-        [*good * 2, *(names[at] for at in pick.permutation(len(names)) if "\0" not in names[at])]
-    ]
+    chunks += [[names[0], "a\0b", *good * 3]]
+    jpeg = next(name for name in names if name.endswith("jpeg"))  # is read after the others
+    chunks += [[jpeg, *good, *good]]
+    named = [name for name in names if "\0" not in name and "\ud900" not in name]
+    chunks += [[*good * 3, *(named[at] for at in pick.permutation(len(named)))]]
+    assert len(digits_in(chunks[-1], regular, np.zeros((99, 28, 28), np.uint8))) == 4 * len(good)
     for limits in (Limits(), Limits(max_bytes=200), Limits(max_pixels=783)):
         classifier = Classifier("dense", limits=limits, invert=False)
         for images in chunks:
