@@ -111,6 +111,7 @@ KINDS = {
     "on a comb": Writing(printed=_comb),
     "on squared paper": Writing(printed=_squares),
     "in cells, slanted": Writing(printed=_cells, slant=6.0),
+    "in a box each, slanted": Writing(printed=_own_boxes, slant=6.0),
 }
 
 

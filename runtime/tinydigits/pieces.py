@@ -280,9 +280,11 @@ def _weight(piece: Piece, grid: Mask) -> int:
     return weight
 
 
-def frames(piece: Piece, pieces: Iterable[Piece]) -> bool:
-    """Tell whether a piece is a box around another one that may be a digit."""
-    return has_walls(piece, 16) and any(
+def frames(piece: Piece, pieces: Iterable[Piece], share: int = 16) -> bool:
+    """Tell whether a piece is a box around another one that may be a digit. share: see has_walls;
+    the lower it is, the more the box may be slanted.
+    """
+    return has_walls(piece, share, 9 if share > 8 else 8) and any(
         other.top > piece.top
         and other.left > piece.left
         and other.bottom < piece.bottom
@@ -293,9 +295,9 @@ def frames(piece: Piece, pieces: Iterable[Piece]) -> bool:
     )
 
 
-def has_walls(piece: Piece, share: int) -> bool:
-    """Tell whether a piece reaches along all four sides of its bounding box, no further from them
-    than 1/share of its longer side, and 2 cells.
+def has_walls(piece: Piece, share: int, tenths: int = 9) -> bool:
+    """Tell whether a piece reaches along `tenths` of all four sides of its bounding box, no further
+    from them than 1/share of its longer side, and 2 cells.
     """
     marks = np.zeros((piece.height, piece.width), np.bool_)
     for row, first, last in piece.runs:
@@ -305,7 +307,7 @@ def has_walls(piece: Piece, share: int) -> bool:
         *(marks[:depth].any(axis=0), marks[-depth:].any(axis=0)),
         *(marks[:, :depth].any(axis=1), marks[:, -depth:].any(axis=1)),
     )
-    return all(10 * int(wall.sum()) >= 9 * wall.size for wall in walls)
+    return all(10 * int(wall.sum()) >= tenths * wall.size for wall in walls)
 
 
 def _surrounds(piece: Piece, pieces: list[Piece], grid: Mask) -> bool:

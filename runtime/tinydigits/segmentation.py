@@ -21,6 +21,9 @@ LARGEST = 1600  # px: the longer side at which a picture is searched for digits
 TALL, SHORT = 96, 36  # px: the ink of digits that are taller or shorter is found again, at READ px
 READ = 56  # px: enough for a stroke of 1/20 of the digit to be 3 px wide
 REACH = 8  # of the shorter side of the picture: no stroke is twice as wide
+# Likewise: a low estimate of the height of the digits, and the thickest line. Lines that are left
+# when heights are estimated make them too large.
+GUESS = (6, 18)
 STROKE = 4  # of the height of a digit: likewise
 SAMPLE = 640  # px: the longer side of the sample that polarity is judged by
 AROUND = (2, 4, 16)  # of the shorter side: how far the surroundings reach that ink stands out from
@@ -29,6 +32,7 @@ LEAST = 8  # px: pieces less tall are no digits
 ONE = (16, 2)  # times its width: the most and the least height of a 1 that looks like a line
 NEAR = 4  # px: a piece as near to a line stands on it
 MANY = 4000  # pieces: a picture with more is a texture
+SLANTED = 6  # boxes may be slanted by about as much: see pieces.has_walls
 SPECK = 8  # of the height of the digits: a piece that is smaller both ways is dust
 
 
@@ -85,7 +89,7 @@ def page_of(
     left = top = 0
     if closer is None:
         shorter = min(grey.shape)
-        found = _found(grey, dark, scale, shorter // REACH, shorter // 3)
+        found = _found(grey, dark, scale, shorter // REACH, *(shorter // share for share in GUESS))
         if found is None:
             return None
         levels, pieces = found
@@ -120,7 +124,7 @@ def _is_edge(piece: Piece, levels: Grey, tall: int) -> bool:
 
 
 def _found(
-    grey: Grey, dark: bool, scale: int, reach: int, tall: int
+    grey: Grey, dark: bool, scale: int, reach: int, tall: int, thickest: int = 0
 ) -> tuple[Grey, list[Piece]] | None:
     """Return the ink without ruled lines, and its pieces, without boxes around others; None where
     there is none.
@@ -129,7 +133,7 @@ def _found(
     if ink is None:
         return None
     pieces = pieces_of(ink.levels > 0)
-    levels = without_lines(ink.levels, pieces, tall)
+    levels = without_lines(ink.levels, pieces, tall, thickest)
     if levels is not ink.levels:
         ones = [piece for piece in pieces if _may_be_one(piece, len(grey))]
         removed = (ink.levels > 0) & (levels == 0)
@@ -141,7 +145,9 @@ def _found(
     if len(pieces) > MANY:
         pieces = sorted(pieces, key=lambda piece: -piece.cells)[:MANY]
     large = [piece for piece in pieces if piece.extent >= LEAST]
-    return levels, [each for each in pieces if each.extent < LEAST or not frames(each, large)]
+    return levels, [
+        each for each in pieces if each.extent < LEAST or not frames(each, large, SLANTED)
+    ]
 
 
 def _is_tick(piece: Piece, lines: Mask, tall: int) -> bool:

@@ -5,6 +5,7 @@ pieces are cut where they are thin.
 import time
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -79,6 +80,82 @@ def test_a_line_is_found_where_strokes_are_as_thin_as_lines_may_be() -> None:
     found = without_lines(levels, pieces_of(levels > 0), 60)
     assert len(pieces_of(found > 0)) == 5
     assert ((found > 0) & (plain > 0)).sum() > (plain > 0).sum() * 0.95
+
+
+def slanted(levels: Levels, degrees: float) -> Levels:
+    turned = Image.fromarray(levels).rotate(degrees, Image.Resampling.BICUBIC)
+    return np.where(np.asarray(turned) > 60, 255, 0).astype(np.uint8)
+
+
+def boxes_in_a_row(levels: Levels, width: int, apart: int, line: int) -> None:
+    """Draw four boxes, each with a digit in it."""
+    for left in range(30, 30 + 4 * (width + apart), width + apart):
+        ring(levels, left + 13, 50)
+        box = levels[30:110, left : left + width]
+        box[:line] = box[-line:] = box[:, :line] = box[:, -line:] = 255
+
+
+@pytest.mark.parametrize(("apart", "line", "degrees", "tall"), [(2, 4, 4, 50), (1, 3, 5, 64)])
+def test_sides_of_two_boxes_that_are_hardly_apart_are_removed(
+    apart: int, line: int, degrees: int, tall: int
+) -> None:
+    """Level lines are not removed between them, and sides that meet here and there are thick."""
+    levels = np.zeros((140, 400), np.uint8)
+    boxes_in_a_row(levels, 66, apart, line)
+    levels = slanted(levels, degrees)
+    found = without_lines(levels, pieces_of(levels > 0), tall)
+    assert len([each for each in pieces_of(found > 0) if each.height > 15]) == 4
+
+
+def test_slanted_boxes_are_removed_far_from_the_borders_where_digits_touch_them() -> None:
+    levels = np.zeros((400, 400), np.uint8)
+    for left in range(60, 310, 50):
+        ring(levels, left + 7, 182, 36)
+        box = levels[172:228, left : left + 52]
+        box[:2] = box[-2:] = box[:, :2] = box[:, -2:] = 255
+        levels[196:200, left : left + 12] = 255
+    page = page_of(Image.fromarray(255 - slanted(levels, 8)), None)
+    assert page is not None
+    assert [piece.height // 10 for piece in page.pieces] == [4] * 5
+
+
+def test_a_thick_line_is_removed_where_the_picture_is_little_taller_than_the_digits() -> None:
+    levels = np.zeros((100, 240), np.uint8)
+    for left in (12, 56, 100):
+        ring(levels, left, 38)
+    levels[75:80] = 255
+    page = page_of(Image.fromarray(255 - levels), None)
+    assert page is not None
+    assert len([piece for piece in page.pieces if piece.height > 30]) == 3
+
+
+def test_an_unbroken_line_is_found_through_many_strokes() -> None:
+    levels = np.zeros((100, 400), np.uint8)
+    for left in range(20, 380, 20):
+        levels[40:80, left : left + 13] = 255
+    levels[60:63, 5:395] = 255
+    found = without_lines(levels, pieces_of(levels > 0), 40)
+    assert len(pieces_of(found > 0)) == 18
+
+
+def test_the_side_of_a_box_is_removed_where_a_digit_touches_it() -> None:
+    levels = np.zeros((100, 400), np.uint8)
+    levels[30:90, 50:350] = 255
+    levels[32:88, 52:348] = 0
+    ring(levels, 120, 40)
+    levels[50:68, 52:70] = 255
+    found = without_lines(levels, pieces_of(levels > 0), 40)
+    assert [each.height for each in pieces_of(found > 0)] == [40, 18]
+
+
+def test_a_slanted_box_around_a_digit_is_no_digit() -> None:
+    levels = np.zeros((160, 160), np.uint8)
+    ring(levels, 40, 40, 80, 14)  # too thick for a line
+    ring(levels, 65, 62, 35, 6)
+    for degrees in (0, 7):
+        page = page_of(Image.fromarray(255 - slanted(levels, degrees)), None)
+        assert page is not None
+        assert len(page.pieces) == 1
 
 
 def test_slanted_lines_are_told_apart_and_read_from_left_to_right() -> None:
