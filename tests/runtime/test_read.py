@@ -19,7 +19,7 @@ COUNT = 20
 FEWEST = {
     "apart": 17, "one pair touches": 13, "two pairs touch": 10, "ruled": 17, "slanted": 16,
     "three rows": 13, "in a box": 16, "in cells": 16, "in a box each": 15, "on a comb": 16,
-    "on squared paper": 14, "in cells, slanted": 14,
+    "on squared paper": 14, "in cells, slanted": 14, "in a box each, slanted": 15,
 }  # fmt: skip
 MODEL = "conv"  # of `classifier`
 
@@ -212,3 +212,19 @@ def test_a_sign_that_is_left_out_between_digits_makes_the_number_uncertain(
     number = classifier.read(np.pad(row, 30))
     assert (number.text, number.status, number.left_out) == ("2346", status, 1)
     assert number.detail == ("digit 3 of line 1" if status == "uncertain" else None)
+
+
+@pytest.mark.parametrize(("slim", "text"), [(False, "2346"), (True, "12346")])
+def test_a_small_digit_at_an_end_and_a_tall_slim_one_make_a_number_uncertain(
+    slim: bool, text: str, clear: Digits, classifier: Classifier
+) -> None:
+    """One was left out and is no unit. The other may be the side of a box."""
+    signs = [Image.fromarray(clear.images[label]).resize((56, 56)) for label in (2, 3, 4, 6)]
+    first = np.zeros((56, 56), np.uint8)
+    row = np.pad(np.concatenate([first, *map(np.asarray, signs)], axis=1), 30)
+    if slim:
+        row[28:86, 65:74] = 255  # the others are 40 px tall
+    else:
+        row[50:78, 50:78] = clear.images[5]
+    number = classifier.read(row)
+    assert (number.text, number.status, number.detail) == (text, "uncertain", "digit 1 of line 1")
