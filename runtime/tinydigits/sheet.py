@@ -65,8 +65,8 @@ class Sign(NamedTuple):
     """Left, top, right, bottom in pixels of the upright picture, right and bottom exclusive."""
 
     doubted: bool = False
-    """Whether it is of another size than the other signs of its line, or follows one of their size
-    that was left out."""
+    """Whether it is of another size than the other signs of its line, or beside one that was left
+    out and may be a digit."""
 
 
 class Sheet(NamedTuple):
