@@ -1,5 +1,6 @@
 """MNIST is found where it is, and what is missing is named together with the way out."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import write_idx
-from tinydigits import MissingExtra, SourceError
+from tinydigits import MissingExtra, SourceError, quiet
 from tinydigits_train.data import load_data
 from tinydigits_train.ready import FILES
 from tinydigits_train.tensorflow import load_tensorflow
@@ -71,6 +72,24 @@ def test_without_network_the_files_and_the_option_are_named(
         load_data()
     for part in (*FILES, "--data", "URL fetch failure"):
         assert part in str(raised.value)
+
+
+@pytest.mark.tensorflow
+def test_only_a_process_of_tinydigits_own_no_longer_searches_tensorflow_for_garbage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An application keeps its collector as it was, switched off or on."""
+    load_tensorflow("a test", "train")
+    gc.unfreeze()
+    for enabled in (False, True):
+        (gc.enable if enabled else gc.disable)()
+        load_tensorflow("a test", "train")
+        assert (gc.isenabled(), gc.get_freeze_count()) == (enabled, 0)
+    monkeypatch.setattr(quiet, "_is_own", True)
+    monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
+    load_tensorflow("a test", "train")
+    assert gc.get_freeze_count() > 100_000
+    gc.unfreeze()
 
 
 def test_without_tensorflow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
