@@ -6,6 +6,7 @@ standard streams, and ends as a process of its own. TensorFlow starts its thread
 operation, which only forked processes do. One's own pictures are shown less often.
 """
 
+import gc
 import json
 import os
 import socket
@@ -74,6 +75,7 @@ def _serve(listening: socket.socket) -> None:
     while True:
         connection = listening.accept()[0]
         load_tensorflow("the tests", "train")
+        gc.freeze()  # else each forked process would copy all of it to look for garbage
         child = os.fork()
         if child == 0:
             listening.close()
