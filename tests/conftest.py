@@ -34,25 +34,27 @@ SCANS = ROOT / "examples" / "scans"
 SHARED = ROOT.parent / "shared" / "data" / "mnist"
 Making = Callable[[Path], object]
 MadeOnce = Callable[[str, Making], Path]
-# The files that take longest, the longest first. They start first, so that neither of the two
-# processes that share the tests waits long for the other at the end.
+# The files that take longest, the longest first. Those that need TensorFlow start first among the
+# files that do, so that neither of the two processes that share the tests waits long for the other
+# at the end.
 LONGEST = (
-    "tests/export/test_cli.py",
     "tests/docs/test_snippets.py",
+    "tests/export/test_cli.py",
     "tests/benchmarks/test_benchmarks.py",
-    "tests/runtime/cluster/test_ray_cluster.py",
-    "tests/runtime/cli/test_signals.py",
-    "tests/export/c/test_tiny.py",
-    "tests/export/test_ready.py",
-    "tests/train/test_cli.py",
+    "tests/train/test_training.py",
     "tests/train/test_starting.py",
-    "tests/export/c/test_conv.py",
     "tests/train/test_preparing.py",
-    "tests/runtime/remote/test_cli.py",
-    "tests/examples/test_notebook.py",
-    "tests/train/test_plots.py",
-    "tests/export/test_bundle.py",
+    "tests/runtime/cluster/test_ray_cluster.py",
+    "tests/export/c/test_read.py",
+    "tests/export/c/test_conv.py",
+    "tests/train/test_cli.py",
+    "tests/runtime/cli/test_signals.py",
+    "tests/export/test_ready.py",
     "tests/runtime/cli/test_bench.py",
+    "tests/runtime/remote/test_cli.py",
+    "tests/train/test_plots.py",
+    "tests/export/c/test_tiny.py",
+    "tests/examples/test_notebook.py",
 )
 
 
@@ -176,13 +178,23 @@ def few_digits(mnist_dir: Path, made_once: MadeOnce) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take longest first, and skip elsewhere what needs Linux."""
+    """Put the files that take longest first, those that load TensorFlow after all others, and skip
+    elsewhere what needs Linux.
+
+    TensorFlow leaves threads in the test process. Workers are then no longer forked, but started
+    anew, which doubles the time of `test_pipeline.py`.
+    """
     needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
     for item in items:
         if item.get_closest_marker("linux"):
             item.add_marker(needs_linux)
     place = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+    heavy = {item.path for item in items if item.get_closest_marker("tensorflow")}
+
+    def key(item: pytest.Item) -> tuple[bool, int]:
+        return item.path in heavy, place.get(item.nodeid.partition("::")[0], len(place))
+
+    items.sort(key=key)
 
 
 @pytest.hookimpl(wrapper=True)
