@@ -47,8 +47,9 @@ def weights(trained: Trained) -> bytes:
 
 
 @pytest.mark.parametrize("recipe", ["dense", "tiny"])
-def test_the_same_seed_gives_the_same_weights(recipe: str, few: Dataset) -> None:
-    one, again, other = (train(recipe, few, epochs=2, seed=seed) for seed in (7, 7, 8))
+def test_the_same_seed_gives_the_same_weights(recipe: str, few: Dataset, trained: Trained) -> None:
+    again, other = (train(recipe, few, epochs=2, seed=seed) for seed in (7, 8))
+    one = trained if recipe == "dense" else train(recipe, few, epochs=2, seed=7)
     assert weights(again) == weights(one)
     assert again.history == one.history
     assert weights(other) != weights(one)

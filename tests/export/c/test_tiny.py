@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("compiler")
 def folder(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained as the recipe says, but for fewer epochs, which costs 0.3 %, and exported."""
     folder = tmp_path_factory.mktemp("tiny")
-    save(train("tiny", mnist, epochs=80), folder / "tiny.keras")
+    save(train("tiny", mnist, epochs=50), folder / "tiny.keras")
     export(open_original(folder / "tiny.keras"), folder, ("onnx", "tflite", "c"), mnist)
     return folder
 
