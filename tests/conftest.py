@@ -182,7 +182,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     elsewhere what needs Linux.
 
     TensorFlow leaves threads in the test process. Workers are then no longer forked, but started
-    anew, which doubles the time of `test_pipeline.py`.
+    anew, which doubles the CPU time of `test_pipeline.py`.
     """
     needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
     for item in items:
