@@ -91,9 +91,9 @@ def test_mlp_reaches_97_percent_and_is_proved(
     mnist: Dataset, has_all_of_mnist: bool, tmp_path: Path
 ) -> None:
     # Of a few digits it reaches nothing of note however long it trains.
-    trained = train("mlp", mnist, epochs=5 if has_all_of_mnist else 2, seed=0)
+    trained = train("mlp", mnist, epochs=7 if has_all_of_mnist else 2, seed=0)
     if has_all_of_mnist:
-        assert trained.test.accuracy >= 0.97
+        assert trained.test.accuracy >= 0.975
         assert trained.train.accuracy >= 0.97
     save(trained, tmp_path / "mlp.keras")
     receipt = export(
