@@ -153,7 +153,7 @@ def _fitted(
     needed, space = compiled.fit_workspace(*shape), getattr(_own, "space", b"")
     if len(space) < needed:  # new memory for each picture would be slow
         space = _own.space = bytearray(needed)
-    # Of a bytearray, the address takes a third of the time of an array's.
+    # The address of a bytearray takes a third of the time of an array's.
     to, work = (addressof(c_char.from_buffer(each)) for each in (results, space))
     if not compiled.fit_digits(
         pixels.ctypes.data, count, *shape, HOW[how], INVERT[invert], work, to
