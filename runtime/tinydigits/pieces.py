@@ -280,11 +280,11 @@ def _weight(piece: Piece, grid: Mask) -> int:
     return weight
 
 
-def frames(piece: Piece, pieces: Iterable[Piece], share: int = 16) -> bool:
-    """Tell whether a piece is a box around another one that may be a digit. share: see has_walls;
-    the lower it is, the more the box may be slanted.
+def frames(piece: Piece, pieces: Iterable[Piece], share: int = 16, tenths: int = 9) -> bool:
+    """Tell whether a piece is a box around another one that may be a digit. share, tenths: see
+    has_walls; the lower they are, the more the box may be slanted.
     """
-    return has_walls(piece, share, 9 if share > 8 else 8) and any(
+    return has_walls(piece, share, tenths) and any(
         other.top > piece.top
         and other.left > piece.left
         and other.bottom < piece.bottom

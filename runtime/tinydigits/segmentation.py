@@ -32,7 +32,7 @@ LEAST = 8  # px: pieces less tall are no digits
 ONE = (16, 2)  # times its width: the most and the least height of a 1 that looks like a line
 NEAR = 4  # px: a piece as near to a line stands on it
 MANY = 4000  # pieces: a picture with more is a texture
-SLANTED = 6  # boxes may be slanted by about as much: see pieces.has_walls
+SLANTED = (6, 8)  # the share and the tenths of pieces.has_walls: boxes may be slanted
 SPECK = 8  # of the height of the digits: a piece that is smaller both ways is dust
 
 
@@ -146,7 +146,7 @@ def _found(
         pieces = sorted(pieces, key=lambda piece: -piece.cells)[:MANY]
     large = [piece for piece in pieces if piece.extent >= LEAST]
     return levels, [
-        each for each in pieces if each.extent < LEAST or not frames(each, large, SLANTED)
+        each for each in pieces if each.extent < LEAST or not frames(each, large, *SLANTED)
     ]
 
 
