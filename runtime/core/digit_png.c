@@ -1,5 +1,5 @@
-/* Grey PNG files of 28×28 with one IDAT chunk, as data sets hold them by the thousand. C99; of a
- * library, it takes the file calls of POSIX, and nothing where there is no POSIX.
+/* Grey PNG files of 28×28 with one IDAT chunk, as data sets hold them by the thousand. C99 with the
+ * file calls of POSIX; where there is no POSIX, files cannot be read, and bytes are still decoded.
  *
  * It takes a stream if and only if zlib does (RFC 1950 and 1951), and for the same bytes. A source
  * has TAIL bytes behind its end, so that bits beyond the end can be read: they are refused later. */
@@ -22,7 +22,7 @@ extern "C" {
 int png_unfilter(const uint8_t *filtered, int32_t height, int32_t count, int32_t step, uint8_t *to);
 int digit_png_decode(const uint8_t *data, int32_t size, uint8_t *pixels);
 void digit_png_read(const char *names, int32_t count, int regular, uint8_t *pixels, uint8_t *taken,
-                 volatile int64_t *at, int64_t first);
+                    volatile int64_t *at, int64_t first);
 #if defined(__cplusplus)
 }
 #endif
@@ -78,9 +78,9 @@ static inline uint32_t take(source *from, int bits)
     return taken;
 }
 
-/* Make a code of the bits of `symbols` symbols, each LONGEST at most. Return 0 for one that has
- * more codes than there can be, or fewer: but one code of a single bit alone, and none, are well
- * where `may_lack`. */
+/* Make a code from the number of bits of each of `symbols` symbols, LONGEST at most. Return 0 if it
+ * has more codes than there can be, or fewer. With may_lack, a single code of one bit is allowed,
+ * and so is none. */
 static int make_code(code *to, const uint8_t *bits, int symbols, int may_lack)
 {
     uint16_t place[LONGEST + 2] = {0};
@@ -327,10 +327,11 @@ static int decoded(const uint8_t *data, int32_t size, code fixed[2], uint8_t *pi
         data[35] << 8 != (length & 0xFF00) || data[36] != (length & 0xFF) ||
         memcmp(data + 37, IDAT, sizeof IDAT) || memcmp(data + size - sizeof END, END, sizeof END))
         return 0;
-    return unpacked(data + HEAD, length, fixed, filtered) && png_unfilter(filtered, SIDE, SIDE, 1, pixels);
+    return unpacked(data + HEAD, length, fixed, filtered) &&
+           png_unfilter(filtered, SIDE, SIDE, 1, pixels);
 }
 
-/* Decode a file. Return 0 where it is another, or damaged. */
+/* Decode a file. Return 0 for any other file, and for a damaged one. */
 int digit_png_decode(const uint8_t *data, int32_t size, uint8_t *pixels)
 {
     code fixed[2];
@@ -340,7 +341,7 @@ int digit_png_decode(const uint8_t *data, int32_t size, uint8_t *pixels)
 
 #if !defined(_WIN32)
 
-/* Read a file, of at most MOST bytes. Return its size, 0 where it is another, or none. */
+/* Read a regular file of at most MOST bytes. Return its size, or 0 for anything else. */
 static int32_t read_file(const char *name, int regular, uint8_t *to)
 {
     struct stat status;
@@ -358,11 +359,11 @@ static int32_t read_file(const char *name, int regular, uint8_t *to)
 }
 
 /* Read the files of `count` names, each of which ends with a NUL. pixels: [count, 28, 28]; taken:
- * [count], all 0, where a 1 is written for each picture that is decoded. It ends where so many are
- * others that few of the rest will be digits. at: where the number of the picture that is read is
- * written, `first` and more, and -1 at the end; or NULL. */
+ * [count], all 0; a 1 is written for each picture that is decoded. It stops early where so many
+ * files were others that few of the rest will be digits. at: NULL, or where the number of the picture that
+ * is being read is written: `first` + its place, and -1 at the end. */
 void digit_png_read(const char *names, int32_t count, int regular, uint8_t *pixels, uint8_t *taken,
-                 volatile int64_t *at, int64_t first)
+                    volatile int64_t *at, int64_t first)
 {
     uint8_t data[MOST + 1];
     code fixed[2];
