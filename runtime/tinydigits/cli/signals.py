@@ -67,15 +67,19 @@ class Stopper:
         """End the process at once, without its unfinished files."""
         if not _ending.acquire(blocking=False):
             return  # the other thread ends it
-        with suppress(Exception):  # the signal may come while that module is imported
-            from tinydigits.sinks.files import remove_unfinished
-
-            remove_unfinished()
+        _remove_unfinished()
         stderr = stderr_descriptor()
         with suppress(OSError):  # a closed stderr changes nothing
             clear = "\r\033[K" if os.isatty(stderr) else ""  # the line of `progress`
             os.write(stderr, (clear + self.last_line()).encode(errors="backslashreplace"))
         os._exit(128 + number)
+
+
+def _remove_unfinished() -> None:
+    with suppress(Exception):  # the signal may come while that module is imported
+        from tinydigits.sinks.files import remove_unfinished
+
+        remove_unfinished()
 
 
 _running = Stopper()  # until a command installs another, there is nothing to undo or to wait for
@@ -100,6 +104,7 @@ def stoppable(
         yield stopper
     except Stopped:
         assert stopper.asked is not None
+        _remove_unfinished()  # a signal that comes as a block begins leaves its file
         with suppress(OSError):
             click.echo(stopper.last_line(), nl=False, err=True)
         raise click.exceptions.Exit(128 + stopper.asked) from None

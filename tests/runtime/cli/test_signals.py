@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.conftest import ROOT
@@ -24,6 +25,8 @@ from tests.support.commands import COMMAND
 from tests.support.commands import run as run_here
 from tests.support.slow import slow_jpeg
 from tests.support.waiting import soon
+from tinydigits.cli.signals import stoppable
+from tinydigits.sinks.files import unfinished
 
 pytestmark = pytest.mark.linux
 
@@ -142,6 +145,16 @@ def test_a_stopped_run_replaces_nothing(pictures: Path, tmp_path: Path) -> None:
     assert b"out.csv is not written" in run.communicate(timeout=20)[1]
     assert out.read_text() == "before"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_signal_as_a_block_begins_leaves_no_unfinished_file(tmp_path: Path) -> None:
+    part = tmp_path / "a.part"
+    part.touch()
+    block = unfinished(part)
+    block.__enter__()  # a handler's exception can come behind this, and before its `with` block
+    with pytest.raises(click.exceptions.Exit), stoppable(str):
+        signal.raise_signal(signal.SIGTERM)
+    assert not part.exists()
 
 
 def test_no_worker_outlives_a_killed_parent(pictures: Path) -> None:
